@@ -1,4 +1,4 @@
-"""What all calls to ECS share: each is answered, refused, or may be done though its reply was lost."""
+"""What all calls to ECS share: each is answered or refused, or its reply is lost and it may be done."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ ERRORS = AwsErrors(
     ),
 )
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Before a change that was refused for their number is asked for again; each a little longer or shorter by chance."""
+"""Pauses before a throttled change is requested again; jitter is added to each."""
 _MOST_PAGES = 1000
 
 
 class Calls:
-    """Base of the groups of calls."""
+    """Base class of the groups of calls."""
 
     def __init__(self, aws: AwsSession, clock: Clock) -> None:
         self._aws = aws
@@ -72,14 +72,14 @@ class Calls:
 
     @cached_property
     def _changing(self) -> Any:
-        # Never repeated by botocore, which does so also after a request went out.
+        # botocore must not repeat a change: it would do so even after a request went out.
         client = self._aws.client("ecs", validates=False, attempts=1)
         keep_json(client)
         return client
 
     def _account(self) -> str:
         try:
-            # It is asked with each run; where there is no way to it, ECS's own names say the same.
+            # STS is asked in each run; if it cannot be reached, ECS's own ARNs hold the account too.
             sts = ERRORS.translated(
                 "sts:GetCallerIdentity", lambda: self._aws.client("sts", attempts=2, connect_timeout_s=3.0)
             )
@@ -92,11 +92,11 @@ class Calls:
             return account_of(named)
 
     def _read(self, action: str, /, **members: Any) -> Wire:
-        """Ask for what changes nothing; botocore repeats it where that may help."""
+        """Make a call that changes nothing; botocore repeats it if that may help."""
         return ERRORS.translated(action, lambda: ask(self._reading, action, members))
 
     def _change(self, action: str, /, **members: Any) -> Wire:
-        """Ask for a change, and once more only where ECS has refused it for the number of such requests.
+        """Request a change, and repeat it only if ECS throttled it.
 
         Raises:
             OutcomeUnknown: The request went out and no usable answer came back.
@@ -114,7 +114,11 @@ class Calls:
         raise AssertionError  # the last one returns or raises
 
     def _changed(self, action: str, decode: Callable[[Wire], T], /, **members: Any) -> T:
-        """A change, and what its answer says."""
+        """Request a change, and decode its answer.
+
+        Raises:
+            OutcomeUnknown: No usable answer came back.
+        """
         answer = self._change(action, **members)
         try:
             return decode(answer)
@@ -123,7 +127,7 @@ class Calls:
             raise lost(action, error) from error
 
     def _listed(self, action: str, name: str, *, pages: int = _MOST_PAGES, **members: Any) -> Iterator[str]:
-        """ARNs or names, from as many pages as there are or are wanted."""
+        """ARNs or names, from all pages or at most so many."""
         seen: set[str] = set()
         token = ""
         while len(seen) < pages and token not in seen:
@@ -139,10 +143,14 @@ class Calls:
     def _described(
         self, action: str, name: str, asked: Sequence[str], *, at_once: int, by: str = "", **members: Any
     ) -> Iterator[Wire]:
-        """What is known of those asked for; of what is not there, nothing.
+        """Descriptions of the entities asked for; those that do not exist are left out.
 
         Args:
-            by: Member that asks for them; the answer's name of the list where it is empty.
+            name: The answer's member with the descriptions.
+
+            at_once: Most entities per call.
+
+            by: The request's member that names the entities; empty if it is called like the answer's.
         """
         for start in range(0, len(asked), at_once):
             answer = self._read(action, **members, **{by or name: list(asked[start : start + at_once])})
@@ -153,7 +161,7 @@ class Calls:
 
 
 def lost(action: str, error: EcrWidgetsError) -> OutcomeUnknown:
-    """The error for a change that may be done."""
+    """The error for a change whose reply was lost, so that it may be done."""
     return OutcomeUnknown(
         f"ECS's reply to {action} was lost: {error.message}",
         hint="look whether it was done before asking again",

@@ -10,11 +10,11 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.services import Service, Settings
 
 _BREAKER = {"enable": True, "rollback": False}
-"""ECS gives up what gets nowhere, and leaves it to the run to go back, which knows what was verified."""
+"""ECS stops a failing deployment but does not roll back: the run does, since it knows which deploy was verified."""
 
 
 class Changes(Reading):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the changes of `ports.services.Services`."""
 
     def create_service(
         self,
@@ -57,13 +57,13 @@ class Changes(Reading):
 
 
 def _with_defaults(settings: Settings) -> dict[str, Any]:
-    """One copy, and a circuit breaker, where the settings do not say otherwise."""
+    """One copy and a circuit breaker, unless the settings say otherwise."""
     asked = dict(settings)
     if asked.get("schedulingStrategy", "REPLICA") == "REPLICA":
         asked.setdefault("desiredCount", 1)
     configuration = dict(asked.get("deploymentConfiguration") or {})
     controller = (asked.get("deploymentController") or {}).get("type", "ECS")
-    # Others have no breaker, and refuse it.
+    # Other controllers and strategies have no breaker, and refuse it.
     if controller == "ECS" and configuration.get("strategy", "ROLLING") == "ROLLING":
         configuration.setdefault("deploymentCircuitBreaker", _BREAKER)
         asked["deploymentConfiguration"] = configuration

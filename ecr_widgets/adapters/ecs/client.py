@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class BotoEcs(Deployments, ServiceSettings, ResolvedImages, Room, Tasks, Logs):
-    """Implements `ports.services.Services`; session and clients are made when they are first needed.
+    """Implements `ports.services.Services`; session and clients are made at first use.
 
     Args:
-        clock: Waits before a change that was refused for their number is asked for again.
+        clock: Used to wait before a throttled change is requested again.
 
-        session: Where it is made already.
+        session: An existing session; None to make one.
 
         profile: AWS profile; None for the one that the environment names.
 

@@ -1,4 +1,4 @@
-"""Tasks that are copies of a service: those that run, and what those said that stopped."""
+"""Tasks that are copies of a service: those that run, and why others stopped."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _NOT_BY_THEMSELVES = frozenset(
     )
 )
 _FAILED_CHECK = "failed"
-"""Of the scheduler's reasons only those say it that a copy was stopped for its own sake: `Task failed ELB health checks`."""
+"""Only in these reasons did the scheduler stop a copy because the copy itself failed: `Task failed ELB health checks`."""
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Copies(Deploys):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the copies of `ports.services.Services`."""
 
     @cached_property
     def _ended(self) -> dict[str, Wire]:
-        """Tasks that ended, by ARN: nothing more is said of them."""
+        """Tasks that have stopped, by ARN: they no longer change, so they are not read again."""
         return {}
 
     def list_copies(self, service_id: str) -> tuple[Copy, ...]:
@@ -46,7 +46,7 @@ class Copies(Deploys):
         return self._definition(last_part(str(raw.get("taskDefinitionArn"))))
 
     def _tasks(self, cluster: str, **asked: Any) -> list[Wire]:
-        """Tasks of a cluster as DescribeTasks reports them, in no order."""
+        """Tasks of a cluster as DescribeTasks reports them, in no particular order."""
         arns = list(self._listed("ecs:ListTasks", "taskArns", cluster=cluster, maxResults=_PAGE, **asked))
         fresh = list(self._described_tasks(cluster, [each for each in arns if each not in self._ended]))
         known = [self._ended[each] for each in arns if each in self._ended]
@@ -59,12 +59,12 @@ class Copies(Deploys):
         return self._described("ecs:DescribeTasks", "tasks", arns, at_once=_PAGE, cluster=cluster)
 
     def _stopped_tasks(self, cluster: str, service: str) -> list[Wire]:
-        """Tasks of a service that ECS still reports as stopped, for an hour, in the order in which they stopped."""
+        """Stopped tasks of a service, in the order in which they stopped; ECS reports them for an hour."""
         found = self._tasks(cluster, serviceName=service, desiredStatus="STOPPED")
         return sorted((each for each in found if each.get("lastStatus") in _ENDED), key=stopped_at)
 
     def _stop_reasons(self, cluster: str, service: str) -> dict[str, tuple[str, ...]]:
-        """Why copies stopped by themselves, oldest first, by deployment id."""
+        """Why copies failed by themselves, oldest first, by deployment id."""
         reasons: dict[str, tuple[str, ...]] = {}
         for each in self._stopped_tasks(cluster, service):
             if by_itself(each):
@@ -78,13 +78,13 @@ class Copies(Deploys):
 
 @decoded
 def stopped_at(raw: Wire) -> datetime:
-    """When a task stopped, or began to."""
+    """When a task stopped, or began to stop."""
     return moment(raw.get("stoppedAt")) or moment(raw.get("stoppingAt")) or _BEGINNING
 
 
 @decoded
 def by_itself(raw: Wire) -> bool:
-    """Whether a task ended for its own sake, and nobody stopped it: no person, no scheduler, no platform."""
+    """Whether a task failed or ended by itself, and was not stopped by a person, the scheduler or the platform."""
     code, reason = str(raw.get("stopCode") or ""), str(raw.get("stoppedReason") or "")
     if code == "ServiceSchedulerInitiated" or not code:
         return _FAILED_CHECK in reason or (not code and not reason.startswith("Scaling activity"))
@@ -93,7 +93,7 @@ def by_itself(raw: Wire) -> bool:
 
 @decoded
 def stop_reason(raw: Wire) -> str:
-    """Why a task stopped, as a sentence: its stop code, its containers' reasons and exit codes."""
+    """Why a task stopped, as a sentence: its reason and stop code, its containers' reasons and exit codes."""
     code = str(raw.get("stopCode") or "")
     reason = str(raw.get("stoppedReason") or "") or "task stopped"
     ends = [_end(each, reason) for each in objects(raw, "containers")]
@@ -102,7 +102,7 @@ def stop_reason(raw: Wire) -> str:
 
 
 def _end(raw: Wire, reason: str) -> str:
-    """How a container ended; why, where its task does not say so already."""
+    """How a container ended, and why unless its task already says so."""
     why, exit_code = str(raw.get("reason") or ""), raw.get("exitCode")
     how = f"ended with code {exit_code}" if exit_code is not None else "never ran" if why else ""
     return f"{raw.get('name')} {how}" + (f" ({why})" if why and why not in reason else "") if how else ""

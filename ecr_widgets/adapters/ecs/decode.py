@@ -1,4 +1,4 @@
-"""ECS's JSON as our values. What is not of ECS's form is said once, as DeployTargetUnavailable."""
+"""ECS's JSON as our values. An answer that does not have ECS's form raises DeployTargetUnavailable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def decoded(decode: Callable[P, T]) -> Callable[P, T]:
-    """A function that reads an answer, whose complaints about its form are ours."""
+    """Make a function that reads an answer raise our own error if the answer does not have ECS's form."""
 
     @wraps(decode)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -41,13 +41,13 @@ def decoded(decode: Callable[P, T]) -> Callable[P, T]:
 
 @decoded
 def objects(answer: Wire, name: str) -> list[Wire]:
-    """A list of objects in an answer; empty where it is left out."""
+    """A list of objects in an answer; empty if it is missing."""
     return _all(answer, name, dict)
 
 
 @decoded
 def texts(answer: Wire, name: str) -> list[str]:
-    """A list of texts in an answer; empty where it is left out."""
+    """A list of texts in an answer; empty if it is missing."""
     return _all(answer, name, str)
 
 
@@ -62,22 +62,22 @@ def _all(answer: Wire, name: str, kind: type[T]) -> list[T]:
 
 @decoded
 def account_of(named: Sequence[Wire]) -> str:
-    """The account in the ARN of a cluster that exists, or does not."""
+    """The account in a cluster's ARN, whether the cluster exists or is among the failures."""
     return str(named[0].get("clusterArn") or named[0]["arn"]).split(":")[4]
 
 
 def last_part(arn: str) -> str:
-    """What an ARN ends with after its last slash, such as `family:revision` or a name."""
+    """The part of an ARN after its last slash, such as `family:revision` or a name."""
     return arn.rpartition("/")[2]
 
 
 def moment(value: object) -> datetime | None:
-    """A time in UTC; None where there is none."""
+    """A time in UTC; None if there is none."""
     return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
 
 
 def failure_text(failure: Wire) -> str:
-    """One of the failures that an answer of status 200 may hold."""
+    """The text of one of the failures that an answer with status 200 may hold."""
     where = str(failure.get("arn") or "").rpartition(":")[2]
     parts = (str(failure.get("reason") or "no reason is given"), str(failure.get("detail") or ""))
     return " ".join(filter(None, parts)) + (f" ({where})" if where else "")
@@ -85,7 +85,7 @@ def failure_text(failure: Wire) -> str:
 
 @decoded
 def service(raw: Wire, address: EcsAddress) -> Service:
-    """A service as DescribeServices reports."""
+    """A service as DescribeServices reports it."""
     cluster = last_part(raw["clusterArn"])
     return Service(
         address.service(cluster, raw["serviceName"]),
@@ -110,7 +110,7 @@ def _refused(raw: Wire) -> str:
 
 
 def _deployments(raw: Wire) -> tuple[Deployment, ...]:
-    """Newest first, each with what the scheduler said from its beginning to the next one's."""
+    """Deployments, newest first, each with the scheduler's events until the next one began."""
     found = [_deployment(each) for each in objects(raw, "deployments") or objects(raw, "taskSets")]
     events = [
         (moment(each.get("createdAt")) or _BEGINNING, str(each.get("message", "")))
@@ -164,7 +164,7 @@ def copy(raw: Wire, address: EcsAddress, definition: Wire) -> Copy:
 
 @decoded
 def task(raw: Wire, address: EcsAddress, definition: Wire) -> Task:
-    """A task of its own as DescribeTasks reports it."""
+    """A standalone task as DescribeTasks reports it."""
     status = raw["lastStatus"]
     code, reason = str(raw.get("stopCode") or ""), str(raw.get("stoppedReason") or "")
     return Task(
@@ -182,19 +182,19 @@ def task(raw: Wire, address: EcsAddress, definition: Wire) -> Task:
 
 @decoded
 def task_id(raw: Wire, address: EcsAddress) -> str:
-    """A task's long ARN, whichever one it bears."""
+    """A task's long ARN, even if ECS reports the short one."""
     return address.task(last_part(raw["clusterArn"]), last_part(raw["taskArn"]))
 
 
 @decoded
 def task_name(raw: Wire) -> str:
-    """What a task of its own was started as."""
+    """The name under which a standalone task was started."""
     return str(raw.get("group") or "").removeprefix("family:")
 
 
 @decoded
 def overrides(raw: Wire) -> dict[str, dict[str, str]]:
-    """Environment variables that a task was given, by container name; containers that were given none are left out."""
+    """Environment variables given to a task, by container name; containers that were given none are left out."""
     listed = objects(raw.get("overrides") or {}, "containerOverrides")
     values = {
         each["name"]: {pair["name"]: pair["value"] for pair in objects(each, "environment")}
@@ -209,7 +209,7 @@ def _containers(raw: Wire, definition: Wire) -> tuple[TaskContainer, ...]:
     return tuple(
         TaskContainer(
             each["name"],
-            # One that never ran may be left as pending for ever.
+            # ECS may report a container that never ran as pending, even after its task has ended.
             "STOPPED" if has_ended else str(each.get("lastStatus") or ""),
             each.get("exitCode"),
             str(each.get("reason") or ""),

@@ -1,4 +1,4 @@
-"""A service's move to a deploy, while it is under way and after."""
+"""A service's deployments, in progress and afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ecr_widgets.model.services import Deployment
 
 
 class Deployments(Reading):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the deployments of `ports.services.Services`."""
 
     def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
         listed = self.read_service(service_id).deployments
@@ -38,7 +38,11 @@ class Deployments(Reading):
         )
 
     def _required(self, service_id: str, deployment_id: str) -> Rollout:
-        """ECS's record of a deployment; the one that is under way is named by its service."""
+        """ECS's record of a deployment; the service itself names the current one.
+
+        Raises:
+            InputError: ECS has no record of it.
+        """
         raw = self._raw(service_id)
         primary, current = self._decoded(raw).primary, raw.get("currentServiceDeployment")
         if current and primary is not None and primary.deployment_id == deployment_id:

@@ -17,19 +17,19 @@ from ecr_widgets.model.services import Deploy, DeployLimits
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]*", re.ASCII)
 _PAGE = 100
 _PAGES_OF_ONE = 10
-"""Of a family with more than a thousand revisions, the newest thousand are listed."""
+"""So at most the newest thousand revisions of one family are listed."""
 _OF_EACH = 20
-"""Of all families, this many of the newest revisions of each: an account may have a hundred thousand, and each is read by
-a call of its own. What runs besides is named by its service or task."""
+"""If all families are listed, this many of each one's newest revisions: an account may have a hundred thousand, and each takes
+a call to read. Older ones in use are known from their service or task."""
 _AT_ONCE = 4
 
 
 class Deploys(Calls):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the stored deploys of `ports.services.Services`."""
 
     @cached_property
     def _definitions(self) -> dict[str, Wire]:
-        """Those that were read, by id: a revision never changes, but for its status."""
+        """Task definitions that were read, by id: a revision never changes, except for its status."""
         return {}
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
@@ -72,7 +72,7 @@ class Deploys(Calls):
         self._change("ecs:DeregisterTaskDefinition", taskDefinition=self.read_deploy(deploy_id).deploy_id)
 
     def _newest(self, family: str, most: int) -> list[Deploy]:
-        """Active revisions of exactly that family, newest first; a page may be shorter than it was asked for."""
+        """Active revisions of exactly that family, newest first; a page may be shorter than requested."""
         arns = self._listed(
             "ecs:ListTaskDefinitions",
             "taskDefinitionArns",
@@ -85,7 +85,7 @@ class Deploys(Calls):
         return list(islice((each for each in map(_listed_deploy, arns) if each.name == family), most))
 
     def _definition(self, deploy_id: str) -> Wire:
-        """The document of a deploy; empty where it is no longer there."""
+        """A deploy's document; empty if it no longer exists."""
         if deploy_id not in self._definitions:
             try:
                 self.read_deploy(deploy_id)
@@ -103,7 +103,7 @@ def _listed_deploy(arn: str) -> Deploy:
 
 @decoded
 def _deploy(answer: Wire) -> Deploy:
-    """With all that ECS says of it, which is more than it took."""
+    """A deploy with everything that ECS reports, which is more than what was registered."""
     raw = answer["taskDefinition"]
     document = {**raw, "tags": answer["tags"]} if answer.get("tags") else raw
     return Deploy(

@@ -1,4 +1,4 @@
-"""What ECS has resolved the tags of a service's images to."""
+"""The digests to which ECS has resolved the tags of a service's images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.model.image_reference import ImageReference
 
 
 class ResolvedImages(Reading):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the resolved images of `ports.services.Services`."""
 
     def resolved_images(self, service_id: str) -> tuple[str, ...]:
         raw = self._raw(service_id)
@@ -20,7 +20,7 @@ class ResolvedImages(Reading):
         cluster, name = self._address.in_cluster(service_id, "service")
         found = [
             *(image for each in self._revisions(arns) for image in _by_digest(each, "containerImages")),
-            # Services that are older than the revisions, and copies that are not of the current one.
+            # For services older than service revisions, and for copies of an earlier revision.
             *(
                 image
                 for each in self._tasks(cluster, serviceName=name, desiredStatus="RUNNING")

@@ -1,4 +1,4 @@
-"""Log lines from CloudWatch, where a container's own options say that they go there."""
+"""Log lines from CloudWatch, if a container's log options send them there."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MISSING = "ResourceNotFoundException"
 
 
 class Logs(Copies):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the logs of `ports.services.Services`."""
 
     @cached_property
     def _cloudwatch(self) -> dict[str, Any]:
-        """Clients by region: a container's log may go to another than its own."""
+        """Clients by region: a container's log may go to another region."""
         return {}
 
     def service_logs(
@@ -36,7 +36,7 @@ class Logs(Copies):
         running = self._tasks(cluster, serviceName=name, desiredStatus="RUNNING")
         stopped = self._stopped_tasks(cluster, name)
         if start is not None:
-            # Whoever follows wants the last words of a copy that was replaced meanwhile, too.
+            # When following a log, also show the last lines of copies that were replaced meanwhile.
             stopped = [each for each in stopped if stopped_at(each) >= start]
         else:
             stopped = [] if running else stopped[-1:]
@@ -49,7 +49,7 @@ class Logs(Copies):
             for each in self._stopped_tasks(cluster, name)
             if deployment_id in ("", each.get("startedBy"))
         ]
-        # What was stopped from outside has last words, too, but not about the trouble.
+        # Prefer a copy that failed by itself: the last lines of one stopped from outside do not show the problem.
         ended.sort(key=by_itself)
         return tuple(self._logs_of(ended[-1], tail, None, None)) if ended else ()
 
@@ -74,7 +74,7 @@ class Logs(Copies):
             try:
                 lines = self._lines(region or self._address.region, group, stream, tail, start, end)
             except AuthorizationError as error:
-                # How something ended is not hidden by a right to its log that is missing.
+                # A missing permission for the log must not hide how the container ended.
                 yield ContainerLog(name, (f"its log group {group} cannot be read: {error}",), copy_id)
                 continue
             if lines:
@@ -85,11 +85,11 @@ class Logs(Copies):
     def _lines(
         self, region: str, group: str, stream: str, tail: int, start: datetime | None, end: datetime | None
     ) -> list[tuple[datetime, str]]:
-        """Lines oldest first; none where group or stream are missing, as they are until the first line."""
+        """Lines, oldest first; empty if the group or stream does not exist, as before the first line."""
         asked: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "startFromHead": not tail}
         asked |= {"limit": min(tail, _PAGE)} if tail else {}
         asked |= {"startTime": _milliseconds(start)} if start is not None else {}
-        # CloudWatch leaves the end itself out.
+        # CloudWatch excludes the end time itself.
         asked |= {"endTime": _milliseconds(end) + 1} if end is not None else {}
         found: deque[tuple[datetime, str]] = deque(maxlen=tail or None)
         token = ""
@@ -110,7 +110,7 @@ class Logs(Copies):
                 found.extendleft(reversed(lines[-(tail - len(found)) :]))
             else:
                 found.extend(lines)
-            # The end is the same token again: an empty page may have more behind it.
+            # The same token again means the end; an empty page does not.
             next_token = str(answer.get("nextBackwardToken" if tail else "nextForwardToken") or "")
             if not next_token or next_token == token or (tail and len(found) >= tail):
                 break
@@ -125,7 +125,7 @@ class Logs(Copies):
 
 @decoded
 def _destination(container: Wire, task: Wire) -> tuple[str, str, str] | str:
-    """Region, group and stream of a container's log; a sentence where it does not go to CloudWatch."""
+    """Region, group and stream of a container's log; a sentence if it does not go to CloudWatch."""
     configuration = container.get("logConfiguration") or {}
     driver, options = configuration.get("logDriver", ""), configuration.get("options") or {}
     if driver != "awslogs":
@@ -134,7 +134,7 @@ def _destination(container: Wire, task: Wire) -> tuple[str, str, str] | str:
     if prefix:
         stream = f"{prefix}/{container['name']}/{last_part(task['taskArn'])}"
     else:
-        # On an instance of one's own the stream is then the container's id in Docker.
+        # Without a prefix, on EC2 instances, the stream is the container's id in Docker.
         runtimes = {each["name"]: each.get("runtimeId") or "" for each in objects(task, "containers")}
         stream = runtimes.get(container["name"], "")
     return options.get("awslogs-region", ""), options["awslogs-group"], stream or "-"

@@ -1,4 +1,4 @@
-"""Clusters, and where they are."""
+"""Clusters as environments, and the address of ECS itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REQUESTS = {
 
 
 class Places(Calls):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the environments of `ports.services.Services`."""
 
     def dialect(self) -> Dialect:
         return Dialect.ECS
@@ -32,7 +32,7 @@ class Places(Calls):
         return f"ECS: {_REQUESTS[call]}"
 
     def version(self) -> str:
-        # AWS names none.
+        # ECS has no version number.
         return ""
 
     def find_environment(self, name: str) -> Place | None:
@@ -56,7 +56,7 @@ class Places(Calls):
         return Place(self._address.cluster(cluster), f"ecs:{cluster}")
 
     def _clusters(self, environment_id: str | None) -> list[str]:
-        """The name of one cluster, or of all."""
+        """The name of one cluster, or the names of all."""
         if environment_id is not None:
             return [self._address.cluster_name(environment_id)]
         return [self._address.cluster_name(each.environment_id) for each in self.list_environments()]

@@ -1,4 +1,4 @@
-"""Services as they are."""
+"""Services in their current state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AT_ONCE = 10
 
 
 class Reading(Places, Copies, Rollouts, ScalingBounds, TargetHealth):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the reading of services of `ports.services.Services`."""
 
     def find_service(self, environment_id: str, name: str) -> Service | None:
         raw = self._find_raw(self._address.cluster_name(environment_id), name)
@@ -42,7 +42,7 @@ class Reading(Places, Copies, Rollouts, ScalingBounds, TargetHealth):
         return tuple(sorted(listed, key=lambda each: (each.name, each.entity_id)))
 
     def _find_raw(self, cluster: str, name: str, **more: Any) -> Wire | None:
-        """What DescribeServices reports; None where it does not exist, or no longer."""
+        """A service as DescribeServices reports it; None if it does not exist, or no longer exists."""
         found = self._described(
             "ecs:DescribeServices", "services", [name], at_once=_AT_ONCE, cluster=cluster, **more
         )
@@ -59,7 +59,7 @@ class Reading(Places, Copies, Rollouts, ScalingBounds, TargetHealth):
         return raw
 
     def _whole(self, raw: Wire) -> Service:
-        """With what DescribeServices does not report."""
+        """A service with what DescribeServices does not report: stop reasons, target health, scaling and stage."""
         found = self._decoded(raw)
         cluster = last_part(found.environment_id)
         reasons = self._stop_reasons(cluster, found.name)

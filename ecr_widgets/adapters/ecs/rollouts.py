@@ -1,7 +1,7 @@
-"""ECS's own record of each deployment, which it keeps after the deployment has left its service.
+"""ECS's own record of each deployment, which it keeps after the service no longer lists the deployment.
 
-A service names its deployments `ecs-svc/NUMBER`, this record has an ARN and the ARN of the service revision that was
-deployed. A revision's number is the deployment's; where it is not, time and task definition say which record is meant.
+A service names its deployments `ecs-svc/NUMBER`; this record has its own ARN and that of the service revision that was
+deployed. The revision's number is usually the deployment's; if not, time and task definition identify the record.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from ecr_widgets.adapters.ecs.wire import Wire
 from ecr_widgets.model.services import Deployment, Service
 
 _LOOKED_AT = 100
-"""Records of one service, newest first."""
+"""Records of one service that are read, newest first."""
 _APART = timedelta(seconds=60)
 _HOOK_IS_OVER = frozenset(("SUCCEEDED", "FAILED", "TIMED_OUT"))
 _STATES = {
     "PENDING": "IN_PROGRESS",
     "IN_PROGRESS": "IN_PROGRESS",
     "SUCCESSFUL": "COMPLETED",
-    # By a newer one; what has failed and is not taken back stays on its service until then.
+    # By a newer one; a failed one that is not rolled back stays on its service until then.
     "STOPPED": "STOPPED",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One record, as far as it matters here."""
+    """One record, with what is needed here."""
 
     arn: str
     state: str
@@ -41,7 +41,7 @@ class Rollout:
     hook_id: str
     traffic_percent: float | None
     revision: str
-    """ARN of the service revision that it deploys."""
+    """ARN of the service revision that this deploys."""
     counts: tuple[int, int, int]
     """Desired, running, pending."""
     created_at: datetime
@@ -52,11 +52,11 @@ class Rollouts(Calls):
 
     @cached_property
     def _begun(self) -> dict[str, Deployment]:
-        """Deployments that were seen of services, by id."""
+        """Deployments that services have listed so far, by id."""
         return {}
 
     def _with_stage(self, raw: Wire, service: Service) -> Service:
-        """A service whose rollout in stages says how far it is."""
+        """The service, with the current stage of its deployment if that runs in stages."""
         configuration = raw.get("deploymentConfiguration") or {}
         primary, current = service.primary, raw.get("currentServiceDeployment")
         in_stages = configuration.get("strategy", "ROLLING") != "ROLLING" or configuration.get(
@@ -85,7 +85,7 @@ class Rollouts(Calls):
         return map(_rollout, raw)
 
     def _find_rollout(self, cluster: str, service: str, deployment_id: str) -> tuple[Rollout, str] | None:
-        """The record of a deployment and the deploy that it rolled out; None where ECS keeps none."""
+        """The record of a deployment and the deploy that it rolled out; None if ECS keeps none."""
         number = last_part(deployment_id)
         answer = self._read(
             "ecs:ListServiceDeployments", cluster=cluster, service=service, maxResults=_LOOKED_AT
@@ -103,7 +103,7 @@ class Rollouts(Calls):
         return None
 
     def _deploy_of(self, revision: str) -> str:
-        """The task definition of a service revision; empty where ECS keeps it no longer."""
+        """The task definition of a service revision; empty if ECS no longer keeps it."""
         found = self._revisions([revision])
         return next((last_part(str(each.get("taskDefinition"))) for each in found), "")
 
@@ -174,5 +174,5 @@ def _percent(weight: object) -> float | None:
 
 
 def _state(status: str) -> str:
-    """In the words of a service's deployments. What is taken back has failed, however well that went."""
+    """The state as a service's deployments report it. A deployment that was rolled back has failed, even if that went well."""
     return _STATES.get(status, "FAILED")

@@ -1,4 +1,4 @@
-"""Room for tasks on the container instances of a cluster."""
+"""Room for tasks on a cluster's container instances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = {"MEMORY": "MiB of memory", "CPU": "CPU units"}
 
 
 class Room(Reading):
-    """Implements that part of `ports.services.Services`."""
+    """Implements `never_fits` of `ports.services.Services`."""
 
     def never_fits(self, service_id: str, deploy_id: str) -> str:
         cluster, _ = self._address.in_cluster(service_id, "service")
@@ -24,7 +24,7 @@ class Room(Reading):
                     "ecs:ListContainerInstances", "containerInstanceArns", cluster=cluster, maxResults=_PAGE
                 )
             )
-            # One that drains or only registers counts as well: it may be there in a minute.
+            # Instances that are draining or registering count too: they may be available in a minute.
             instances = list(
                 self._described(
                     "ecs:DescribeContainerInstances",
@@ -35,7 +35,7 @@ class Room(Reading):
                 )
             )
         except AuthorizationError:
-            return ""  # the scheduler's own word has to do
+            return ""  # then the scheduler's own report has to do
         needed = _needed(self._definition(deploy_id))
         for name, most in _most(instances).items():
             if needed[name] > most:
@@ -58,7 +58,7 @@ def _needed(definition: Wire) -> dict[str, int]:
 
 @decoded
 def _most(instances: Iterable[Wire]) -> dict[str, int]:
-    """The most that any instance has in all; nothing where there is no instance."""
+    """The largest total of any one instance, by resource; empty if there are no instances."""
     most: dict[str, int] = {}
     for instance in instances:
         for each in objects(instance, "registeredResources"):

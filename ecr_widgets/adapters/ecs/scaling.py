@@ -1,4 +1,4 @@
-"""The bounds of Application Auto Scaling, where it may be asked."""
+"""The bounds of Application Auto Scaling, if this identity may read them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ecr_widgets.model.services import Scaling
 
 _ACTION = "application-autoscaling:DescribeScalableTargets"
 _KEPT_S = 30.0
-"""How long an answer is good for: a wait looks at its service every second."""
+"""How long an answer is reused: a wait reads its service every second."""
 
 
 class ScalingBounds(Calls):
-    """Reads what scales services by itself."""
+    """Reads a service's automatic scaling."""
 
     @cached_property
     def _autoscaling(self) -> Any:
@@ -23,11 +23,11 @@ class ScalingBounds(Calls):
 
     @cached_property
     def _bounds(self) -> dict[str, tuple[float, Scaling | None]]:
-        """By resource: when they were read, and what they are."""
+        """By resource: when the bounds were read, in seconds of the clock, and the bounds."""
         return {}
 
     def _scaling(self, cluster: str, service: str) -> Scaling | None:
-        """None where nothing scales it, or nobody may ask."""
+        """The scaling bounds; None if nothing scales the service, or they cannot be read."""
         resource, now_s = f"service/{cluster}/{service}", self._clock.monotonic_s()
         read_s, bounds = self._bounds.get(resource, (now_s - _KEPT_S, None))
         if now_s - read_s >= _KEPT_S:
@@ -48,5 +48,5 @@ class ScalingBounds(Calls):
         try:
             return ERRORS.translated(_ACTION, call)
         except (AuthorizationError, DeployTargetError):
-            # It is good to know, and nothing depends on it.
+            # The bounds are useful, but nothing depends on them.
             return None

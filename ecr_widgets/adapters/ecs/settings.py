@@ -16,13 +16,13 @@ _NOT_SETTINGS = frozenset(
         *("resourceManagementType", "roleArn"),
     )
 )
-"""What DescribeServices reports beside settings; a member that is newer than this list counts as one."""
+"""What DescribeServices reports besides settings; a member newer than this list counts as a setting."""
 _OF_THE_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 """Settings that only a deployment shows."""
 
 
 class ServiceSettings(Changes):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the settings of `ports.services.Services`."""
 
     def read_settings(self, service_id: str) -> Settings:
         return _settings(self._raw(service_id, include=["TAGS"]))

@@ -1,4 +1,4 @@
-"""What a load balancer's health checks say of a service's copies, where it may be asked."""
+"""A load balancer's health checks of a service's copies, if this identity may read them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TargetHealth(Calls):
         return [True]
 
     def _unhealthy(self, raw: Wire) -> tuple[str, ...]:
-        """Sentences on targets of a service that fail their checks; none where nobody may ask."""
+        """Sentences about a service's targets that fail their checks; empty if they cannot be read."""
         groups = [arn for each in objects(raw, "loadBalancers") if (arn := each.get("targetGroupArn"))]
         sentences: list[str] = []
         for group in groups if self._may_ask[0] else ():
@@ -36,7 +36,7 @@ class TargetHealth(Calls):
                 self._may_ask[0] = False
                 break
             except DeployTargetError:
-                # Good to know where there is an answer, and nothing depends on it.
+                # The health is useful, but nothing depends on it.
                 continue
         return tuple(sentences)
 

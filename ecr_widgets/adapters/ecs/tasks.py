@@ -1,4 +1,4 @@
-"""Tasks of their own: started once, found again by who asked for them, and followed to their end."""
+"""Standalone tasks: started once, found again by the run that started them, and followed to their end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ecr_widgets.model.services import Settings, Summary, Task, TaskRequest
 EnvVars = Mapping[str, Mapping[str, str]]
 
 _SHOWS_S = 20.0
-"""How long a task that was just started may be missing from what ECS reports."""
+"""How long, in seconds, ECS may not yet report a task that was just started."""
 _SHORT = {
     "AGENT": "the agent of the container instance is not connected",
     "ATTRIBUTE": "no container instance has an attribute that the task definition needs",
@@ -35,11 +35,11 @@ _LONGEST_STARTED_BY = 128
 
 
 class Tasks(Places, Copies):
-    """Implements that part of `ports.services.Services`."""
+    """Implements the tasks of `ports.services.Services`."""
 
     @cached_property
     def _started(self) -> dict[str, tuple[float, Wire]]:
-        """What this process has started, by id: when, and what ECS said of it."""
+        """Tasks that this process has started, by id: when, and ECS's answer."""
         return {}
 
     def task_requests(
@@ -108,7 +108,7 @@ class Tasks(Places, Copies):
             for cluster in self._clusters(environment_id)
             for status in ("RUNNING", "STOPPED")
             for each in self._tasks(cluster, desiredStatus=status)
-            # The others are copies of services.
+            # The rest are copies of services.
             if not task_name(each).startswith("service:")
         ]
         return tuple(sorted(listed, key=lambda each: (each.name, each.entity_id)))
@@ -118,7 +118,11 @@ class Tasks(Places, Copies):
         self._change("ecs:StopTask", cluster=cluster, task=number, reason="Stopped by ecr-widgets")
 
     def _only_task(self, answer: Wire, name: str) -> tuple[str, Wire]:
-        """The id of the task that was started, and what is said of it."""
+        """The id of the task that was started, and ECS's answer about it.
+
+        Raises:
+            DeploymentFailed: ECS started nothing.
+        """
         started = objects(answer, "tasks")
         if started:
             return self._task_id(started[0]), started[0]

@@ -1,7 +1,7 @@
-"""ECS's JSON as it is, sent and answered through botocore: members that the installed botocore does not know are kept.
+"""ECS's raw JSON, sent and received through botocore: members that the installed botocore does not know are kept.
 
-botocore finds the endpoint, signs, and reads errors. Its own forms of requests and answers know the members of its year only:
-it refuses others in a request, and drops them from an answer.
+botocore finds the endpoint, signs, and reads errors. Its own models know only the members of their release: it refuses newer
+ones in a request, and drops them from an answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ANSWERED = "Body"
 
 
 def keep_json(client: Any) -> None:
-    """Have a client that validates no parameters take and give JSON as it is."""
+    """Have a client that does not validate parameters send and return raw JSON."""
     events = client.meta.events
     events.register("provide-client-params.ecs", _set_aside)
     events.register("before-call.ecs", _send)
@@ -30,14 +30,14 @@ def keep_json(client: Any) -> None:
 
 
 def ask(client: Any, action: str, members: Wire) -> Wire:
-    """Ask for an action, such as `ecs:RunTask`, and give back the JSON object that it is answered with.
+    """Call an action, such as `ecs:RunTask`, and return the JSON object of its answer.
 
     Raises:
         SettingsError: The installed botocore does not know the action.
 
-        ValueError: The answer is no JSON.
+        ValueError: The answer is not JSON.
 
-        TypeError: It is another JSON value than an object.
+        TypeError: The answer is not a JSON object.
     """
     call = getattr(client, xform_name(action.partition(":")[2]), None)
     if call is None:
@@ -61,5 +61,5 @@ def _send(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
 
 def _keep(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     if response_dict["status_code"] < 300:
-        # Nobody needs botocore's own reading of it.
+        # Keep botocore from parsing it.
         customized_response_dict[_ANSWERED], response_dict["body"] = response_dict["body"], b"{}"

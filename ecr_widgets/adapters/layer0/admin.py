@@ -1,4 +1,4 @@
-"""Layer0's own affairs, and its tags as such."""
+"""Layer0's administration, and raw access to its tags."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ecr_widgets.model.layer0_cluster import ClusterScale
 
 
 class Admin(Calls):
-    """Calls that no step needs; for people who look after a Layer0."""
+    """Calls that no step needs, for people who operate a Layer0."""
 
     def is_healthy(self) -> bool:
-        """Whether the server says that it is well; older ones say it under another path."""
+        """Whether the server reports itself healthy; older servers do so under another path."""
         for path in ("/health", "/admin/health"):
             try:
                 self._transport.read(path)
@@ -26,7 +26,7 @@ class Admin(Calls):
         return False
 
     def config(self) -> Mapping[str, object]:
-        """How the instance was set up: its prefix, VPC and subnets."""
+        """The instance's configuration: its prefix, VPC and subnets."""
         return decode.an_object(self._transport.read("/admin/config").value)
 
     def scale_environment(self, environment_id: str) -> ClusterScale:
@@ -43,7 +43,7 @@ class Admin(Calls):
         self._transport.change("POST", "/admin/sql", {"version": "latest", "message": None})
 
     def tags(self, kind: str) -> dict[str, dict[str, str]]:
-        """Tags by entity id of all entities of a kind: deploy, environment, job, load_balancer, service or task."""
+        """Tags of all entities of a kind (deploy, environment, job, load_balancer, service or task), by entity id."""
         return self._tagged(kind)
 
     def set_tag(self, kind: str, entity_id: str, key: str, value: str) -> None:
@@ -52,7 +52,7 @@ class Admin(Calls):
         self._transport.change("POST", "/tag", body)
 
     def delete_tag(self, kind: str, entity_id: str, key: str) -> None:
-        """Take one tag away.
+        """Remove one tag.
 
         Raises:
             Layer0Error: The entity has no tags.

@@ -1,4 +1,4 @@
-"""What all calls share: entities by id, changes, jobs, and names, which are resolved here since the server resolves none."""
+"""What all calls share: entities by id, changes, jobs, and names, which are resolved here because the server does not."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.settings import Layer0Settings
 
 _NOT_FOUND_TO_V0_10_2 = frozenset((4, 6, 8, 10, 12, 14))
-"""Codes of an invalid id. Servers to v0.10.2 have none for what does not exist, and answer a GET of it with these."""
+"""Codes of an invalid id. Servers up to v0.10.2 have no code for what does not exist, and answer a GET of it with these."""
 
 
 class Calls:
-    """Base of the groups of calls."""
+    """Base class of the groups of calls."""
 
     def __init__(self, settings: Layer0Settings) -> None:
         self._settings = settings
@@ -45,12 +45,12 @@ class Calls:
             ) from error
 
     def _tagged(self, kind: str) -> dict[str, dict[str, str]]:
-        """Tags by entity id of all entities of a kind."""
+        """Tags of all entities of a kind, by entity id."""
         answer = self._transport.read("/tag", {"type": kind})
         return {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
 
     def _named(self, kind: str, name: str, **more: str) -> dict[str, dict[str, str]]:
-        """Tags by entity id of all entities whose name or id is exactly this; none where the server knows none."""
+        """Tags of all entities whose name or id is exactly this, by entity id; empty if the server knows none."""
         try:
             answer = self._transport.read("/tag", {**more, "fuzz": name, "type": kind})
         except EntityNotFound:
@@ -60,7 +60,7 @@ class Calls:
 
     @staticmethod
     def _only(found: Mapping[str, object], kind: str, name: str) -> str | None:
-        """Id of the one entity found, or None; an id counts before a name.
+        """Id of the only entity found, or None; an id takes precedence over a name.
 
         Raises:
             Layer0Error: Several have the name.
@@ -72,7 +72,7 @@ class Calls:
         return next(iter(found), None)
 
     def _job(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
-        """Ask for what a job does, and give back the job's id."""
+        """Request a change that a job carries out, and return the job's id."""
         return self._job_id(self._transport.change(method, path, body), f"{method} {path}")
 
     def _logs(
@@ -81,7 +81,7 @@ class Calls:
         query = {"tail": str(tail)} if tail else {}
         for name, at in (("start", start), ("end", end)):
             if at is not None:
-                # A minute that has begun belongs to the window on both sides.
+                # Layer0 knows whole minutes: a minute that has begun belongs to the window at both ends.
                 later = timedelta(minutes=1) if name == "end" and at.second + at.microsecond else timedelta()
                 query[name] = (at.astimezone(UTC) + later).strftime("%Y-%m-%d %H:%M")
         return decode.logs(self._transport.read(path, query).value)
@@ -96,10 +96,10 @@ class Calls:
 
 
 def segment(entity_id: str) -> str:
-    """An id as one segment of a path; an empty one would ask for the list instead.
+    """An id as one segment of a path.
 
     Raises:
-        InputError: No id.
+        InputError: The id is empty, so that the path would be that of the list.
     """
     if not entity_id:
         raise InputError("the id is empty", hint="give the id")

@@ -1,4 +1,4 @@
-"""Layer0's calls. Names are resolved here, since the server resolves none: exact matches only, latest per exact name."""
+"""Layer0's calls. Names are resolved here, because the server does not: exact matches only, latest per exact name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ecr_widgets.errors import EntityNotFound, InputError, Layer0Error, Layer0Un
 from ecr_widgets.model.services import ContainerLog, Deploy, Dialect, Service, Settings, Summary, Task
 
 _MOST_CRASHED = 3
-"""Copies whose last lines say why they stopped."""
+"""Copies whose last lines are returned, to show why they stopped."""
 _REQUESTS = {
     "create_deploy": "POST /deploy",
     "create_service": "POST /service/",
@@ -50,7 +50,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         return value
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        # Asked without `version=latest`: servers answer that with the highest version of any name with this prefix.
+        # Without `version=latest`: servers answer that with the highest version of any name with this prefix.
         found = self._named("deploy", name)
         deploys = [
             Deploy(each, name, decode.version_number(tags.get("version", "")))
@@ -71,7 +71,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
 
     def find_latest_deploy(self, name: str) -> Deploy | None:
         # Servers answer `version=latest` with the highest version of any name with this prefix, or one for each
-        # name; where ours is among them it is its latest.
+        # name; if ours is among them it is its latest.
         found = self._named("deploy", name, version="latest")
         for each, tags in found.items():
             if tags.get("name") == name:
@@ -89,7 +89,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         self._transport.change("DELETE", f"/deploy/{segment(deploy_id)}", None)
 
     def find_service(self, environment_id: str, name: str) -> Service | None:
-        # Through the tags: some servers list services with ids of environments.
+        # Through the tags, because some servers list services with environments' ids.
         found = self._named("service", name, environment_id=environment_id)
         for each, tags in found.items():
             if (tags.get("name"), tags.get("environment_id")) == (name, environment_id):
@@ -130,7 +130,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
     def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         listed = decode.summaries(self._transport.read("/service/").value, "service")
         if not all(each.name for each in listed):
-            # Some servers list services with ids of environments and without names, others what was deleted.
+            # Some servers list services with environments' ids and without names, others list deleted services.
             tagged = self._tagged("service")
             names = {each.environment_id: each.name for each in self.list_environments()}
             listed = [
@@ -157,8 +157,8 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         return decode.task(self._entity("/task/", task_id, "task_id"))
 
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        # Layer0 does not say which copy wrote what, but gives the newest first, and those that stop again and again were
-        # started last: so many of them as have stopped are this deployment's.
+        # Layer0 does not say which copy wrote what, but returns the newest first, and copies that keep stopping were
+        # started last: take as many as this deployment's stopped copies.
         deployments = self.read_service(service_id).deployments
         stopped = sum(
             len(each.stopped_reasons) for each in deployments if each.deployment_id == deployment_id
@@ -183,7 +183,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         except EntityNotFound:
             raise
         except Layer0Error as error:
-            # v0.12.1 to v0.12.6 stop the task and then trip over its tags; a missing task shows that.
+            # v0.12.1 to v0.12.6 stop the task and then fail on its tags; if the task is gone, that has happened.
             if error.status != 500 or "no item found" not in error.message:
                 raise
             try:

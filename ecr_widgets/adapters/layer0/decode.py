@@ -1,6 +1,6 @@
-"""Layer0's wire shapes as values; names are translated here and nowhere else.
+"""Layer0's JSON as our values; field names are translated here and nowhere else.
 
-Every field is optional and unknown ones are ignored: releases differ, and their version numbers do not say how.
+Every field is optional and unknown fields are ignored: releases differ, and their version numbers do not say how.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def an_object(value: Any) -> Wire:
 
 
 def objects(value: Any) -> list[Wire]:
-    """The value, if it is a list of JSON objects; null is an empty one.
+    """The value, if it is a list of JSON objects; null is an empty list.
 
     Raises:
         Layer0Unavailable: Something else answered.
@@ -52,7 +52,7 @@ def objects(value: Any) -> list[Wire]:
 
 
 def entity(value: Any, id_name: str) -> Wire:
-    """The value, if it is a JSON object with the id; all else in it is optional.
+    """The value, if it is a JSON object with the id; its other fields are optional.
 
     Raises:
         Layer0Unavailable: Something else answered.
@@ -200,7 +200,7 @@ def tags(raw: Wire) -> dict[str, str]:
 
 
 def version_number(text: str) -> int:
-    """A deploy's version; 0 where it has none."""
+    """A deploy's version; 0 if it has none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
 
 
@@ -223,7 +223,7 @@ def _port(raw: Wire) -> Port:
     return Port(
         _count(raw, "host_port"),
         _count(raw, "container_port"),
-        # Some answers repeat the request's case, and a list that is sent back must not differ by it.
+        # Some answers repeat the request's case; lists must compare equal whatever the case.
         _text(raw, "protocol").upper(),
         _text(raw, "certificate_name") or arn,
         arn if _text(raw, "certificate_name") else "",
@@ -243,14 +243,14 @@ def _health_check(raw: Wire) -> HealthCheck:
 def _containers(copy: Wire) -> list[TaskContainer]:
     details = objects(copy.get("details"))
     one_never_ran = any(_NEVER_RAN.search(_text(each, "reason")) for each in details)
-    # Where no container says that it could not start, what the whole copy says holds for each without an exit code.
+    # If no container says that it could not start, the copy's reason applies to each container without an exit code.
     none_ran = not one_never_ran and _NEVER_RAN.search(_text(copy, "reason")) is not None
     return [_container(each, none_ran=none_ran) for each in details]
 
 
 def _container(raw: Wire, *, none_ran: bool) -> TaskContainer:
     status, reason, code = _text(raw, "last_status"), _text(raw, "reason"), _count(raw, "exit_code")
-    # ECS reports no exit code of a container that never ran, and Layer0 writes 0 in its place.
+    # ECS reports no exit code for a container that never ran, and Layer0 writes 0 instead.
     never_ran = _NEVER_RAN.search(reason) is not None or (none_ran and code == 0)
     ended = status == "STOPPED" and not never_ran
     return TaskContainer(_text(raw, "container_name"), status, code if ended else None, reason)
@@ -275,5 +275,5 @@ def _time(raw: Wire, name: str) -> datetime:
     try:
         return from_rfc3339(_text(raw, name))
     except (ValueError, OverflowError):
-        # Go's zero time, which in some zones lies before the first year.
+        # Go's zero time, which in some time zones is before year 1.
         return datetime(1, 1, 1, tzinfo=UTC)

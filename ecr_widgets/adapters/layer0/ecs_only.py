@@ -1,4 +1,4 @@
-"""What other targets can do and Layer0 cannot: it answers that it knows nothing, or refuses."""
+"""What ECS can do and Layer0 cannot: these calls return nothing, or refuse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecr_widgets.model.services import Copy, Deployment, Service, Settings
 
 
 class EcsOnly(Calls):
-    """Implements of `ports.services.Services` what is of no use with Layer0."""
+    """Implements the part of `ports.services.Services` that Layer0 does not support."""
 
     def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
         return None

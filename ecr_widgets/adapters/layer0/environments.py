@@ -9,7 +9,7 @@ from ecr_widgets.adapters.layer0.calls import Calls, segment
 from ecr_widgets.model.layer0 import Environment
 
 _CREATING_S = 300.0
-"""The real server sleeps for 42 seconds in this call, and asks AWS for much."""
+"""In seconds. The real server sleeps for 42 s in this call, and makes many calls to AWS."""
 
 
 class Environments(Calls):
@@ -48,7 +48,7 @@ class Environments(Calls):
             "user_data_template": base64.b64encode(user_data).decode() if user_data else None,
             "min_cluster_count": min_count,
             "max_cluster_count": max(min_count, max_count),
-            # Any other with a largest count of 0 fails on v0.12.5 and v0.12.6, and leaves half of it behind.
+            # With a maximum of 0, any other value fails on v0.12.5 and v0.12.6 and leaves a half-made environment behind.
             "target_cap_size": 0,
             "operating_system": operating_system,
             "ami_id": ami_id,

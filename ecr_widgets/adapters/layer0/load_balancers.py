@@ -76,7 +76,7 @@ class LoadBalancers(Calls):
             checked = _health_check(check_health_check(health_check))
             changes.append(("healthcheck", {"health_check": checked}))
         if idle_timeout is not None:
-            # The real server misspells this member, and reads it under no other name.
+            # The real server expects the value under this wrong name, and under no other.
             changes.append(("idletimeout", {"health_check": check_idle_timeout(idle_timeout)}))
         if cross_zone is not None:
             changes.append(("crosszone", {"cross_zone": cross_zone}))

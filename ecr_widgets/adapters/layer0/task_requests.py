@@ -1,4 +1,4 @@
-"""Tasks start through jobs: a job tells what was asked for, but not who asked."""
+"""Tasks start through jobs: a job records what was requested, but not by whom."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SHOWN_LINES = 20
 _MARKS = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\w+\] [A-Z]+ : (?:Error: )?(?:AWS Error: )?", re.ASCII
 )
-"""What Layer0's runner puts before each line, and before what went wrong."""
+"""Prefixes that Layer0's runner puts before each line and before errors."""
 
 EnvVars = Mapping[str, Mapping[str, str]]
 
 
 class TaskRequests(Calls):
-    """Implements what `ports.Layer0` says of jobs and of the start of tasks."""
+    """Implements jobs and the start of tasks of `ports.Layer0`."""
 
     def task_requests(
         self, environment_id: str, name: str, deploy_id: str, env_vars: EnvVars, *, run_id: str
@@ -45,7 +45,7 @@ class TaskRequests(Calls):
     ) -> str:
         if settings is not None:
             raise InputError("Layer0 does not take a service file", hint="leave service_file empty")
-        # The server answers 202 to ids that do not exist and then tries for a day, so they are looked up first.
+        # The server answers 202 to ids that do not exist and then retries for a day, so the deploy is looked up first.
         self._entity("/deploy/", deploy_id, "deploy_id")
         body: dict[str, Any] = {
             "container_overrides": [
@@ -55,7 +55,7 @@ class TaskRequests(Calls):
             "deploy_id": deploy_id,
             "environment_id": environment_id,
             "task_name": name,
-            # Servers before v0.10.4 take a number of copies, and run none if it is missing.
+            # Servers before v0.10.4 expect a number of copies, and run none if it is missing.
             "copies": 1,
         }
         return self._job("POST", "/task/", body)
@@ -99,7 +99,7 @@ class TaskRequests(Calls):
 
 
 def _asked(job: Job) -> tuple[str, str, str, EnvVars] | None:
-    """What a task's job was asked for; None for other jobs."""
+    """The request of a task's job; None for other jobs."""
     try:
         request = json.loads(job.request)
         overrides = {

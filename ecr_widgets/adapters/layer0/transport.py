@@ -1,7 +1,7 @@
-"""One request to Layer0 and its answer, or one of our errors.
+"""Requests to Layer0: each returns an answer or raises one of our errors.
 
 Layer0 labels errors and 202 answers as plain text, so bodies are read as JSON whatever their label. Reads are repeated
-with back-off, changes never: where a change went out and no usable answer came back, its outcome is unknown.
+with back-off, changes never: if a change was sent and no usable answer came back, its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NOT_FOUND_CODES = frozenset((23, 24, 25, 26, 28, 29))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A decoded success."""
+    """A successful answer, decoded."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,17 +54,17 @@ class Answer:
 
 
 class _TooLarge(Exception):
-    """The body passes what any answer of Layer0 could hold."""
+    """The body is larger than any answer of Layer0."""
 
 
 class Transport:
     """Talks to one Layer0 API.
 
     Args:
-        sleep: Waits between the tries of a read.
+        sleep: Waits between the attempts of a read.
 
     Raises:
-        SettingsError: The token would cross a network unencrypted, or no header can hold it.
+        SettingsError: The token would cross a network unencrypted, a header cannot hold it, or the address holds a login.
     """
 
     def __init__(self, settings: Layer0Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -90,18 +90,18 @@ class Transport:
         self._version: str | None = None
         self._compared = False
         self.requests = 0
-        """How many were sent so far."""
+        """Number of requests sent so far."""
         self._http = EnvironmentPools(verify=not settings.skip_ssl_verify, retries=False)
 
     def read(self, path: str, query: Mapping[str, str] | None = None, *, timeout_s: float = 30.0) -> Answer:
-        """GET, repeated where that may help.
+        """GET, repeated if that may help.
 
         Raises:
-            EntityNotFound: No such thing.
+            EntityNotFound: No such entity.
 
             Layer0Unavailable: No usable answer.
 
-            Layer0Error: It refused.
+            Layer0Error: Layer0 refused.
         """
         target = path + (f"?{urlencode(query)}" if query else "")
         pause_s = 0.2
@@ -121,15 +121,15 @@ class Transport:
         Raises:
             OutcomeUnknown: The request went out and no usable answer came back.
 
-            Layer0Unavailable: It did not go out, or something before Layer0 refused it.
+            Layer0Unavailable: It was not sent, or something in front of Layer0 refused it.
 
-            Layer0Error: It refused.
+            Layer0Error: Layer0 refused.
         """
         self._warn_of_version()
         return self._ask(method, path, body, timeout_s)
 
     def _warn_of_version(self) -> None:
-        """Warn once, before the first change, where the server that was read from is not one the kit knows well."""
+        """Warn once, before the first change, if the server's version is not one that the kit knows well."""
         if self._compared or self._version is None:
             return
         self._compared = True
@@ -142,7 +142,7 @@ class Transport:
         headers = {
             "Authorization": f"Basic {self._token}",
             "Accept": "application/json",
-            # Layer0 does not know why a service's containers stopped; a server that does answers this parameter.
+            # Layer0 does not report why a service's containers stopped; a server that does takes this header.
             "Prefer": "reasons",
         }
         content = None
@@ -214,7 +214,7 @@ class Transport:
         if 300 <= status < 400:
             shown = f"a redirect to {self._show(headers.get('Location', 'nowhere'), _SHOWN)}"
         if method != "GET" and (200 <= status < 300 or status >= 500):
-            # Something between us and Layer0 spoke; Layer0 itself may have done it by then.
+            # Something between us and Layer0 answered; Layer0 itself may have made the change.
             raise _lost(what, f"status {status} with {shown or 'an empty body'}")
         raise Layer0Unavailable(
             f"what answered {what} with status {status} is not Layer0: {shown or 'an empty body'}",
@@ -224,7 +224,7 @@ class Transport:
         )
 
     def _show(self, text: str, length: int) -> str:
-        # Masked before it is cut: half a token is a secret too.
+        # Mask before cutting: half a token is a secret too.
         return text.replace(self._token, "***")[:length].strip()
 
 
@@ -235,7 +235,7 @@ def _lost(what: str, why: str) -> OutcomeUnknown:
 
 
 def _read_bounded(answer: urllib3.BaseHTTPResponse, timeout_s: float) -> bytes:
-    # urllib3's time-out is one for each read, so a body that drips in would never meet it.
+    # urllib3's time-out applies to each read, so a body that trickles in would never reach it.
     deadline_s = time.monotonic() + timeout_s
     body = bytearray()
     while chunk := answer.read1(_CHUNK_BYTES):
