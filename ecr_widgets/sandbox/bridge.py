@@ -1,7 +1,7 @@
-"""The private network of a private engine: one bridge interface, and nothing else on the machine changed.
+"""A private engine's network: one bridge interface, with nothing else changed on the machine.
 
-No forwarding, no address translation, no packet filter rule: containers reach each other and this machine, ports
-are published by Docker's own proxy, and removing the interface removes all of it.
+No forwarding, address translation or packet filter rules: containers reach each other and this machine, Docker's own
+proxy publishes ports, and removing the interface removes everything.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _INTERFACES = Path("/sys/class/net")
 
 
 def create_bridge(name: str) -> ipaddress.IPv4Network:
-    """Make a bridge interface with a network that nothing on this machine uses.
+    """Create a bridge interface with a network that is unused on this machine.
 
     Raises:
-        EngineError: The machine does not let us.
+        EngineError: The machine does not allow it.
     """
     taken = networks_in_use(Path("/proc/net/route").read_text(encoding="ascii"))
     network = unused_network(taken, start=int(name.rpartition("-")[2], 16))
@@ -30,7 +30,7 @@ def create_bridge(name: str) -> ipaddress.IPv4Network:
     try:
         _ip("address", "add", f"{network.network_address + 1}/{network.prefixlen}", "dev", name)
         _ip("link", "set", name, "up")
-        # Also where the machine forwards packets: what runs in the sandbox talks to this machine only.
+        # Even if the machine forwards packets, what runs in the sandbox talks only to this machine.
         forwarding = Path("/proc/sys/net/ipv4/conf") / name / "forwarding"
         if forwarding.read_text(encoding="ascii").strip() != "0":
             forwarding.write_text("0", encoding="ascii")
@@ -41,21 +41,21 @@ def create_bridge(name: str) -> ipaddress.IPv4Network:
 
 
 def remove_bridge(name: str) -> None:
-    """Remove a bridge interface where it is there."""
+    """Remove a bridge interface if it exists."""
     if (_INTERFACES / name / "bridge").exists():
         _ip("link", "delete", name)
 
 
 def ports_of(name: str) -> int:
-    """Count the interfaces that hang on a bridge."""
+    """Count the interfaces attached to a bridge."""
     ports = _INTERFACES / name / "brif"
     return len(list(ports.iterdir())) if ports.exists() else 0
 
 
 def remove_bridges_of(data_root: Path) -> None:
-    """Remove the bridges of the networks that containers of an engine used beside its default one.
+    """Remove the bridges of the networks, other than the default one, that an engine's containers used.
 
-    Only the engine's own store names them, by the random id of their network.
+    Only the engine's own store knows their names, which contain the network's random id.
     """
     store = data_root / "network" / "files" / "local-kv.db"
     if store.is_file():
@@ -64,11 +64,11 @@ def remove_bridges_of(data_root: Path) -> None:
 
 
 def networks_in_use(route_table: str) -> list[ipaddress.IPv4Network]:
-    """Read the networks of the kernel's route table (`/proc/net/route`), the default route left out."""
+    """Parse the networks in the kernel's route table (`/proc/net/route`), without the default route."""
     networks = []
     for line in route_table.splitlines()[1:]:
         fields = line.split()
-        # Little-endian hexadecimal, in the byte order of every machine that Debian runs dockerd on.
+        # Hexadecimal, little-endian: the byte order of every machine on which Debian has dockerd.
         address, mask = (int.from_bytes(bytes.fromhex(fields[index]), "little") for index in (1, 7))
         if mask:
             networks.append(ipaddress.IPv4Network((address, str(ipaddress.IPv4Address(mask)))))
@@ -81,14 +81,14 @@ def unused_network(taken: Iterable[ipaddress.IPv4Network], *, start: int) -> ipa
     Args:
         taken: Networks in use.
 
-        start: Where to begin looking, so that two sandboxes that start at once choose differently.
+        start: Where to start looking, so that sandboxes starting at the same time choose different ones.
 
     Raises:
         EngineError: None is free.
     """
     taken = list(taken)
     for step in range(0x8000):
-        # 10.128.0.0/9: the upper half of 10.0.0.0/8, away from what clouds and offices number first.
+        # 10.128.0.0/9: the upper half of 10.0.0.0/8, away from what clouds and offices allocate first.
         network = ipaddress.IPv4Network(((10 << 24) + (1 << 23) + ((start + step) % 0x8000 << 8), 24))
         if not any(network.overlaps(other) for other in taken):
             return network

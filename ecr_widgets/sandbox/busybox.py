@@ -1,6 +1,6 @@
-"""The base image of the runbooks, `busybox:latest`, made of this machine's own static BusyBox.
+"""The runbooks' base image, `busybox:latest`, made from this machine's own static BusyBox.
 
-The same program gives the same image id on every machine and every day: no time is in the archive.
+The same program always gives the same image id: the archive contains no times.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ecr_widgets.sandbox.processes import find_tool
 
 REFERENCE = "busybox:latest"
 LABEL = {"ecr-widgets.sandbox.image": "busybox"}
-"""Not the label of the sandbox's containers: images built on this one, and their containers, inherit it."""
+"""Different from the label of the sandbox's containers: images built on this one, and their containers, inherit it."""
 
 _PULL_TIMEOUT_S = 20.0
 _INTERPRETER_SEGMENT = 3
@@ -39,17 +39,17 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686"
 
 
 def provide_busybox(engine: LocalEngine, program: Path | None = None) -> str | None:
-    """Make sure the engine has `busybox:latest`.
+    """Make sure that the engine has `busybox:latest`.
 
     Args:
-        program: BusyBox to make the image of; None looks on this machine, and lets the engine pull the public image,
-            within twenty seconds, where there is none.
+        program: BusyBox to make the image from; None to look on this machine and, if there is none, have the engine
+            pull the public image within twenty seconds.
 
     Returns:
-        The id of the image if this call brought it, None if it was there.
+        The image's id if this call added it, None if it already existed.
 
     Raises:
-        EngineError: There is none to be had.
+        EngineError: No static BusyBox on this machine, and the image cannot be pulled.
     """
     if engine.image_id(REFERENCE) is not None:
         return None
@@ -74,13 +74,13 @@ def find_program() -> Path | None:
 
 
 def applets_of(program: Path) -> list[str]:
-    """Ask a BusyBox for the commands it can be."""
+    """Ask a BusyBox for its commands."""
     done = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
     return sorted(set(done.stdout.split()))
 
 
 def is_static(program: bytes) -> bool:
-    """Whether a 64-bit ELF program asks for no dynamic linker, and so runs in an image that holds nothing else.
+    """Whether a 64-bit ELF program needs no dynamic linker, so that it runs in an image with nothing else in it.
 
     Source: System V ABI, "ELF Header" and "Program Header".
     """
@@ -93,7 +93,7 @@ def is_static(program: bytes) -> bool:
 
 
 def image_archive(program: bytes, applets: list[str]) -> bytes:
-    """Write an image archive as `docker save` does, the same bytes for the same program."""
+    """Make an image archive as `docker save` does; the same program gives the same bytes."""
     layer = _layer(program, applets)
     config = json.dumps(
         {
@@ -130,7 +130,7 @@ def _layer(program: bytes, applets: list[str]) -> bytes:
         _add_file(tar, "bin/busybox", program, mode=0o755)
         _add_file(tar, "etc/passwd", _PASSWD)
         _add_file(tar, "etc/group", _GROUP)
-        # Scripts ask for /usr/bin/env by that path.
+        # Scripts expect env at this path.
         links = {f"bin/{applet}": "busybox" for applet in applets if applet != "busybox"}
         for name, target in {**links, "usr/bin/env": "../../bin/busybox"}.items():
             link = tarfile.TarInfo(name)
@@ -140,7 +140,7 @@ def _layer(program: bytes, applets: list[str]) -> bytes:
 
 
 def _add_file(tar: tarfile.TarFile, name: str, content: bytes, *, mode: int = 0o644) -> None:
-    # TarInfo's own defaults are owner 0 and time 0: nothing of this machine or this day gets in.
+    # TarInfo's defaults are owner 0 and time 0, so nothing specific to this machine or day gets in.
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))

@@ -1,6 +1,6 @@
-"""What a private engine has on the machine outside the sandbox's folder: named before it is made, removed from names.
+"""What a private engine has on the machine outside the sandbox's folder: named before it is created, removed by name.
 
-Removal needs nothing but the traces, so that anybody can do it after a supervisor that was killed.
+Removal needs only the traces, so any process can do it after a supervisor was killed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 MOUNT_POINTS = tuple(
     Path(each) for each in ("/etc/docker", "/run/docker", "/run/containerd", "/run/runc", "/opt/containerd")
 )
-"""Fixed places of dockerd, containerd and BuildKit's runc: a private engine covers them with something of its own."""
+"""Fixed paths of dockerd, containerd and BuildKit's runc: a private engine mounts its own folders over them."""
 
 _MADE_AT_NS = 86_400 * 10**9
-"""Modification time that marks an empty folder as made by a sandbox; whoever uses it changes the time."""
+"""Modification time that marks an empty folder as made by a sandbox; any use of the folder changes it."""
 
 
 def new_sandbox_id() -> str:
-    """Choose four hexadecimal digits that no sandbox on this machine bears."""
+    """Choose four hexadecimal digits that no other sandbox on this machine has."""
     while True:
         sandbox_id = secrets.token_hex(2)
         name = f"{_PREFIX}{sandbox_id}"
@@ -43,14 +43,14 @@ def new_sandbox_id() -> str:
 
 
 def plan(sandbox_id: str) -> EngineTraces:
-    """Name the traces; nothing is made yet."""
+    """Name the traces; nothing is created yet."""
     base = next((base for base in _BASES if os.access(base, os.W_OK)), _BASES[-1])
     name = f"{_PREFIX}{sandbox_id}"
     return EngineTraces(run_folder=str(base / name), cgroup=name, bridge=name)
 
 
 def make_run_folder(traces: EngineTraces) -> None:
-    """Make the run folder and the folders that the engine mounts on."""
+    """Create the run folder and the engine's mount points."""
     with _mount_points_locked():
         Path(traces.run_folder).mkdir(mode=0o700)
         for folder in MOUNT_POINTS:
@@ -63,10 +63,10 @@ def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = Fa
     """Remove a private engine: its processes, interfaces, control groups, folders and data.
 
     Args:
-        keep_data: Whether its images and containers stay for an engine that is started on them.
+        keep_data: Whether to keep its images and containers for the next engine.
 
     Raises:
-        EngineError: A process of it cannot be ended.
+        EngineError: One of its processes does not end.
     """
     for process in (traces.init, traces.launcher):
         if process is not None:
@@ -77,7 +77,7 @@ def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = Fa
                 f"process {process.pid} of the private Docker Engine does not end", hint="try again"
             )
     if traces.bridge is not None:
-        # The kernel takes the containers' ends away a moment after their last process.
+        # The kernel removes the containers' ends a moment after their last process.
         bridge = traces.bridge
         wait_until(lambda: not ports_of(bridge), timeout_s=_EMPTY_TIMEOUT_S)
         remove_bridge(bridge)
@@ -101,9 +101,9 @@ def _remove_mount_points() -> None:
 
 
 def remove_control_groups(name: str) -> int:
-    """Remove what is left of the containers' control groups, and count what is busy still."""
+    """Remove what is left of the containers' control groups; return how many are still busy."""
     busy = 0
-    # Version 2 has one tree at the top, version 1 has one for each controller below it.
+    # Version 2 has one tree at the top, version 1 one per controller below it.
     for root in (_CONTROL_GROUPS / name, *_CONTROL_GROUPS.glob(f"*/{name}")):
         for folder, _, _ in os.walk(root, topdown=False):
             try:
@@ -117,7 +117,7 @@ def remove_control_groups(name: str) -> int:
 
 @contextmanager
 def _mount_points_locked() -> Iterator[None]:
-    # A lock on the folder itself: it leaves no file, and sandboxes come and go one after the other.
+    # A lock on the folder itself: it leaves no file, and makes sandboxes come and go one at a time.
     handle = os.open(_BASES[0], os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

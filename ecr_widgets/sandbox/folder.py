@@ -1,4 +1,4 @@
-"""The sandbox's folder: its files by name, its lock, and how all of it goes away again."""
+"""The sandbox's folder: its files, its lock, and its removal."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _FOLDERS = ("engine", "ecr", "ecs", "layer0")
 
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where a sandbox lives by default: below the XDG state folder."""
+    """A sandbox's default folder, below the XDG state folder."""
     return state_folder(environ) / "sandbox"
 
 
 def read_own(path: Path) -> bytes:
-    """Read a file in a sandbox's folder that is believed: one that nobody else can have written.
+    """Read a file in a sandbox's folder if it can be trusted: nobody else can have written it.
 
     Raises:
-        SettingsError: It, or its folder, belongs to another account, or others may write there.
+        SettingsError: The file or its folder belongs to another account, or is writable by others.
 
         OSError: It cannot be read.
     """
-    # Opened so that a pipe in its place does not wait for a writer.
+    # O_NONBLOCK: if a pipe is in its place, do not wait for a writer.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         check_own(path, os.fstat(file.fileno()))
         check_own(path.parent, path.parent.stat())
@@ -42,7 +42,7 @@ def check_own(path: Path, status: os.stat_result) -> None:
     """Refuse a file or folder that another account may have written to.
 
     Raises:
-        SettingsError: It belongs to another, may be written by others, or is neither file nor folder.
+        SettingsError: It belongs to another account, is writable by others, or is neither a file nor a folder.
     """
     if status.st_uid != os.geteuid():
         raise SettingsError(
@@ -50,7 +50,7 @@ def check_own(path: Path, status: os.stat_result) -> None:
             hint="name a folder of your own with --folder",
         )
     is_folder = stat.S_ISDIR(status.st_mode)
-    # A file that was opened while another took its name has no link any more, and was as good as that one.
+    # A file that was replaced just after we opened it has no link left, and was just as good.
     is_file = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
     if status.st_mode & 0o022 or not (is_folder or is_file):
         raise SettingsError(
@@ -60,7 +60,7 @@ def check_own(path: Path, status: os.stat_result) -> None:
 
 
 class SandboxFolder:
-    """One folder for one sandbox."""
+    """The folder of one sandbox."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  # symlinks stay as the user wrote them
@@ -75,13 +75,13 @@ class SandboxFolder:
         self._lock_file = self.path / "lock"
 
     def make(self) -> tuple[str, ...]:
-        """Make the folder if it does not exist.
+        """Create the folder if it does not exist.
 
         Returns:
-            The folders that were made, outermost first.
+            The folders that were created, outermost first.
 
         Raises:
-            SettingsError: It cannot be made, is another account's, or holds things of others.
+            SettingsError: It cannot be created, belongs to another account, or contains something else.
         """
         missing = []
         for folder in (self.path, *self.path.parents):
@@ -94,7 +94,7 @@ class SandboxFolder:
                 try:
                     folder.mkdir(mode=0o700)
                 except FileExistsError:
-                    # Another start made it since we looked: it is theirs to remove.
+                    # Another start created it since we looked, and will remove it.
                     continue
                 made.append(str(folder))
             check_own(self.path, self.path.stat())
@@ -116,7 +116,7 @@ class SandboxFolder:
         return tuple(made)
 
     def lock(self) -> int | None:
-        """Take the folder's lock for as long as the descriptor stays open, None where another holds it."""
+        """Take the folder's lock, held until the returned descriptor is closed; None if another process has it."""
         while True:
             handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
@@ -129,18 +129,18 @@ class SandboxFolder:
                     return handle
             except FileNotFoundError:
                 pass
-            # Its former holder removed the file between our open and our lock: that lock guards nothing.
+            # Its previous holder removed the file between our open and our lock: this lock protects nothing.
             os.close(handle)
 
     def empty(self) -> None:
-        """Remove all that a sandbox keeps here, but not the lock; only its holder may."""
+        """Remove all that a sandbox keeps here except the lock; only the lock's holder may do so."""
         for name in _FOLDERS:
             remove_tree(self.path / name)
         for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
 
     def remove(self, made_folders: tuple[str, ...]) -> None:
-        """Remove the lock, and folders where they are empty; only the lock's holder may.
+        """Remove the lock, and the folders if they are empty; only the lock's holder may do so.
 
         Args:
             made_folders: Outermost first.
@@ -154,7 +154,7 @@ class SandboxFolder:
 
 
 def remove_tree(path: Path, timeout_s: float = 5.0) -> None:
-    """Remove a folder with all below it, also while processes that are ending still write there."""
+    """Remove a folder and everything in it, even while processes that are ending still write there."""
     if not wait_until(lambda: _is_removed(path), timeout_s=timeout_s):
         shutil.rmtree(path)
 

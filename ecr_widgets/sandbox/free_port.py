@@ -1,4 +1,4 @@
-"""Ports of 127.0.0.1 to answer on."""
+"""Ports on 127.0.0.1 to listen on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tornado.netutil
 
 
 def bind_or_any(port: int) -> list[socket.socket]:
-    """A listening socket on the port; on any other where it is 0 or another program has it."""
+    """A socket listening on the port, or on any free one if it is 0 or another program has it."""
     try:
         return tornado.netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET)
     except OSError:

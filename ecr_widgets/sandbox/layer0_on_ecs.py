@@ -1,8 +1,8 @@
-"""Layer0's environments, deploys, services and tasks as the clusters, task definitions, services and tasks that they are on ECS.
+"""Layer0's environments, deploys, services and tasks as what they are on ECS: clusters, task definitions, services and tasks.
 
-Both fronts work on the same records: what is done by one is seen by the other.
+Both fronts work on the same records, so each sees what the other does.
 
-Source: Layer0 v0.12.6, which names them all `l0-INSTANCE-ID`, a deploy's task definition `l0-INSTANCE-NAME:VERSION`.
+Source: Layer0 v0.12.6, which names them all `l0-INSTANCE-ID`, and a deploy's task definition `l0-INSTANCE-NAME:VERSION`.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Layer0OnEcs:
         self._definitions: dict[str, Definition] = {}
 
     def seen(self, world: World) -> World:
-        """With all that Layer0 has."""
+        """The world with everything that Layer0 has."""
         return replace(world, store=world.store.with_guests(self._guests(world)))
 
     def change(self, world: World, operation: str, given: Wire) -> Wire | None:
-        """Task definitions can be registered and deregistered, and services moved and scaled."""
+        """Register or deregister a task definition, or move or scale a service; other changes are refused."""
         try:
             return self._change(world, operation, given)
         except ApiError as error:
@@ -88,7 +88,7 @@ class Layer0OnEcs:
         return self._update(world, given)
 
     def _register(self, world: World, given: Wire) -> Wire:
-        """As Layer0's own deploys, but for the tags that Layer0 gives them: it lists this one without a name."""
+        """Add a deploy like Layer0's own, but without Layer0's tags: Layer0 lists it without a name."""
         stored, name = checked(given), str(given["family"]).removeprefix(_BEGINS)
         containers, version = stored["containerDefinitions"], self._layer0.store.next_version(name)
         document = Document(
@@ -104,7 +104,7 @@ class Layer0OnEcs:
             entities.Deploy(f"{name}.{version}", name, version, content, containers, stored["volumes"])
         )
         made = Definition(given["family"], version, stored)
-        # Layer0's document has not all of it.
+        # Layer0's document does not contain everything.
         world.store.save(made)
         return {"taskDefinition": definition_shape(world, made)}
 
@@ -134,7 +134,7 @@ class Layer0OnEcs:
                 yield from self._service(service)
         for task in list(self._layer0.store.tasks.values()):
             if task.environment_id == API:
-                continue  # its jobs, for which nothing is run here
+                continue  # a job's task, for which nothing is run here
             yield Task(
                 task_id=task.task_id,
                 copy=_on_ecs(task.copy),
@@ -182,7 +182,7 @@ class Layer0OnEcs:
             service.rollouts[each.deployment_id] = Rollout(
                 number,
                 number,
-                # Of a service behind a classic load balancer ECS tells none.
+                # ECS reports none for a service behind a classic load balancer.
                 "" if layer0.load_balancer_id else COMPLETED if is_steady else IN_PROGRESS,
                 failed_tasks=each.failures,
                 created_at_s=created_at_s,
@@ -214,7 +214,7 @@ class Layer0OnEcs:
         return settings
 
     def _behind(self, balancer: entities.LoadBalancer, service: entities.Service) -> Wire:
-        """The container port that Layer0 has ECS register: the first that the balancer forwards to."""
+        """The container port that Layer0 registers with ECS: the first one that the balancer forwards to."""
         forwarded = {each.container_port for each in balancer.ports}
         definition = self._layer0.store.task_definition(service.deployments[0].definition_id)
         place: Wire = next(
@@ -230,7 +230,7 @@ class Layer0OnEcs:
 
 
 def _on_ecs(given: Any) -> Any:
-    """A copy or deployment, with its task definition by ECS's name."""
+    """A copy or deployment, with ECS's name for its task definition."""
     return replace(given, definition_id=":".join(map(str, _family(given.definition_id))))
 
 

@@ -1,4 +1,4 @@
-"""A Docker Engine on this machine by docker-py: whether it answers, which images it has, what is to be removed from it."""
+"""A Docker Engine on this machine, through docker-py: whether it answers, which images it has, and what to remove from it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ TROUBLE = (DockerException, requests.RequestException, OSError)
 
 @dataclass(frozen=True, slots=True)
 class HeldImage:
-    """An image of an engine.
+    """An image that an engine has.
 
     Args:
-        names: By tag and by digest; none where it is untagged.
+        names: Its names by tag and by digest; empty if it is untagged.
     """
 
     image_id: str
@@ -38,24 +38,24 @@ class HeldImage:
     labels: dict[str, str]
 
     def named(self, reference: str) -> str | None:
-        """The name that says the same as a short one (`name:tag`), None where it has no such name.
+        """The image's full name for a short one (`name:tag`), None if it has no such name.
 
-        Podman completes names: with where it pulled from, or with `localhost` for what was built or loaded.
+        Podman completes names, with the registry it pulled from, or with `localhost` for what was built or loaded.
         """
         wanted = {f"{prefix}{reference}" for prefix in ("", "localhost/", "docker.io/library/")}
         return next((name for name in self.names if name in wanted), None)
 
 
 class LocalEngine:
-    """One engine on this machine; its calls may be made in several threads.
+    """One engine on this machine; its methods are thread-safe.
 
     Args:
         docker_host: `unix:///path` or `tcp://` with a loopback address, as in DOCKER_HOST.
 
-        timeout_s: Longest silence of the engine, in seconds.
+        timeout_s: Longest time to wait for a response, in seconds.
 
     Raises:
-        EngineUnavailable: The address names an engine that is not on this machine, or none at all.
+        EngineUnavailable: The address is of an engine on another machine, or of none at all.
     """
 
     def __init__(self, docker_host: str, *, timeout_s: float = 10.0) -> None:
@@ -71,7 +71,7 @@ class LocalEngine:
 
     @cached_property
     def client(self) -> docker.DockerClient:
-        """Docker's own client for it.
+        """docker-py's client for it.
 
         Raises:
             DockerException: No engine answers.
@@ -89,7 +89,7 @@ class LocalEngine:
             return False
 
     def image_id(self, reference: str) -> str | None:
-        """Look an image up by name, None where the engine has none."""
+        """Look an image up by name; None if the engine does not have it."""
         with self._translated():
             try:
                 return str(self.client.images.get(reference).id)
@@ -97,12 +97,12 @@ class LocalEngine:
                 return None
 
     def load_image(self, archive: bytes) -> None:
-        """Load an archive as `docker save` writes it."""
+        """Load an image archive in the format of `docker save`."""
         with self._translated():
             self.client.images.load(archive)
 
     def pull_image(self, repository: str, tag: str, *, login: dict[str, str] | None = None) -> None:
-        """Have the engine pull an image; the time-out is for the whole call.
+        """Have the engine pull an image; the timeout applies to the whole call.
 
         Args:
             login: `username` and `password` for the registry.
@@ -110,10 +110,10 @@ class LocalEngine:
         deadline = time.monotonic() + self._timeout_s
         with self._translated():
             answer: Any = self.client.api.pull(repository, tag=tag, auth_config=login or {}, stream=True)
-            # docker-py decodes a stream event by event only where it comes in chunks.
+            # docker-py decodes a stream event by event only if it arrives in chunks.
             events: Iterator[Any] = json_stream(answer)
             for event in events:
-                # Engines are to drop `error`, which repeats the detail's message.
+                # `error` repeats the detail's message; engines are due to drop it.
                 reason = (event.get("errorDetail") or {}).get("message") or event.get("error")
                 if reason:
                     raise EngineError(f"the engine at {self.docker_host} failed: {reason}")
@@ -121,7 +121,7 @@ class LocalEngine:
                     raise TimeoutError("it took too long")
 
     def images(self) -> list[HeldImage]:
-        """List the engine's images, but those that others are built on and nothing names."""
+        """List the engine's images, except unnamed ones that others are built on."""
         with self._translated():
             return [
                 HeldImage(image["Id"], tuple(_names(image)), image.get("Labels") or {})
@@ -129,20 +129,20 @@ class LocalEngine:
             ]
 
     def remove_image(self, reference: str) -> None:
-        """Take a name off an image, and remove the image with its last one; one in use stays."""
+        """Untag an image, and remove it with its last name; an image in use stays."""
         with suppress(*TROUBLE):
             self.client.api.remove_image(reference)
 
     def remove_container(self, container_id: str) -> None:
-        """Kill and remove a container with its anonymous volumes; no error if it does not exist."""
-        # Podman's forced removal asks the container to end first, and waits ten seconds for it.
+        """Kill a container and remove it with its anonymous volumes; no error if it does not exist."""
+        # Otherwise Podman's forced removal first asks the container to end, and waits ten seconds.
         with suppress(*TROUBLE):
             self.client.api.kill(container_id)
         with suppress(*TROUBLE):
             self.client.api.remove_container(container_id, force=True, v=True)
 
     def remove_labelled(self, label: str) -> None:
-        """Remove the containers, networks and volumes that carry a label (`key=value`)."""
+        """Remove the containers, networks and volumes that have a label (`key=value`)."""
         carrying: Any = {"label": label}
         with self._translated():
             for container in self.client.api.containers(all=True, filters=carrying):
@@ -155,7 +155,7 @@ class LocalEngine:
                     self.client.api.remove_volume(volume["Name"])
 
     def close(self) -> None:
-        """Close the connections that are open; a later call opens them again."""
+        """Close open connections; a later call reopens them."""
         if client := self.__dict__.pop("client", None):
             client.close()
 
@@ -172,18 +172,18 @@ class LocalEngine:
 def find_engine(
     docker_host: str | None, *, environ: Mapping[str, str], progress: Callable[[str], None]
 ) -> LocalEngine | None:
-    """Find the engine that this machine has.
+    """Find this machine's engine.
 
     Args:
-        docker_host: The one to use; None for that which the docker command would ask, then the default socket.
+        docker_host: The engine to use; None for the one that the docker command would use, then the default socket.
 
-        progress: Called with why an engine that is named cannot be used.
+        progress: Called with the reason if a configured engine cannot be used.
 
     Returns:
-        None where none answers.
+        None if none answers.
 
     Raises:
-        EngineUnavailable: The one that was asked for does not answer, or is not on this machine.
+        EngineUnavailable: The engine asked for does not answer, or is not on this machine.
     """
     if docker_host is not None:
         engine = LocalEngine(docker_host)
@@ -217,7 +217,7 @@ def find_engine(
 
 
 def explain(error: BaseException) -> str:
-    """What an engine says is wrong, without the status that docker-py puts before it."""
+    """An engine's error message, without the status that docker-py puts in front."""
     text = str(getattr(error, "explanation", None) or error) if isinstance(error, APIError) else str(error)
     return re.sub(r"^\d+ .*?: ", "", text).strip()
 
@@ -229,15 +229,15 @@ class _Client(docker.DockerClient):
 
 class _Api(docker.APIClient):
     trust_env = property(lambda _: False, lambda *_: None)
-    """Else requests asks an engine at a tcp:// address through HTTP_PROXY."""
+    """Otherwise requests would use HTTP_PROXY for an engine at a tcp:// address."""
 
     def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        # docker-py sets none where an engine pulls.
+        # docker-py sets no timeout for pulls.
         return kwargs | {"timeout": self.timeout}
 
 
 def _names(image: dict[str, Any]) -> Iterator[str]:
     for name in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]:
-        # Untagged images are called `<none>:<none>` by some.
+        # Some engines call untagged images `<none>:<none>`.
         if not name.startswith("<none>"):
             yield name

@@ -1,6 +1,6 @@
-"""AWS's other services that ECS's users need: moto's, with what was changed kept for the next sandbox of the folder.
+"""Other AWS services that ECS users need: moto's, with changes kept for the folder's next sandbox.
 
-moto makes ids at random; each changing call is made under a seed of its own, so that repeated it makes the same ones.
+moto makes random ids. Each changing call gets its own random seed, so that repeating it makes the same ids.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODULES: dict[str, _Module] = {
     "secretsmanager": "secretsmanager",
     "ssm": "ssm",
 }
-"""moto's modules by the names that requests are signed for."""
+"""moto's modules, by the service name that requests are signed for."""
 _TARGETS = {"logs": "Logs_20140328", "secretsmanager": "secretsmanager", "ssm": "AmazonSSM"}
 _READS = ("Describe", "List", "Get", "Filter", "BatchGet", "Lookup")
 _TRUST = {
@@ -41,10 +41,10 @@ _TRUST = {
 
 
 class Neighbours:
-    """moto's services, each loaded at its first use.
+    """moto's services, each loaded on first use.
 
     Args:
-        folder: Keeps what was changed.
+        folder: Where changes are kept.
     """
 
     def __init__(self, folder: Path, *, account: str, region: str) -> None:
@@ -54,10 +54,10 @@ class Neighbours:
         self._lock = threading.RLock()
         self._count = 0
         self.target_health: Callable[[str], list[dict[str, Any]] | None] = lambda _: None
-        """Tells the true health of a target group's targets, where it is known; moto makes it up."""
+        """Returns the real health of a target group's targets if it is known; moto makes it up."""
 
     def application(self, name: str) -> Application:
-        """What answers requests for a service."""
+        """The WSGI application that answers a service's requests."""
 
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             body = environ["wsgi.input"].read()
@@ -69,14 +69,14 @@ class Neighbours:
         return call
 
     def ask(self, name: str, operation: str, **members: Any) -> dict[str, Any]:
-        """Make a call of a service that speaks JSON; its answer, or its error with `__type`."""
+        """Call a service that speaks JSON; returns its response, or its error with `__type`."""
         body = json.dumps(members).encode()
         _, _, content = self._call(name, f"{_TARGETS[name]}.{operation}", body, "application/x-amz-json-1.1")
         answer: dict[str, Any] = json.loads(content or b"{}")
         return answer
 
     def instance_id(self) -> str:
-        """The one instance of EC2 that exists from the start: what ECS's container instance is."""
+        """The one EC2 instance that exists from the start: ECS's container instance."""
         from moto.ec2.models import ec2_backends
 
         with self._lock:
@@ -85,12 +85,12 @@ class Neighbours:
             return str(instances[0].id)
 
     def target_group(self, arn: str) -> Any:
-        """One of moto's target groups, None where there is none."""
+        """One of moto's target groups; None if it does not exist."""
         with self._lock:
             return self._balancing().target_groups.get(arn)
 
     def listener_port(self, target_group_arn: str) -> int:
-        """The port of a listener that forwards to a target group; 0 where there is none."""
+        """The port of a listener that forwards to a target group; 0 if there is none."""
         with self._lock:
             for balancer in self._balancing().load_balancers.values():
                 for listener in balancer.listeners.values():
@@ -101,7 +101,7 @@ class Neighbours:
         return 0
 
     def tag_target_group(self, arn: str, key: str, value: str) -> None:
-        """Set a tag of a target group."""
+        """Set a tag on a target group."""
         with self._lock:
             if self.target_group(arn) is not None:
                 self._balancing().tagging_service.tag_resource(arn, [{"Key": key, "Value": value}])
@@ -167,7 +167,7 @@ class Neighbours:
         backend.describe_target_health = describe_target_health
 
     def _seed(self, name: str, application: Any) -> None:
-        """What there is from the start."""
+        """Create what exists from the start."""
         if name == "elasticloadbalancing":
             self._correct_health()
         if name == "logs":
@@ -223,6 +223,6 @@ class Neighbours:
 
 
 def _action(body: bytes) -> str:
-    """The call of a request in AWS's query form."""
+    """The operation of a request in AWS's query format."""
     pairs = dict(each.partition(b"=")[::2] for each in body.split(b"&"))
     return pairs.get(b"Action", b"").decode()

@@ -1,7 +1,7 @@
-"""A server of plain HTTP that answers a client which begins with TLS in plain text, so that it tries without.
+"""A plain HTTP server that answers clients that start with TLS in plain text, so that they retry without it.
 
-What each makes of loopback: Docker's graph drivers fall back to plain HTTP after any failure; containerd, and all that is
-built on it, only after an answer in HTTP: a connection that is closed or reset counts as a registry that is down.
+On loopback, Docker's graph drivers fall back to plain HTTP after any failure. containerd, and all that is built on it, do so
+only after an HTTP response: a closed or reset connection counts as a registry that is down.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _ANSWER = (
 
 
 class PlainHttpServer(tornado.httpserver.HTTPServer):
-    """tornado's, which left alone would wait for the end of a request that is none."""
+    """tornado's server, which by itself would wait for the end of a TLS hello as if it were a request."""
 
     tls_hellos = 0
-    """How many clients have begun with TLS."""
+    """How many clients have started with TLS."""
 
     def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:
         asyncio.get_running_loop().create_task(self._look(stream, address))
@@ -51,14 +51,14 @@ class PlainHttpServer(tornado.httpserver.HTTPServer):
 async def _refuse_tls(stream: tornado.iostream.IOStream) -> None:
     await stream.write(_ANSWER)
     stream.socket.shutdown(socket.SHUT_WR)
-    # To close while bytes of the hello are unread would reset the connection, and the answer could be lost.
+    # Closing while bytes of the hello are unread would reset the connection, and the answer could be lost.
     async with asyncio.timeout(_GOODBYE_TIMEOUT_S):
         while True:
             await stream.read_bytes(65536, partial=True)
 
 
 async def _peek(connection: socket.socket) -> bytes:
-    """The first byte that a client sends, left where it is; empty where none comes."""
+    """The first byte that a client sends, without consuming it; empty if none arrives."""
     peek = socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
     peek.setblocking(False)  # noqa: FBT003 -- the standard library takes it by position
     readable = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The one loop that waits for what can only be asked for."""
+"""The one loop for everything that has to be polled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.005, 0.1
 
 
 def wait_until(is_so: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Ask again with growing pauses; False where it is not so in time."""
+    """Poll with growing pauses until it is so; False if that takes too long."""
     deadline, pause_s = time.monotonic() + timeout_s, _FIRST_PAUSE_S
     while not is_so():
         if time.monotonic() > deadline:

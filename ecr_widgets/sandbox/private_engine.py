@@ -1,8 +1,8 @@
-"""A Docker Engine of the sandbox's own, for machines where none answers.
+"""The sandbox's own Docker Engine, for machines where none answers.
 
-It runs in its own mount and pid namespaces. So its mounts are nobody else's, and when the first
-process in there ends, the kernel ends the engine, its containerd and every container with it, also after a crash of
-ours. What is left outside is a short folder, one interface and one control group, all named after the sandbox.
+It runs in its own mount and pid namespaces. So nobody else sees its mounts, and when the namespace's first process ends,
+the kernel ends the engine, its containerd and every container with it, even after we crash. Outside it leaves only a
+folder with a short path, one interface and one control group, all named after the sandbox.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _NAMESPACES = (
     *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
 )
 
-# First, what dockerd and containerd keep at fixed places is covered, so that it stays in here. Then the engine is
-# spared the warning in each build that networking will not work without forwarding: on its closed bridge all that is
-# meant to work does. Last, containerd is up before dockerd asks for it: left to start its own, dockerd 20.10 at times
-# asks too early, waits for seconds, and kills it with a dump of its stacks. The engine does not outlive its containerd.
+# First, mount over the fixed paths of dockerd and containerd, so that what they keep there stays in here. Then suppress the
+# warning in each build that networking will not work without forwarding: on its closed bridge everything that should work
+# does. Last, start containerd before dockerd: when dockerd 20.10 starts its own, it sometimes connects too early, waits for
+# seconds, and kills it with a stack dump. The engine does not outlive its containerd.
 _ENTRY = f"""
 run=$1; shift
 for folder in {" ".join(map(str, MOUNT_POINTS))}; do
@@ -69,12 +69,12 @@ disabled_plugins = [
 
 
 class PrivateEngine:
-    """A `dockerd` of our own, from start to the first answer; `engine_traces` removes it again.
+    """Our own `dockerd`, from its start until it first answers; `engine_traces` removes it.
 
     Args:
-        folder: Keeps images and the engine's log.
+        folder: Where images and the engine's log are kept.
 
-        traces: Where it will live, from `engine_traces.plan`.
+        traces: Its places on the machine, from `engine_traces.plan`.
     """
 
     def __init__(self, folder: SandboxFolder, traces: EngineTraces) -> None:
@@ -85,10 +85,10 @@ class PrivateEngine:
 
     @staticmethod
     def require() -> None:
-        """Make sure that this machine can run one.
+        """Check that this machine can run one.
 
         Raises:
-            EngineUnavailable: With the command that installs what is missing.
+            EngineUnavailable: Something is missing; the error has the command that installs it.
         """
         missing = [
             tool for tool in ("dockerd", "containerd", "unshare", "setpriv") if find_tool(tool) is None
@@ -106,9 +106,9 @@ class PrivateEngine:
             )
 
     def start(self, progress: Callable[[str], None]) -> None:
-        """Start `dockerd` without waiting for it. Call it from the main thread only.
+        """Start `dockerd` without waiting for it. Call this only from the main thread.
 
-        The kernel ends the engine when the thread that started it ends, so that no crash leaves one behind.
+        The kernel ends the engine when the thread that started it ends, so that a crash leaves none behind.
         """
         make_run_folder(self.traces)
         self._folder.engine_data.mkdir(mode=0o711, exist_ok=True)
@@ -119,7 +119,7 @@ class PrivateEngine:
         with self._folder.engine_log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*_NAMESPACES, "sh", "-c", _ENTRY, "enter", run_folder, *init, "dockerd", *arguments],
-                # Nothing of the caller's environment: dockerd takes DOCKER_TLS_VERIFY and others from it.
+                # Not the caller's environment: dockerd reads DOCKER_TLS_VERIFY and others from it.
                 env={"PATH": TOOL_PATH, "HOME": run_folder, "TMPDIR": run_folder},
                 cwd="/",
                 umask=0o022,
@@ -134,7 +134,7 @@ class PrivateEngine:
         """Wait until the engine answers.
 
         Raises:
-            EngineUnavailable: It ended or stayed silent; the message holds the end of its log.
+            EngineUnavailable: It ended or did not answer; the message contains the end of its log.
         """
         assert self._process is not None
         process, engine = self._process, LocalEngine(self.docker_host)
@@ -145,10 +145,10 @@ class PrivateEngine:
         self.traces = replace(self.traces, init=child_of(self._process.pid))
 
     def choose_network(self, progress: Callable[[str], None]) -> str:
-        """Make the bridge, and give the name that dockerd takes it by.
+        """Create the bridge and return its name for dockerd.
 
         Raises:
-            EngineUnavailable: None can be made, and dockerd without one would harm this machine.
+            EngineUnavailable: None can be created, and dockerd without one would damage this machine's network.
         """
         bridge = self.traces.bridge
         assert bridge is not None
@@ -156,7 +156,7 @@ class PrivateEngine:
             create_bridge(bridge)
         except (EngineError, OSError) as error:
             if _DOCKERS_BRIDGE.exists():
-                # dockerd without a bridge deletes that interface, which is another engine's or this machine's.
+                # dockerd without a bridge deletes that interface, which belongs to another engine or to this machine.
                 raise EngineUnavailable(
                     f"a private Docker Engine needs a network of its own, and none can be made: {error}",
                     hint=f"remove the interface {_DOCKERS_BRIDGE.name} where no engine uses it, or set DOCKER_HOST to"
@@ -169,12 +169,12 @@ class PrivateEngine:
 
     @property
     def pid(self) -> int:
-        """Process to watch: it ends with the engine."""
+        """The process to watch: it ends with the engine."""
         assert self._process is not None
         return self._process.pid
 
     def log_tail(self, lines: int = 8) -> str:
-        """The last lines of the engine's log, for a message."""
+        """The last lines of the engine's log, for an error message."""
         try:
             text = self._folder.engine_log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -188,7 +188,7 @@ class PrivateEngine:
         )
 
     def kill(self) -> None:
-        """End the engine with all that it runs, at once: nothing that it keeps outlives the sandbox."""
+        """Kill the engine and all that it runs, without waiting: nothing it keeps outlives the sandbox."""
         if self._process is None:
             return
         init = self.traces.init or child_of(self._process.pid)
@@ -204,7 +204,7 @@ class PrivateEngine:
     def _arguments(self) -> list[str]:
         run_folder = Path(self.traces.run_folder)
         settings = run_folder / "daemon.json"
-        settings.write_text("{}\n", encoding="ascii")  # else dockerd reads that of the machine's own engine
+        settings.write_text("{}\n", encoding="ascii")  # otherwise dockerd reads the one of the machine's own engine
         (run_folder / "forwarding").write_text("1\n", encoding="ascii")
         (run_folder / "containerd.toml").write_text(
             _CONTAINERD_SETTINGS.format(run=run_folder, data=self._folder.engine_data / "containerd-root"),
@@ -226,12 +226,12 @@ class PrivateEngine:
 
 
 def storage_driver(data_root: Path) -> str:
-    """Choose `overlay2` where an overlay can be mounted on this file system, else `vfs`.
+    """Choose `overlay2` if an overlay can be mounted on this file system, else `vfs`.
 
-    Left alone, dockerd may choose a driver that leaves loop devices behind.
+    By itself dockerd may choose a driver that leaves loop devices behind.
     """
     trial = data_root / "trial"
-    shutil.rmtree(trial, ignore_errors=True)  # of a start that was killed
+    shutil.rmtree(trial, ignore_errors=True)  # left by a start that was killed
     for name in ("lower", "upper", "work", "merged"):
         (trial / name).mkdir(parents=True)
     options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"

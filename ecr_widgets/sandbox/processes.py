@@ -1,6 +1,6 @@
-"""Programs found, and processes named so that a pid given out again to a stranger is never taken for ours.
+"""Finds programs, and identifies processes so that a reused pid is never mistaken for one of ours.
 
-Depends on Linux only.
+Linux only.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 TOOL_PATH = os.pathsep.join(
     filter(None, [os.environ.get("PATH"), "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"])
 )
-"""Where tools are looked for: PATH, then where a root shell would look and a user's may not."""
+"""Where to look for tools: PATH, then the folders that a root shell searches and a user's may not."""
 
 
 def find_tool(name: str) -> str | None:
-    """Find a program, None where it is not installed."""
+    """Find a program; None if it is not installed."""
     return shutil.which(name, path=TOOL_PATH)
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process for as long as this machine is up, and never another.
+    """Identifies one process, and never another, for as long as this machine is up.
 
     `started_ticks` is the kernel's start time in clock ticks since boot.
     """
@@ -37,18 +37,18 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity | None:
-        """Name the process that has the pid now, None where there is none or it is a zombie."""
+        """Identify the process that has the pid now; None if there is none or it is a zombie."""
         fields = _stat(pid)
         if fields is None or fields[0] in ("Z", "X"):
             return None
         return cls(pid, int(fields[19]), _boot_id())
 
     def alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Whether this same process is still running."""
         return ProcessIdentity.of(self.pid) == self
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to this very process; nothing happens where it is gone."""
+        """Send a signal to this same process; does nothing if it is gone."""
         handle = self._open()
         if handle is None:
             return
@@ -60,7 +60,7 @@ class ProcessIdentity:
             os.close(handle)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for its end.
+        """Wait for it to end.
 
         Returns:
             Whether it ended in time.
@@ -80,8 +80,8 @@ class ProcessIdentity:
             handle = os.pidfd_open(self.pid)
         except (ProcessLookupError, ValueError):
             return None
-        # Looked at after opening: from here on the handle cannot come to mean another process. A zombie is opened
-        # too, as other threads of it may still be ending, with their files and locks; the handle knows.
+        # Check after opening: from here on the handle cannot refer to another process. A zombie is opened too:
+        # other threads of it may still be ending, with their files and locks, and the handle waits for them.
         fields = _stat(self.pid)
         if fields is None or (int(fields[19]), _boot_id()) != (self.started_ticks, self.boot_id):
             os.close(handle)
@@ -90,7 +90,7 @@ class ProcessIdentity:
 
 
 def child_of(pid: int) -> ProcessIdentity | None:
-    """Name one child of a process, None where it has none."""
+    """Identify one child of a process; None if it has none."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             fields = _stat(int(entry.name))
@@ -104,7 +104,7 @@ def _stat(pid: int) -> list[str] | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # The command's name may hold spaces and brackets; what follows the last bracket is state, ppid, ...
+    # The command's name may contain spaces and brackets; after the last bracket come state, ppid, ...
     return text.rpartition(")")[2].split()
 
 

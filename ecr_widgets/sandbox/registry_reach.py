@@ -1,7 +1,7 @@
-"""Whether an engine that was there reaches the sandbox's registry, and how one in a network of its own is made to.
+"""Whether an existing engine reaches the sandbox's registry, and how to get there from an engine in another network.
 
-A socket on this machine does not say where its engine's network is: that of a rootless Docker is a namespace of its own,
-that of Docker Desktop and its like is in a virtual machine. Their 127.0.0.1 is another.
+A socket on this machine does not tell where its engine's network is: a rootless Docker has its own network namespace, and
+Docker Desktop and the like run in a virtual machine. Their 127.0.0.1 is a different one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ecr_widgets.sandbox.local_engine import LocalEngine
 from ecr_widgets.sandbox.processes import find_tool
 
 _PULL_TIMEOUT_S = 20.0
-"""Podman tries three times, with pauses."""
+"""Long enough for Podman, which tries three times with pauses."""
 _JOIN_TIMEOUT_S = 10.0
 
 _LISTEN = """
@@ -32,7 +32,7 @@ socket.send_fds(socket.socket(fileno=0), [b"x"], [listener.fileno()])
 
 
 class Heard(Enum):
-    """What a registry heard of a pull."""
+    """What the registry received of a pull."""
 
     NOTHING = "nothing"
     TLS = "a TLS hello"
@@ -40,12 +40,12 @@ class Heard(Enum):
 
 
 def new_name() -> str:
-    """A repository that nobody has, and that nobody else asks for."""
+    """A repository name that does not exist and that nobody else asks for."""
     return f"ecr-widgets/reach-{secrets.token_hex(8)}"
 
 
 def ask_for(repository: str, *, docker_host: str, registry_host: str, login: dict[str, str]) -> str:
-    """Have the engine pull what does not exist, and give its answer."""
+    """Have the engine pull what does not exist; returns its error message."""
     engine = LocalEngine(docker_host, timeout_s=_PULL_TIMEOUT_S)
     try:
         engine.pull_image(f"{registry_host}/{repository}", "none", login=login)
@@ -55,12 +55,12 @@ def ask_for(repository: str, *, docker_host: str, registry_host: str, login: dic
 
 
 def listen_where_engine_is(docker_host: str, port: int) -> socket.socket | None:
-    """Listen on a port of 127.0.0.1 in the network namespace of an engine that is not in ours.
+    """Listen on a port of 127.0.0.1 in the engine's network namespace, if that is not ours.
 
-    The socket belongs to that namespace for as long as it is open, whoever holds it: no process stays there.
+    The socket stays in that namespace for as long as it is open, whichever process holds it: none is left there.
 
     Returns:
-        None where the engine's network is this process's, or where it cannot be found or joined.
+        None if the engine's network is this process's own, or cannot be found or joined.
     """
     pid = _process_behind(docker_host)
     nsenter = find_tool("nsenter")
@@ -68,7 +68,7 @@ def listen_where_engine_is(docker_host: str, port: int) -> socket.socket | None:
         return None
     command = [nsenter, f"--net=/proc/{pid}/ns/net"]
     if os.geteuid() != 0:
-        # Whoever started a rootless engine may do there what root may here.
+        # The user who started a rootless engine has root's rights in its namespace.
         command += [f"--user=/proc/{pid}/ns/user", "--preserve-credentials"]
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -90,10 +90,10 @@ def listen_where_engine_is(docker_host: str, port: int) -> socket.socket | None:
 
 
 def unreachable(docker_host: str, heard: Heard, words: str) -> EngineUnavailable:
-    """Say of an engine that it cannot use the registry, and what to do.
+    """The error for an engine that cannot use the registry, with what to do about it.
 
     Args:
-        words: The engine's own.
+        words: The engine's own message.
     """
     if heard is Heard.TLS:
         return EngineUnavailable(
@@ -110,7 +110,7 @@ def unreachable(docker_host: str, heard: Heard, words: str) -> EngineUnavailable
 
 
 def _process_behind(docker_host: str) -> int | None:
-    """The process that listens on an engine's socket, None where it cannot be found."""
+    """The process that listens on an engine's socket; None if it cannot be found."""
     parts = urlsplit(docker_host)
     if parts.scheme != "unix":
         return None
@@ -121,7 +121,7 @@ def _process_behind(docker_host: str) -> int | None:
         except OSError:
             return None
     pid: int = struct.unpack("3i", credentials)[0]
-    return pid or None  # 0 is a process that is not in our pid namespace
+    return pid or None  # 0 is a process outside our pid namespace
 
 
 def _has_other_network(pid: int) -> bool:

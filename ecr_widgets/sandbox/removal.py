@@ -1,4 +1,4 @@
-"""Removes a sandbox from its state alone: at an orderly end, and after a supervisor that was killed."""
+"""Removes a sandbox, given only its state: when it ends normally, and after its supervisor was killed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ecr_widgets.sandbox.state import SandboxState
 
 
 def container_label(sandbox_id: str) -> str:
-    """The label, `key=value`, of every container that a sandbox runs."""
+    """The label (`key=value`) of every container that a sandbox runs."""
     return f"ecr-widgets.sandbox={sandbox_id}"
 
 
 def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
-    """Remove all that a sandbox made but its folder with the lock, whose holder alone may call this.
+    """Remove all that a sandbox made except its folder with the lock; only the lock's holder may call this.
 
     Raises:
-        EngineError: Something of it cannot be removed; the state file stays, so that it can be tried again.
+        EngineError: Something cannot be removed; the state file stays, so that this can be tried again.
     """
     if state.private_engine is not None:
         remove_engine(state.private_engine, folder.engine_data)
@@ -29,23 +29,23 @@ def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
 
 
 def end_engine(folder: SandboxFolder, state: SandboxState) -> None:
-    """End the private engine of a sandbox that was killed, and keep what it held for the next one.
+    """End the private engine of a sandbox that was killed, keeping its data for the next one.
 
     Raises:
-        EngineError: Something of it cannot be removed.
+        EngineError: Something cannot be removed.
     """
     if state.private_engine is not None:
         remove_engine(state.private_engine, folder.engine_data, keep_data=True)
 
 
 def _clean_engine(engine: LocalEngine, state: SandboxState) -> None:
-    """Take out of the machine's own engine what the sandbox brought in, and nothing else.
+    """Remove from the machine's own engine what the sandbox added, and nothing else.
 
-    That is: what carries its label, names under the address of its registry, which ends with it, the base image where
-    the sandbox loaded it and it still bears that name, and what was built on that and pushed to the registry.
+    That is: what has its label; names with its registry's address, which ends with the sandbox; the base image's name if
+    the sandbox loaded the image; and what was built on that image and pushed to the registry, or has lost its name.
     """
     if not engine.ping():
-        return  # an engine that is gone answers nobody; what it keeps is found by its label
+        return  # the engine is gone; what is left there can be found by its label
     engine.remove_labelled(container_label(state.sandbox_id))
     for image in engine.images():
         pushed = _names_in_registry(image, state)
@@ -55,7 +55,7 @@ def _clean_engine(engine: LocalEngine, state: SandboxState) -> None:
         elif _on_our_base(image) and pushed:
             doomed = [*image.names]
         elif _on_our_base(image) and not image.names and state.loaded_image is not None:
-            doomed = [image.image_id]  # of a build whose tag has moved on
+            doomed = [image.image_id]  # from a build whose tag has moved on
         else:
             doomed = pushed
         for name in doomed:
@@ -63,9 +63,9 @@ def _clean_engine(engine: LocalEngine, state: SandboxState) -> None:
 
 
 def find_kept_names(state: SandboxState) -> list[str]:
-    """Name the images that were pushed to the sandbox's registry and stay on the machine's own engine.
+    """Names of images that were pushed to the sandbox's registry and stay on the machine's own engine.
 
-    They have names of their own, and neither name nor content says that they were made for the sandbox.
+    They have other names too, and nothing shows that they were made for the sandbox.
     """
     if state.docker_host is None or state.private_engine is not None:
         return []
@@ -85,7 +85,7 @@ def _on_our_base(image: HeldImage) -> bool:
 
 
 def _names_in_registry(image: HeldImage, state: SandboxState) -> list[str]:
-    """The names of an image that lead to the sandbox's registry."""
+    """The image's names in the sandbox's registry."""
     if state.addresses is None:
         return []
     return [name for name in image.names if name.startswith(f"{state.addresses.registry_host}/")]

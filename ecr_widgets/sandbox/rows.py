@@ -1,4 +1,4 @@
-"""One SQLite file of rows that each hold a value as JSON: what the sandbox's servers know, over a restart."""
+"""A SQLite file of rows, each with a JSON value: what the sandbox's servers keep across a restart."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 
 
 class Rows:
-    """Rows by kind and id; each is on disk once its call returns.
+    """Rows by kind and id; each change is on disk when the call returns.
 
     Args:
-        path: Of the file; its folder is made where there is none.
+        path: The file; its folder is created if needed.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, check_same_thread=False)
-        # With a write-ahead log a commit survives the death of this process, and costs no sync to disk.
+        # With a write-ahead log a commit survives this process being killed, without a sync to disk.
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
@@ -27,7 +27,7 @@ class Rows:
         )
 
     def __iter__(self) -> Iterator[tuple[str, str, bytes]]:
-        """All rows in the order in which they were first written: kind, id, content."""
+        """All rows in the order they were first written: kind, id, content."""
         yield from self._database.execute("SELECT kind, id, content FROM entity ORDER BY rowid").fetchall()
 
     def write(self, kind: str, row_id: str, content: object) -> None:
@@ -40,7 +40,7 @@ class Rows:
             )
 
     def delete(self, kind: str, row_id: str) -> None:
-        """Remove a row; no error where there is none."""
+        """Remove a row; no error if it does not exist."""
         with self._database:
             self._database.execute("DELETE FROM entity WHERE kind = ? AND id = ?", (kind, row_id))
 

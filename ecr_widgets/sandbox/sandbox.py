@@ -1,4 +1,4 @@
-"""Class Sandbox: start, ready check, addresses, stop, nothing left behind."""
+"""Class Sandbox: starts it, waits until it is ready, gives its addresses, and stops it with nothing left behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ELSEWHERE = (
     "DOCKER_CERT_PATH",
     "LAYER0_SKIP_SSL_VERIFY",
 )
-"""Variables that would point a tool elsewhere, or past the ones that are set."""
+"""Variables that would point a tool elsewhere, or override the ones that are set."""
 
 
 class EngineKind(Enum):
@@ -53,7 +53,7 @@ class EngineKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxStatus:
-    """What a sandbox is and where it answers; addresses are None while it is not up."""
+    """A sandbox's state and addresses; the addresses are None unless it is up."""
 
     phase: Phase
     folder: Path
@@ -71,7 +71,7 @@ class SandboxStatus:
         return self.phase is Phase.UP
 
     def describe(self) -> str:
-        """Say it to people, one fact a line."""
+        """The status as text for people, one fact per line."""
         lines = [f"sandbox     {self.phase.value}"]
         if self.since is not None:
             lines[0] += f" since {to_rfc3339(self.since)}, process {self.pid}"
@@ -87,17 +87,17 @@ class SandboxStatus:
 
 
 class Sandbox:
-    """The embedded stand-ins, in a process of their own that outlives this one until it is stopped.
+    """The embedded stand-ins, in their own process, which outlives this one until it is stopped.
 
     Args:
-        folder: Where it keeps its state; None is `ecr-widgets/sandbox` below the XDG state folder.
+        folder: Where it keeps its state; None for `ecr-widgets/sandbox` below the XDG state folder.
 
-        docker_host: Engine to use; None for that which the docker command would ask, else a private one.
+        docker_host: Engine to use; None for the one that the docker command would use, else a private one.
 
-        token_lifetime_s: Life of ECR's authorization tokens, in seconds.
+        token_lifetime_s: Lifetime of ECR's authorization tokens, in seconds.
 
-        layer0_version: What Layer0 says that it is; the `l0` command refuses any other version than its own. None is what
-            it said before in this folder, or v0.12.6.
+        layer0_version: The version that Layer0 reports; the `l0` command refuses any but its own. None for the version
+            it reported before in this folder, or v0.12.6.
     """
 
     def __init__(
@@ -119,19 +119,19 @@ class Sandbox:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        # One that was up before is somebody else's to stop.
+        # If it was already up, stopping it is not our job.
         if self._started_here:
             self.stop()
 
     def start(self, progress: Callable[[str], None] = lambda _text: None) -> None:
-        """Start it and wait until everything answers; one that is up is left as it is.
+        """Start it and wait until everything answers; does nothing if it is up already.
 
         Args:
-            progress: Told what is being done, in one short line each.
+            progress: Called with one short line for each thing being done.
 
         Raises:
             EngineUnavailable: No Docker Engine answers, and none can be started.
-            EngineError: It ended while it started, or its engine ended before.
+            EngineError: It ended while starting, or its engine did.
             SettingsError: The folder cannot be used, or this is not Linux.
         """
         if sys.platform != "linux":
@@ -141,7 +141,7 @@ class Sandbox:
                 " /var/run/docker.sock:/var/run/docker.sock, and in there pip install 'ecr-widgets[sandbox]' and"
                 " ecr-widgets sandbox up",
             )
-        # Another start may be under way; it is as good as ours.
+        # Another start may be in progress; that is just as good.
         if not wait_until(lambda: self._is_started(progress), timeout_s=_START_TIMEOUT_S):
             raise EngineError(
                 f"the sandbox in {self._folder.path} does not get ready",
@@ -149,13 +149,13 @@ class Sandbox:
             )
 
     def stop(self, progress: Callable[[str], None] = lambda _text: None) -> None:
-        """Stop it and remove all that it made; also what one left behind that was killed.
+        """Stop it and remove all that it made, including what a killed one left behind.
 
         Args:
-            progress: Told what stays on an engine that was there before.
+            progress: Called with what stays on an engine that the sandbox did not start.
 
         Raises:
-            EngineError: Something of it cannot be removed.
+            EngineError: Something cannot be removed.
         """
         state = read_state(self._folder.state_file)
         if state is not None:
@@ -172,7 +172,7 @@ class Sandbox:
         self._started_here = False
 
     def status(self) -> SandboxStatus:
-        """Say what it is and where it answers."""
+        """Its state and addresses."""
         state = self._state()
         if state is None:
             return SandboxStatus(phase=Phase.DOWN, folder=self._folder.path)
@@ -219,18 +219,18 @@ class Sandbox:
         """
         merged = {name: value for name, value in base.items() if name not in _ELSEWHERE} | self.env()
         if any(name.lower() in ("http_proxy", "all_proxy") and value for name, value in base.items()):
-            # A proxy does not reach this machine's loopback.
+            # A proxy cannot reach this machine's loopback.
             for name in ("NO_PROXY", "no_proxy"):
                 merged[name] = ",".join(filter(None, [base.get(name), "127.0.0.1"]))
         return merged
 
     def _state(self) -> SandboxState | None:
-        """The state, None where no supervisor runs."""
+        """The state; None if no supervisor is running."""
         state = read_state(self._folder.state_file)
         return state if state is not None and state.supervisor.alive() else None
 
     def _is_started(self, progress: Callable[[str], None]) -> bool:
-        """Start it where it is down, and say whether it is up."""
+        """Start it if it is down; returns whether it is up."""
         state = self._state()
         if state is None:
             self._started_here = self._launch(progress)
@@ -256,7 +256,7 @@ class Sandbox:
         command += ["--token-lifetime-s", str(self._token_lifetime_s)]
         command += ["--layer0-version", self._layer0_version] if self._layer0_version is not None else []
         command += ["--docker-host", self._docker_host] if self._docker_host is not None else []
-        # Real credentials have no business in there.
+        # Keep real credentials out of it.
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAYER0_"))
         }
@@ -279,11 +279,11 @@ class Sandbox:
                     elif "progress" in event:
                         progress(event["progress"])
                     elif "failed" in event:
-                        failure = event["failed"]  # reported before it removes what it made: read to the end
+                        failure = event["failed"]  # reported before it cleans up: read to the end
                     else:
                         return "ready" in event
             except BaseException:
-                # Whoever stops waiting does not want half a sandbox.
+                # If the wait is interrupted, do not leave half a sandbox behind.
                 if supervisor is not None:
                     supervisor.send(signal.SIGTERM)
                     supervisor.wait(_STOP_TIMEOUT_S)
@@ -310,7 +310,7 @@ class Sandbox:
 
 
 def _kept_names(state: SandboxState) -> list[str]:
-    # Imported where an engine is asked, as docker-py is: a private engine has nothing that stays.
+    # Imported only when an engine is asked, as it needs docker-py: nothing stays on a private engine.
     from ecr_widgets.sandbox.removal import find_kept_names
 
     return find_kept_names(state)

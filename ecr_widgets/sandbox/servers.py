@@ -28,14 +28,14 @@ def _port_of(address: str) -> int:
 
 
 class Servers:
-    """The stand-ins that this process serves.
+    """The stand-ins served by this process.
 
     Args:
-        folder: Gives each a folder of its own, and both the journal.
+        folder: Has a folder for each of them, and their common journal.
 
-        token_lifetime_s: Life of ECR's authorization tokens, in seconds.
+        token_lifetime_s: Lifetime of ECR's authorization tokens, in seconds.
 
-        layer0_version: What Layer0 says that it is.
+        layer0_version: The version that Layer0 reports.
     """
 
     def __init__(self, folder: SandboxFolder, *, token_lifetime_s: float, layer0_version: str) -> None:
@@ -49,10 +49,10 @@ class Servers:
         self._layer0: Layer0Sandbox | None = None
 
     def start_ecr(self, keys: Keys, before: Addresses | None = None) -> None:
-        """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the start.
+        """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the startup time.
 
         Args:
-            before: Where everything answered until the sandbox was killed; taken again where it is free.
+            before: The addresses until the sandbox was killed; reused if they are free.
         """
         self._folder.ecr.mkdir(exist_ok=before is not None)
         self._ecr = EcrSandbox(
@@ -66,10 +66,10 @@ class Servers:
         )
 
     async def reach(self, docker_host: str) -> None:
-        """Make sure that an engine that was there reaches the registry, in a network of its own where it has one.
+        """Make sure that an existing engine reaches the registry, from its own network if it has one.
 
         Raises:
-            EngineUnavailable: It does not.
+            EngineUnavailable: It does not reach it.
         """
         assert self._ecr is not None
         heard, words = await self._hear(docker_host)
@@ -90,7 +90,7 @@ class Servers:
         )
 
     def start_ecs(self, state: SandboxState) -> None:
-        """Serve ECS, and what its users need beside it, where ECR answers; the engine answers by now."""
+        """Serve ECS, and the other services its users need, at ECR's address; the engine must be up."""
         assert self._ecr is not None
         names = Names(self._ecr.account, self._ecr.region)
         self._folder.ecs.mkdir(exist_ok=True)
@@ -107,10 +107,10 @@ class Servers:
         self._ecr.serve_also(of_moto | self._ecs.applications)
 
     def start_layer0(self, state: SandboxState) -> Addresses:
-        """Serve Layer0 on the running loop; ECR and the engine answer by now.
+        """Serve Layer0 on the running loop; ECR and the engine must be up.
 
         Returns:
-            Where everything answers.
+            The addresses of everything.
         """
         assert self._ecr is not None
         self._layer0 = Layer0Sandbox(
@@ -128,9 +128,9 @@ class Servers:
         )
 
     async def close(self) -> None:
-        """Stop serving, Layer0 after ECS: it removes the containers of both.
+        """Stop serving. Layer0 comes after ECS, as it removes the containers of both.
 
-        Trouble is logged only: removal of the whole sandbox follows, and takes what this leaves.
+        Errors are only logged: removing the whole sandbox comes next, and removes what is left here.
         """
         for server in (self._ecs, self._layer0, self._ecr):
             if server is not None:
@@ -150,6 +150,6 @@ class Servers:
         )
 
     def _login_of(self, registry: str) -> dict[str, str] | None:
-        # What ECS's agent gets through its instance role.
+        # What ECS's agent would get through its instance role.
         assert self._ecr is not None
         return self._ecr.issue_login() if registry == self._ecr.registry_host else None

@@ -1,6 +1,6 @@
-"""The state file: what a sandbox is, where it answers, and every trace that it has on the machine.
+"""The state file: what a sandbox is, its addresses, and everything it has on the machine.
 
-It is written before a trace is made, so that whoever comes after a killed supervisor knows what to remove.
+Each trace is written down before it is created, so that after a supervisor was killed it is known what to remove.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineTraces:
-    """All that a private engine has on the machine outside the sandbox's folder, with the processes it runs in."""
+    """All that a private engine has on the machine outside the sandbox's folder, and its processes."""
 
     run_folder: str
-    """Short folder of the socket and of the engine's run-time files."""
+    """Folder, with a short path, for the socket and the engine's run-time files."""
 
     cgroup: str
-    """Name of the control group above all of its containers."""
+    """Name of the parent control group of all its containers."""
 
     bridge: str | None = None
-    """Network interface, None where none could be made."""
+    """Network interface; None if none could be created."""
 
     launcher: ProcessIdentity | None = None
-    """The process that made the engine's namespaces."""
+    """The process that created the engine's namespaces."""
 
     init: ProcessIdentity | None = None
-    """First process of the engine's pid namespace: with it die the engine and all of its containers."""
+    """First process in the engine's pid namespace: the engine and all its containers die with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Values that only this sandbox takes; they open nothing else."""
+    """Credentials that only this sandbox accepts."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -77,11 +77,11 @@ class SandboxState:
     started_at: str
     keys: Keys
     made_folders: tuple[str, ...] = ()
-    """Folders that were made for the sandbox, outermost first."""
+    """Folders that were created for the sandbox, outermost first."""
 
     docker_host: str | None = None
     private_engine: EngineTraces | None = None
-    """None where the machine's own engine is used."""
+    """None if the machine's own engine is used."""
 
     loaded_image: str | None = None
     """Id of the base image if it was loaded into an engine that is not ours."""
@@ -89,16 +89,16 @@ class SandboxState:
     addresses: Addresses | None = None
 
     layer0_version: str = DEFAULT_LAYER0_VERSION
-    """What its Layer0 says that it is."""
+    """The version that its Layer0 reports."""
 
     was_up: bool = False
-    """Whether it has ever answered: then a start after a kill resumes what it holds."""
+    """Whether it has ever been up: if so, a start after a kill resumes it."""
 
     version: int = STATE_VERSION
 
 
 def write_state(path: Path, state: SandboxState) -> None:
-    """Replace the state file in one stroke; only its owner can read it."""
+    """Replace the state file atomically; only its owner can read it."""
     fresh = path.with_name(path.name + ".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
@@ -110,11 +110,11 @@ def write_state(path: Path, state: SandboxState) -> None:
 
 
 def read_state(path: Path) -> SandboxState | None:
-    """Read the state file, None where there is none.
+    """Read the state file; None if there is none.
 
     Raises:
-        SettingsError: What is there is no state file of this version, or not this user's: it names processes to end and
-            folders to remove, and where to send passwords.
+        SettingsError: Not a state file of this version, or not this user's. That matters: it says which processes to end,
+            which folders to remove, and where to send passwords.
     """
     try:
         content = read_own(path)

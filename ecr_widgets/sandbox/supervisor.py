@@ -1,10 +1,10 @@
-"""The one process of a sandbox: ECR and Layer0 in its event loop, a private engine as its child.
+"""A sandbox's one process: ECR, ECS and Layer0 in its event loop, a private engine as its child.
 
     python -m ecr_widgets.sandbox.supervisor FOLDER
 
-It reports to its starter on stdout, one JSON object a line: `pid`, `progress`, then `ready`, `busy` (another supervises
+It reports to its starter on stdout, one JSON object per line: `pid`, `progress`, then `ready`, `busy` (another one supervises
 this folder) or `failed`. SIGTERM closes everything in order and removes all that was made; after a kill, or a restart
-of the machine, the next one of the folder resumes what was there.
+of the machine, the folder's next supervisor resumes what was there.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequest:
-    """Whether a stop signal came before the event loop took over.
+    """Whether a stop signal arrived before the event loop took over.
 
-    It is looked at between steps: a step that is broken off by an exception may leave behind what it just made.
+    It is checked between steps: a step interrupted by an exception could leave behind what it just made.
     """
 
     def __init__(self) -> None:
@@ -59,35 +59,35 @@ class Starter:
     """The process that waits for the sandbox to be ready, at the other end of our stdout."""
 
     def report(self, **event: Any) -> None:
-        """Send one event; a starter that has gone away is no reason to stop."""
+        """Send one event; a starter that is gone is no reason to stop."""
         with contextlib.suppress(BrokenPipeError):
             os.write(1, json.dumps(event).encode() + b"\n")
 
     def progress(self, text: str) -> None:
-        """Say what is being done."""
+        """Report what is being done."""
         self.report(progress=text)
         log(text)
 
     def fail(self, message: str, **more: str | None) -> None:
-        """Say why there is no sandbox."""
+        """Report why the sandbox could not be started."""
         self.report(failed={"message": message, **more})
 
     def release(self) -> None:
-        """Say that the sandbox is ready, and end the talk."""
+        """Report that the sandbox is ready, and close the connection."""
         self.report(ready=True)
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123
             os.dup2(nothing.fileno(), 1)
 
 
 class Supervisor:
-    """Starts the parts, serves until it is stopped, and removes all of it.
+    """Starts the parts, serves until it is stopped, and removes everything.
 
     Args:
-        folder: Locked by this process.
+        folder: Its folder, locked by this process.
 
-        state: Written at every change, before what it names is made.
+        state: Written at every change, before what it names is created.
 
-        servers: Arguments of `Servers`, beside the folder.
+        servers: Arguments for `Servers`, except the folder.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class Supervisor:
         """Find the machine's engine, or start a private one without waiting for it.
 
         Raises:
-            EngineUnavailable: There is none and none can be started.
+            EngineUnavailable: No engine answers, and none can be started.
         """
         self._note()
         existing = None
         if self.state.private_engine is None:
-            # One that resumes needs the engine that has its containers.
+            # A resumed sandbox needs the engine that has its containers.
             docker_host = self.state.docker_host or docker_host
             existing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
         if existing is not None:
@@ -123,7 +123,7 @@ class Supervisor:
         self._note(private_engine=self._private.traces)
 
     async def serve(self, request: StopRequest) -> None:
-        """Start the servers, report that, and serve until a stop signal comes."""
+        """Start the servers, report it, and serve until a stop signal arrives."""
         import asyncio
 
         from ecr_widgets.sandbox.servers import Servers
@@ -137,9 +137,9 @@ class Supervisor:
         servers = Servers(self._folder, **self._servers)
 
         async def start() -> None:
-            # The engine gets ready in its own process, and its base image in a thread, while moto is imported here.
+            # The engine starts in its own process, and its base image loads in a thread, while moto is imported here.
             engine = asyncio.create_task(asyncio.to_thread(self._finish_engine))
-            await asyncio.sleep(0)  # lets that begin
+            await asyncio.sleep(0)  # lets it begin
             self._starter.progress("starting ECR")
             before = self.state.addresses
             servers.start_ecr(self.state.keys, before)
@@ -175,16 +175,16 @@ class Supervisor:
             starting.cancel()
             stopping.cancel()
             await servers.close()
-            self.kill_engine()  # this also ends the thread that still waits for its first answer
+            self.kill_engine()  # also ends the thread that may still be waiting for its first answer
             await asyncio.gather(starting, stopping, return_exceptions=True)
 
     def kill_engine(self) -> None:
-        """End a private engine with all that it runs."""
+        """Kill the private engine, if any, and all that it runs."""
         if self._private is not None:
             self._private.kill()
 
     def _finish_engine(self) -> str | None:
-        """Wait for the engine and give it the base image; returns the image's id if this brought it."""
+        """Wait for the engine and give it the base image; returns the image's id if this added it."""
         if self._private is not None:
             self._private.wait_ready()
         try:
@@ -192,7 +192,7 @@ class Supervisor:
         except EngineUnavailable:
             raise
         except EngineError as error:
-            # Images that are not built on it can do without.
+            # Images that are not built on it do not need it.
             self._starter.progress(str(error))
             return None
 
@@ -208,17 +208,17 @@ class Supervisor:
 
 
 def run(options: argparse.Namespace, starter: Starter) -> None:
-    """Be the supervisor of a folder, from lock to removal.
+    """Supervise a folder, from taking its lock to removal.
 
     Raises:
-        EcrWidgetsError: The sandbox cannot be started; nothing of it is left.
+        EcrWidgetsError: The sandbox cannot be started; nothing is left of it.
     """
     request = StopRequest()
     folder = SandboxFolder(options.folder)
     made_folders = folder.make()
     try:
         locked = folder.lock() is not None
-    except FileNotFoundError:  # one that stops took the folder away just now
+    except FileNotFoundError:  # a stopping supervisor has just removed the folder
         locked = False
     if not locked:
         starter.report(busy=True)
@@ -240,9 +240,9 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
             {"token_lifetime_s": options.token_lifetime_s, "layer0_version": state.layer0_version},
         )
         supervisor.start_engine(options.docker_host)
-        # moto knows services that run containers, on the engine that it finds here.
+        # Some of moto's services run containers, on the engine that this names.
         os.environ.pop("DOCKER_HOST", None)
-        import asyncio  # the engine starts meanwhile
+        import asyncio  # the engine starts in the meantime
 
         asyncio.run(supervisor.serve(request))
     except Exception:
@@ -270,14 +270,14 @@ def log(text: str) -> None:
 
 
 def main() -> None:
-    """Leave the starter's process tree and supervise."""
+    """Detach from the starter's process tree and supervise."""
     parser = argparse.ArgumentParser(prog="python -m ecr_widgets.sandbox.supervisor")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--docker-host")
     parser.add_argument("--layer0-version")
     parser.add_argument("--token-lifetime-s", type=float, default=43200.0)
     options = parser.parse_args()
-    # A child of nobody who waits: its starter may live on as long as it likes and owes it nothing.
+    # Not a child of the starter, which may live on for long and need not wait for it.
     if os.fork():
         os._exit(0)
     os.umask(0o077)
@@ -299,7 +299,7 @@ def _state_of_start(
     docker_host: str | None,
     starter: Starter,
 ) -> SandboxState:
-    """What to begin with: what a sandbox held that was killed while it was up, else nothing."""
+    """The state to start from: that of a sandbox killed while it was up, else a new one."""
     fresh = _new_state(made_folders)
     if remnant is None:
         return fresh

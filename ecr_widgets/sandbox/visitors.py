@@ -1,4 +1,4 @@
-"""Who may ask the servers of the sandbox anything: programs of this machine, and no page of the web."""
+"""Who may call the sandbox's servers: programs on this machine, but no web pages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from __future__ import annotations
 def refuse_visitor(
     *, host: str | None, origin: str | None, own_host: str, any_port: bool = False
 ) -> str | None:
-    """Why a request is not answered, as text for who sent it; None where it is.
+    """Why a request is refused, as text for its sender; None if it is not.
 
-    A browser sends an origin with what a page may read or change, and with a name that was pointed at this machine
-    (DNS rebinding) it sends that name.
+    A browser sends an Origin with requests whose answer a page may read or that may change something; with a name pointed
+    at this machine (DNS rebinding) it sends that name as Host.
 
     Args:
-        own_host: Address and port where the server answers, as clients of ours know it.
+        own_host: The server's address and port, as our clients know it.
 
-        any_port: Whether another port of that address will do, as a program between a client and this server has one.
+        any_port: Whether any port at that address will do, as a program between a client and this server has its own.
     """
     if origin is not None:
         return f"requests of web pages are refused, and this one has an Origin: {origin!r:.80}"

@@ -1,8 +1,8 @@
-"""An ECR that behaves: moto's control plane, corrected, and an OCI registry endpoint over the same images.
+"""An ECR that behaves like AWS's: moto's control plane, corrected, and an OCI registry endpoint over the same images.
 
-`door` which requests reach moto · `signing` who may ask AWS's API · `tokens` who may use the registry · `blobs` bytes on
-disk · `images` images and tags over moto's · `call_log` what was changed, for the next sandbox of the folder ·
-`control_plane`, with `batches`, `lifecycle_preview`, `scan_findings`, `encryption` and `identity`, corrections to moto ·
+`door` which requests reach moto · `signing` who may call AWS's API · `tokens` who may use the registry · `blobs` bytes on
+disk · `images` images and tags on top of moto's · `call_log` changes, for the folder's next sandbox · `control_plane`, with
+`batches`, `lifecycle_preview`, `scan_findings`, `referrers`, `encryption` and `identity`, corrections to moto ·
 `oci_endpoint` the registry · `ecr_sandbox` both on their ports.
 """
 

@@ -1,4 +1,4 @@
-"""Calls on several images at once: moto deletes the images that an index names, and takes no note of a pull.
+"""Calls for several images at a time: moto deletes images that an index names, and does not record pulls.
 
 Source: Amazon ECR API, BatchDeleteImage, BatchGetImage, ImageFailure.
 """
@@ -21,7 +21,7 @@ _DIGEST = re.compile(r"[a-zA-Z0-9_+.-]+:[a-fA-F0-9]{64}", re.ASCII)
 
 
 def add_batches(store: Images) -> None:
-    """Put the corrected calls in place of moto's."""
+    """Replace moto's calls with the corrected ones."""
 
     def batch_get_image(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))
@@ -33,7 +33,7 @@ def add_batches(store: Images) -> None:
             if image is None:
                 failures.append(_failure(image_id, "ImageNotFound", _NOT_FOUND))
             else:
-                # As an engine's pull begins, so it counts as one.
+                # An engine's pull begins this way, so it counts as one.
                 store.pulled(image)
                 images.append(image)
         return ActionResult({"images": images, "failures": failures})
@@ -61,7 +61,7 @@ def add_batches(store: Images) -> None:
 
 
 def named_by(repository: Repository, digest: str) -> list[str]:
-    """Digests of the indexes that name an image."""
+    """Digests of the indexes that list an image."""
     return [
         image.get_image_digest()
         for image in repository.images
@@ -91,7 +91,7 @@ def _refusal(store: Images, repository: Repository, image_id: dict[str, str]) ->
         return "ImageTagDoesNotMatchDigest", "The image tag does not match the image digest"
     others = set(image.image_tags) - {tag} if digest is None else set()
     indexes = named_by(repository, image.get_image_digest())
-    # A tag alone may go while the image has others.
+    # A tag may go while the image has others.
     if indexes and not others:
         return (
             "ImageReferencedByManifestList",

@@ -1,4 +1,4 @@
-"""Blobs on disk: streamed in while they are hashed, linked to the repositories that may serve them."""
+"""Blobs on disk: hashed while they are streamed in, and linked to the repositories that may serve them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Upload:
-    """One blob on its way in."""
+    """One blob being uploaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -19,7 +19,7 @@ class Upload:
 
     @property
     def digest(self) -> str:
-        """Digest of what has arrived."""
+        """Digest of what has arrived so far."""
         return f"sha256:{self._sha256.hexdigest()}"
 
     def append(self, chunk: bytes) -> None:
@@ -31,7 +31,7 @@ class Upload:
 
 
 class Blobs:
-    """All blobs of one sandbox, below a folder."""
+    """All of a sandbox's blobs, below one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs"
@@ -43,7 +43,7 @@ class Blobs:
         self._uploads: dict[str, Upload] = {}
 
     def start(self) -> str:
-        """Begin an upload and give back its id."""
+        """Begin an upload and return its id."""
         upload_id = secrets.token_hex(16)
         self._uploads[upload_id] = Upload(self._uploads_folder / upload_id)
         return upload_id
@@ -53,7 +53,7 @@ class Blobs:
         return self._uploads.get(upload_id)
 
     def finish(self, upload_id: str, repository: str, digest: str) -> bool:
-        """Keep an upload as a blob of the repository; False where its bytes are not what the digest says."""
+        """Keep an upload as a blob of the repository; False if its bytes do not match the digest."""
         upload = self._uploads.pop(upload_id)
         if upload.digest != digest:
             upload.path.unlink()
@@ -63,19 +63,19 @@ class Blobs:
         return True
 
     def cancel(self, upload_id: str) -> None:
-        """Forget an upload."""
+        """Discard an upload."""
         if (upload := self._uploads.pop(upload_id, None)) is not None:
             upload.path.unlink(missing_ok=True)
 
     def mount(self, digest: str, *, source: str, target: str) -> bool:
-        """Make a blob of one repository one of another's too."""
+        """Add one repository's blob to another; False if the source does not have it."""
         if (source, digest) not in self.links:
             return False
         self.links.add((target, digest))
         return True
 
     def link(self, repository: str, manifest: dict[str, Any]) -> None:
-        """Let a repository serve what one of its manifests names."""
+        """Let a repository serve the blobs that one of its manifests names."""
         for part in (*manifest.get("layers", ()), manifest.get("config", {})):
             if "digest" in part:
                 self.links.add((repository, part["digest"]))

@@ -1,4 +1,4 @@
-"""The calls that changed something, on disk: moto keeps its content in memory, so the next sandbox makes them again."""
+"""The calls that changed something, on disk: moto keeps its data in memory, so the next sandbox repeats them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.sandbox.folder import read_own
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call as ECR's API takes it; `at_s` in seconds since the epoch."""
+    """One call to ECR's API; `at_s` in seconds since the epoch."""
 
     at_s: float
     operation: str
@@ -23,20 +23,20 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class CallLog:
-    """One file, a JSON line for each call; written before the call is answered.
+    """A file with one JSON line per call, written before the call is answered.
 
     Raises:
-        SettingsError: The file is somebody else's.
+        SettingsError: The file belongs to somebody else.
     """
 
     def __init__(self, path: Path) -> None:
         self.earlier = list(_read(path))
-        """What an earlier sandbox of the folder was asked."""
+        """The calls made to an earlier sandbox in this folder."""
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        os.write(self._handle, b"\n")  # ends half of a line that a kill has left
+        os.write(self._handle, b"\n")  # ends a partial line that a kill has left
 
     def add(self, operation: str, parameters: dict[str, Any]) -> None:
-        """Append a call; any thread may."""
+        """Append a call; thread-safe."""
         os.write(self._handle, msgspec.json.encode(Call(time.time(), operation, parameters)) + b"\n")
 
     def close(self) -> None:
@@ -50,5 +50,5 @@ def _read(path: Path) -> Iterator[Call]:
     except FileNotFoundError:
         return
     for line in filter(None, content.splitlines()):
-        with suppress(msgspec.DecodeError):  # half of a line
+        with suppress(msgspec.DecodeError):  # a partial line
             yield msgspec.json.decode(line, type=Call)

@@ -1,4 +1,4 @@
-"""moto's ECR, corrected to answer as AWS does. Applies to this process only, which serves nothing but the sandbox."""
+"""moto's ECR, corrected to answer as AWS does. This patches only this process, which serves nothing but the sandbox."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _PAGE, _LARGEST_PAGE = 100, 1000
 def correct_moto(  # noqa: C901 -- one function a corrected call, all over the same store
     store: Images, tokens: Tokens, registry_host: Callable[[], str]
 ) -> None:
-    """Put the corrections in place.
+    """Apply the corrections.
 
     Args:
-        registry_host: Tells host and port of the registry endpoint, once it listens.
+        registry_host: Returns the registry endpoint's host and port, once it listens.
     """
 
     def get_authorization_token(self: ECRResponse) -> ActionResult:
@@ -92,7 +92,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         repository = store.require_repository(self._get_param("repositoryName"))
         wanted = self._get_param("imageIds")
         if wanted:
-            # moto's own look-up raises ImageNotFoundException as AWS does.
+            # moto's own lookup raises ImageNotFoundException as AWS does.
             images = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]
             return ActionResult({"imageDetails": [_detail(image) for image in dict.fromkeys(images)]})
         return _page(self, "imageDetails", [_detail(image) for image in _filtered(self, repository)])
@@ -147,7 +147,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
 def _check_region(self: ECRResponse, store: Images) -> None:
     here = store.backend.region_name
     if self.region != here:
-        # The token would let in here, where a client that asked another region does not mean to be.
+        # The token would be accepted here, although the client wants another region's registry.
         raise refuse(
             "InvalidParameterException",
             f"The sandbox is region {here} alone, and {self.region} was asked for",
@@ -163,7 +163,7 @@ def _filtered(self: ECRResponse, repository: Repository) -> list[Image]:
 def _detail(image: Image) -> Image:
     detail = copy.copy(image)
     if not detail.image_tags:
-        # AWS leaves the member out where there is no tag.
+        # AWS leaves the member out if there is no tag.
         del detail.image_tags
     manifest = json.loads(image.image_manifest)
     more = {

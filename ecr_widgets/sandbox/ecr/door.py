@@ -1,4 +1,4 @@
-"""The door to AWS's API, for requests of this machine's programs that are signed with the sandbox's own key."""
+"""The door to AWS's API: it admits only requests of this machine's programs signed with the sandbox's own key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ecr_widgets.sandbox.ecr.signing import AccessKey, Fault, judge
 from ecr_widgets.sandbox.visitors import refuse_visitor
 
 SERVICES: tuple[Literal["ecr", "sts"], ...] = ("ecr", "sts")
-"""Those that are there as soon as the door is open."""
+"""The services that are available as soon as the door is open."""
 _CODES = {
     Fault.UNSIGNED: ("MissingAuthenticationTokenException", "MissingAuthenticationToken"),
     Fault.UNKNOWN_KEY: ("UnrecognizedClientException", "InvalidClientTokenId"),
     Fault.EXPIRED: ("InvalidSignatureException", "SignatureDoesNotMatch"),
     Fault.WRONG: ("InvalidSignatureException", "SignatureDoesNotMatch"),
 }
-"""As ECR names it, and as STS does."""
+"""Each fault's error code in ECR, and in STS."""
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -28,9 +28,9 @@ class Door:
     """A WSGI application in front of others.
 
     Args:
-        services: What is behind it, by the name that requests are signed for.
+        services: The applications behind it, by the service name that requests are signed for.
 
-        own_host: Tells the address and port where it answers, once it listens.
+        own_host: Returns its address and port, once it listens.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Both planes on their ports, on the event loop of the sandbox's one process."""
+"""The API and the registry on their ports, on the event loop of the sandbox's one process."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class EcrSandbox:
     """ECR and STS on one port, the registry on another; 127.0.0.1 only.
 
     Args:
-        folder: Where blobs are kept, and what else there is; a new one on the same folder resumes it.
+        folder: Where everything is kept; a new EcrSandbox on the same folder resumes it.
 
-        access_key: What a request to ECR and STS has to be signed with.
+        access_key: The key that requests to ECR and STS have to be signed with.
 
-        token_lifetime_s: Life of an authorization token, in seconds.
+        token_lifetime_s: Lifetime of an authorization token, in seconds.
 
         journal: Called with each change, without secrets.
     """
@@ -56,7 +56,7 @@ class EcrSandbox:
         journal: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
 
-        # moto reads the account from here, once, when it is imported.
+        # moto reads the account from here once, when it is imported.
         os.environ["MOTO_ACCOUNT_ID"] = account
         from moto.ecr.models import ecr_backends
         from moto.moto_server.werkzeug_app import create_backend_app
@@ -73,7 +73,7 @@ class EcrSandbox:
         self._store = Images(account, region)
         control_plane.correct_moto(self._store, self._tokens, lambda: self.registry_host)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
-        # Each by itself: moto's own server has all of AWS, its administration, and what runs containers for Batch.
+        # One by one: moto's own server has all of AWS, its own admin API, and what runs containers for Batch.
         self._services: dict[str, Any] = {name: create_backend_app(name) for name in SERVICES}
         self._served = {name: self._recorded(application) for name, application in self._services.items()}
         door = Door(self._served, access_key, lambda: self.api_url.removeprefix("http://"))
@@ -94,20 +94,20 @@ class EcrSandbox:
         self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 
     def serve_also(self, services: Mapping[str, Application]) -> None:
-        """Serve more of AWS's API at the same address, by the names that requests are signed for."""
+        """Serve more of AWS's API at the same address, by the service names that requests are signed for."""
         self._served |= services
 
     def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
-        """Take up both ports on the running loop; 0 chooses, and so does one that is taken."""
+        """Listen on both ports on the running loop; a port that is 0 or taken is replaced by a free one."""
         self.api_url = f"http://127.0.0.1:{_listen(self._api, api_port)}"
         self.registry_host = f"127.0.0.1:{_listen(self._registry, registry_port)}"
         self._repeat(self._calls.earlier)
 
     async def hear(self, repository: str, ask: Callable[[], str]) -> tuple[Heard, str]:
-        """Watch what arrives of a request for a repository.
+        """Watch what the registry receives of a request for a repository.
 
         Args:
-            ask: Sends it, in a thread, and says what came of it there.
+            ask: Sends the request, called in a thread; returns the sender's message.
         """
         hellos, self._expected, self._arrived = self._registry.tls_hellos, repository, False
         words = await asyncio.to_thread(ask)
@@ -116,11 +116,11 @@ class EcrSandbox:
         return (Heard.TLS if self._registry.tls_hellos > hellos else Heard.NOTHING), words
 
     def listen_also(self, listener: socket.socket) -> None:
-        """Serve the registry on one more socket, which may belong to another network namespace."""
+        """Serve the registry on another socket as well, which may be in another network namespace."""
         self._registry.add_sockets([listener])
 
     def issue_login(self) -> dict[str, str]:
-        """`username` and `password` to pull with, as an ECS execution role would ask for."""
+        """`username` and `password` to pull with, as an ECS execution role would get them."""
         return {"username": "AWS", "password": self._tokens.issue()[0]}
 
     async def close(self) -> None:
@@ -128,12 +128,12 @@ class EcrSandbox:
         for server in (self._api, self._registry):
             server.stop()
             await server.close_all_connections()
-        # A call that is still at work writes to the log that is closed next.
+        # A call still in progress writes to the log, which is closed next.
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._calls.close()
 
     def _repeat(self, calls: Iterable[Call]) -> None:
-        """Make calls again, each at its own time."""
+        """Repeat calls, each with its original time."""
         client = self._services["ecr"].test_client()
         for call in calls:
             self._store.at_s = call.at_s
@@ -163,7 +163,7 @@ class EcrSandbox:
             try:
                 return application(environ, started)
             except NotImplementedError:
-                # With a 500, clients would try again and again.
+                # With a 500, clients would keep retrying.
                 started("400 Bad Request", [("Content-Type", _JSON)])
                 refused = {
                     "__type": "UnsupportedOperationException",
@@ -171,7 +171,7 @@ class EcrSandbox:
                 }
                 return [json.dumps(refused).encode()]
             except Exception:  # noqa: BLE001 -- whatever it is, the client must hear of it
-                # Left to the server, it would never answer, and the client would wait for its time-out.
+                # Left to the server, the request would never be answered, and the client would wait for its timeout.
                 _LOG.exception("%s failed", operation)
                 started("500 Internal Server Error", [("Content-Type", _JSON)])
                 return [b'{"__type": "ServerException", "message": "the sandbox failed; see its log"}']

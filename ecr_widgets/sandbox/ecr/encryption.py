@@ -1,6 +1,6 @@
-"""What ECR makes of the encryption that a new repository is asked for; moto keeps whatever it is given.
+"""How ECR interprets the encryption requested for a new repository; moto stores whatever it is given.
 
-There are no keys in the sandbox: every name that a key could have is one's, and the id behind an alias follows from it.
+There are no keys in the sandbox: every valid key name counts as existing, and an alias's key id is derived from its name.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _AWS_OWN = "alias/aws/ecr"
 
 
 def encryption_of(asked: Mapping[str, str] | None, *, account: str, region: str) -> dict[str, str]:
-    """What the repository shows from then on: its key by ARN, as AWS does.
+    """The encryption that the repository shows from then on: its key by ARN, as on AWS.
 
     Raises:
-        ServiceException: InvalidParameterException for another type, or for a key where none is used.
+        ServiceException: InvalidParameterException for an unknown type, or a key with a type that uses none.
     """
     kind = (asked or {}).get("encryptionType", "AES256" if asked is None else "")
     key = (asked or {}).get("kmsKey")

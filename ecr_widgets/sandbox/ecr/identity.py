@@ -1,4 +1,4 @@
-"""Who is logged in: the one user whose key is taken. moto would name itself, in a form that AWS never has."""
+"""Who is logged in: the one user whose key is accepted. moto would name itself, in a form that AWS never uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ USER_ID = "AIDASANDBOXSANDBOXSAN"
 
 
 def name_identity(account: str) -> None:
-    """Put the corrected call in place of moto's."""
+    """Replace moto's call with the corrected one."""
 
     def get_caller_identity(_: TokenResponse) -> ActionResult:
         return ActionResult(

@@ -1,4 +1,4 @@
-"""Images and tags over moto's own objects, by ECR's rules; both planes go through this."""
+"""Images and tags on top of moto's own objects, by ECR's rules; both the API and the registry use this."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from moto.ecr.models import ECRBackend, Image, Repository, ecr_backends
 
 
 class _Refusal(ServiceException):
-    """An error of our own: moto looks for a service model behind those of its modules, and its core has none."""
+    """Our own error class: for classes in its modules moto looks for a service model, and its core has none."""
 
 
 def refuse(code: str, message: str) -> ServiceException:
-    """An error as AWS sends it."""
+    """Make an error as AWS sends it."""
     error = _Refusal(message)
     error.code = code
     return error
 
 
 class Images:
-    """The repositories of one account in one region, and their images."""
+    """The repositories in one account and region, and their images."""
 
     def __init__(self, account: str, region: str) -> None:
         self.account = account
         self.at_s: float | None = None
-        """When a call is made that is made again, in seconds since the epoch; None is now."""
+        """The time of a call that is being repeated, in seconds since the epoch; None for now."""
         self._region = region
 
     @property
     def backend(self) -> ECRBackend:
-        """Moto's own store."""
+        """moto's own store."""
         return ecr_backends[self.account][self._region]
 
     def find_repository(self, name: str) -> Repository | None:
@@ -56,7 +56,7 @@ class Images:
         return repository
 
     def find_image(self, repository: Repository, reference: str) -> Image | None:
-        """The image that a tag or digest names, or None."""
+        """The image with a tag or digest, or None."""
         images: list[Image] = repository.images
         if reference.startswith("sha256:"):
             return next((image for image in images if image.get_image_digest() == reference), None)
@@ -65,10 +65,10 @@ class Images:
     def put_image(
         self, repository: Repository, manifest: bytes, tag: str | None, media_type: str | None
     ) -> Image:
-        """Images a manifest, under a tag if one is given; the same image under the same tag is no error here.
+        """Store a manifest, under a tag if one is given; the same image under the same tag is not an error here.
 
         Raises:
-            ServiceException: ImageTagAlreadyExistsException where the tag must not move.
+            ServiceException: ImageTagAlreadyExistsException if the tag is immutable.
         """
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         tagged = self.find_image(repository, tag) if tag else None
@@ -87,18 +87,18 @@ class Images:
             image.image_pushed_at = int(self.now_s())
             repository.images.append(image)
         if tagged is not None and tag:
-            # A tag that moves leaves its old image untagged; moto would delete that image.
+            # Moving a tag leaves its old image untagged; moto would delete that image.
             tagged.remove_tag(tag)
         if tag:
             image.update_tag(tag)
         return image
 
     def pulled(self, image: Image) -> None:
-        """Take note of a pull."""
+        """Record a pull."""
         image.last_recorded_pull_time = self.now_s()  # type: ignore[attr-defined]
 
     def now_s(self) -> float:
-        """The time of the call under way, in seconds since the epoch."""
+        """The time of the current call, in seconds since the epoch."""
         return time.time() if self.at_s is None else self.at_s
 
 
@@ -113,7 +113,7 @@ def is_immutable(repository: Repository, tag: str) -> bool:
 
 
 def size_bytes(image: Image) -> int | None:
-    """Bytes of config and layers as stored; None for an index."""
+    """Stored size of configuration and layers, in bytes; None for an index."""
     manifest = json.loads(image.image_manifest)
     if "layers" not in manifest:
         return None

@@ -1,4 +1,4 @@
-"""What a lifecycle policy would expire, by ECR's rules of evaluation; moto has no preview.
+"""What a lifecycle policy would expire, by ECR's evaluation rules; moto has no preview.
 
 Source: Amazon ECR user guide, "Lifecycle policies", "Lifecycle policy evaluation rules".
 """
@@ -20,7 +20,7 @@ from ecr_widgets.sandbox.ecr.images import Images, refuse
 
 
 def add_previews(store: Images) -> None:
-    """Put the calls for previews in place, which moto lacks; a preview is complete when it is first asked for."""
+    """Add the preview calls, which moto lacks; a preview is complete when first asked for."""
     previews: dict[str, str] = {}
 
     def start_lifecycle_policy_preview(self: ECRResponse) -> ActionResult:
@@ -75,12 +75,12 @@ def expiring(policy: str, images: Sequence[Image], now: datetime) -> list[tuple[
         selection = rule["selection"]
         meant = [image for image in images if _is_meant(image, selection)]
         for image in _old(meant, selection, now):
-            # What a rule of higher priority is about, no other rule may expire.
+            # No other rule may expire what a rule of higher priority selects.
             if id(image) not in taken:
                 expired[id(image)] = (image, rule["rulePriority"])
         taken |= {id(image) for image in meant}
     staying = [image for image in images if id(image) not in expired]
-    # An image that an index names stays as long as the index does.
+    # An image that an index lists stays as long as the index does.
     named = {
         child.get("digest")
         for image in staying
@@ -97,7 +97,7 @@ def _is_meant(image: Image, selection: dict[str, Any]) -> bool:
     if status == "any":
         return True
     prefixes, patterns = selection.get("tagPrefixList", []), selection.get("tagPatternList", [])
-    # An image is meant where all prefixes or patterns are found among its tags.
+    # An image is selected if all prefixes or patterns are found among its tags.
     return bool(tags) and all(
         [
             *(any(tag.startswith(prefix) for tag in tags) for prefix in prefixes),
@@ -107,7 +107,7 @@ def _is_meant(image: Image, selection: dict[str, Any]) -> bool:
 
 
 def _old(images: Sequence[Image], selection: dict[str, Any], now: datetime) -> list[Image]:
-    # moto keeps whole seconds; within one, the order of the pushes counts.
+    # moto keeps whole seconds; within a second, the order of the pushes counts.
     newest_first = sorted(images, key=pushed_at)[::-1]
     number = int(selection["countNumber"])
     if selection["countType"] == "imageCountMoreThan":

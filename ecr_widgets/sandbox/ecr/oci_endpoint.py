@@ -1,6 +1,6 @@
-"""The registry endpoint: OCI distribution, with ECR's ways of refusing.
+"""The registry endpoint: OCI distribution, with ECR's errors.
 
-Source: OCI distribution specification 1.1; Amazon ECR error texts as the Docker command shows them.
+Source: OCI distribution specification 1.1; Amazon ECR's error texts as the docker command shows them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def application(
     """The endpoint's routes.
 
     Args:
-        own_host: Tells its address and port, once it listens.
+        own_host: Returns its address and port, once it listens.
     """
     return tornado.web.Application(
         [
@@ -104,7 +104,7 @@ class _Handler(tornado.web.RequestHandler):
                 self.repository = repository
 
     def refuse(self, status: int, code: str, message: str) -> None:
-        """Answer an error in the registry's form."""
+        """Send an error in the registry's format."""
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"errors": [{"code": code, "message": message}]}))
@@ -120,7 +120,7 @@ class _Handler(tornado.web.RequestHandler):
         self.refuse(status_code, "UNSUPPORTED" if status_code == 405 else "UNKNOWN", self._reason)
 
     def called(self, operation: str, **parameters: Any) -> None:
-        """Take note of what a call of ECR's API would have done as well."""
+        """Log a change as the ECR API call that would have had the same effect."""
         self.settings["calls"].add(operation, {"repositoryName": self.repository.name, **parameters})
 
 
@@ -176,7 +176,7 @@ class _Upload(_Handler):
         self.upload = None if self._finished else self.blobs.find_upload(self.path_args[1])
         if self.upload is None and not self._finished:
             self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
-        # A layer may be of any size; it goes to disk as it comes.
+        # A layer may be of any size; it goes to disk as it arrives.
         self.request.connection.set_max_body_size(1 << 40)  # type: ignore[union-attr]
 
     async def data_received(self, chunk: bytes) -> None:

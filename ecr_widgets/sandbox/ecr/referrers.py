@@ -1,7 +1,7 @@
-"""What refers to an image, as ECR's two sides list it; and the manifests that ECR refuses to read.
+"""What refers to an image, as listed by ECR's API and by its registry; and the manifests that ECR refuses.
 
-Source: OCI distribution specification, "Listing Referrers"; Amazon ECR API, ListImageReferrers; refusals of manifests as
-aws/containers-roadmap issues 2023 and 2783 show them.
+Source: OCI distribution specification, "Listing Referrers"; Amazon ECR API, ListImageReferrers; refused manifests as in
+aws/containers-roadmap issues 2023 and 2783.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OF_DESCRIPTOR = frozenset(("mediaType", "digest", "size", "urls", "annotations"
 
 
 def why_unreadable(manifest: Mapping[str, Any]) -> str | None:
-    """Why ECR does not take a manifest that the specification allows, None where it does."""
+    """Why ECR refuses a manifest that the specification allows; None if it does not."""
     config = manifest.get("config") or {}
     described = [config, manifest.get("subject") or {}, *manifest.get("layers", ())]
     if any(each.keys() - _OF_DESCRIPTOR for each in described) or "annotations" in config:
@@ -39,7 +39,7 @@ def subject_of(manifest: Mapping[str, Any]) -> str | None:
 
 
 def artifact_type_of(manifest: Mapping[str, Any]) -> str | None:
-    """What a manifest holds; None where it does not say."""
+    """The type of a manifest's content; None if it does not say."""
     found: str | None = manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType")
     return found
 
@@ -47,7 +47,7 @@ def artifact_type_of(manifest: Mapping[str, Any]) -> str | None:
 def referrers_of(
     repository: Repository, digest: str, artifact_types: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """The descriptor of each manifest of a repository whose subject is that digest, oldest first."""
+    """The descriptors of all manifests in a repository whose subject is that digest, oldest first."""
     found = []
     for image in repository.images:
         manifest = json.loads(image.image_manifest)
@@ -68,10 +68,10 @@ def referrers_of(
 def page_of(
     entries: list[dict[str, Any]], token: str | None, size: int = PAGE
 ) -> tuple[list[Any], str | None]:
-    """One page, and the token of the next.
+    """One page, and the token for the next.
 
     Raises:
-        ValueError: The token is none.
+        ValueError: Not a token.
     """
     start = int(base64.urlsafe_b64decode(token)) if token else 0
     end = start + size
@@ -80,7 +80,7 @@ def page_of(
 
 
 def add_referrers(store: Images) -> None:
-    """Have the control plane answer ListImageReferrers, which moto does not know."""
+    """Add ListImageReferrers to the control plane; moto lacks it."""
 
     def list_image_referrers(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))

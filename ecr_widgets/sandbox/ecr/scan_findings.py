@@ -1,4 +1,4 @@
-"""Scans of images: they run, and find nothing. moto would make up a finding for every image."""
+"""Image scans: they run, and find nothing. moto would make up a finding for every image."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ecr_widgets.sandbox.ecr.images import Images
 
 
 def add_scans(store: Images) -> None:
-    """Put the corrected calls in place of moto's."""
+    """Replace moto's calls with the corrected ones."""
 
     def start_image_scan(self: ECRResponse) -> ActionResult:
         answer, image = _answer(self)
-        # Refuses a second scan on one day, as AWS does.
+        # Refuses a second scan on the same day, as AWS does.
         store.backend.start_image_scan(store.account, answer["repositoryName"], self._get_param("imageId"))
-        # As moto keeps it: the machine's local time.
+        # moto keeps it in the machine's local time.
         image.last_scan = datetime.fromtimestamp(store.now_s())  # noqa: DTZ006
         return ActionResult({**answer, "imageScanStatus": {"status": "IN_PROGRESS"}})
 
     def describe_image_scan_findings(self: ECRResponse) -> ActionResult:
         answer, image = _answer(self)
-        # Refuses where no scan was started.
+        # Raises an error if no scan was started.
         store.backend.describe_image_scan_findings(
             store.account, answer["repositoryName"], self._get_param("imageId")
         )
@@ -50,7 +50,7 @@ def add_scans(store: Images) -> None:
         repository = store.require_repository(self._get_param("repositoryName"))
         asked = self._get_param("imageId")
         image = repository._get_image(asked.get("imageTag"), asked.get("imageDigest"))
-        # Of several tags, the one that was asked for; moto answers with any.
+        # If there are several tags, the one that was asked for; moto answers with any of them.
         named = {"imageDigest": image.get_image_digest()}
         if asked.get("imageTag"):
             named["imageTag"] = asked["imageTag"]

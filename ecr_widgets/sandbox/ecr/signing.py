@@ -1,4 +1,4 @@
-"""Whether a request carries the signature of the sandbox's own access key.
+"""Whether a request is signed with the sandbox's own access key.
 
 Source: AWS Signature Version 4, Authorization header; Linux `proc(5)` for `/proc/net/tcp`.
 """
@@ -29,7 +29,7 @@ _AUTHORIZATION = re.compile(
 )
 _SKEW = timedelta(minutes=15)
 _MUST_BE_SIGNED = ("x-amz-date", "x-amz-target")
-"""Where a request has them."""
+"""If a request has them."""
 _BODY_DIGEST = "x-amz-content-sha256"
 _TCP_SOCKETS = Path("/proc/net/tcp")
 _LISTENING = "0A"
@@ -37,7 +37,7 @@ _REACHED_BY_LOOPBACK = ("0100007F", "00000000")
 
 
 class Fault(Enum):
-    """What is wrong with a request; the value is what AWS says of it."""
+    """What is wrong with a request; the value is AWS's message."""
 
     UNSIGNED = "Request is missing Authentication Token"
     UNKNOWN_KEY = "The security token included in the request is invalid."
@@ -50,7 +50,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """The one key that opens the sandbox."""
+    """The one key that the sandbox accepts."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -59,10 +59,10 @@ class AccessKey:
 def judge(
     environ: Mapping[str, Any], body: bytes, key: AccessKey, *, now: datetime | None = None
 ) -> str | Fault:
-    """The service that a WSGI request is signed for, or what is wrong with it.
+    """The service that a WSGI request is signed for, or what is wrong with the request.
 
-    A program between a client and this server may send another Host than it was asked for. So a signature for the Host of any
-    program that listens on this machine's loopback is as good as one for ours: whoever made it has the key.
+    A program between a client and this server may change the Host header. So a signature for the Host of any program that
+    listens on this machine's loopback is as good as one for ours: its maker has the key.
     """
     given = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
     if given is None:
@@ -96,12 +96,12 @@ def judge(
 
 class _Signer(SigV4Auth):
     def headers_to_sign(self, request: AWSRequest) -> Any:
-        """All that are there, and no others."""
+        """Sign all headers that are there, and no others."""
         return request.headers
 
 
 def _hosts_listening() -> Iterator[str]:
-    """Loopback addresses with the ports that programs of this machine listen on."""
+    """Loopback addresses and ports that programs on this machine listen on."""
     for line in _TCP_SOCKETS.read_text(encoding="ascii").splitlines()[1:]:
         _, local, _, state, *_ = line.split()
         address, _, port = local.partition(":")

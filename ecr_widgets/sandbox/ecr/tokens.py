@@ -1,4 +1,4 @@
-"""Authorization tokens as ECR hands them out: random, and good for a while."""
+"""Authorization tokens as ECR issues them: random, and valid for a limited time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Entry(Enum):
-    """What a registry makes of an Authorization header."""
+    """How a registry judges an Authorization header."""
 
     WELCOME = "welcome"
     UNKNOWN = "unknown"
@@ -21,7 +21,7 @@ class Tokens:
     """The tokens of one sandbox.
 
     Args:
-        lifetime_s: Life of a new token, in seconds; AWS gives 12 hours.
+        lifetime_s: Lifetime of a new token, in seconds; 12 hours on AWS.
     """
 
     def __init__(self, lifetime_s: float) -> None:
@@ -30,13 +30,13 @@ class Tokens:
 
     def issue(self) -> tuple[str, float]:
         """A new password for user AWS, and when it expires (seconds since the epoch)."""
-        # ECR's begin so too. One that began with a minus sign would be taken for an option where somebody types it.
+        # ECR's begin like this too. On a command line, one that began with a minus sign would be read as an option.
         password = f"eyJ{secrets.token_urlsafe(48)}"
         self._expires_at_s[password] = time.time() + self._lifetime_s
         return password, self._expires_at_s[password]
 
     def judge(self, header: str | None) -> Entry:
-        """Whether a Basic Authorization header lets in."""
+        """Whether a Basic Authorization header grants access."""
         try:
             scheme, _, coded = (header or "").partition(" ")
             user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
