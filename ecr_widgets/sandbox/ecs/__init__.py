@@ -1,8 +1,9 @@
-"""Amazon ECS over the same scheduler and real containers as Layer0's front, with CloudWatch Logs of what they print.
+"""Amazon ECS over the same scheduler and real containers as Layer0's front, with CloudWatch Logs for their output.
 
-`ecs_sandbox` puts it together · `wire` requests and answers · `faults` errors in AWS's words · `actions` a module for each kind of
-thing · `entities`, `store` what is known, over a restart · `names` ARNs · `shapes` how it is shown · `rollout` the ways of
-ECS's own scheduler · `startup` secrets and log groups before a start · `logs` log groups.
+`ecs_sandbox` puts it together · `wire` requests and answers · `faults` AWS's errors · `actions` the calls, one module per kind of
+entity · `entities`, `store` what is kept across a restart · `names` ARNs · `shapes` answers · `rollout`, `stages` how ECS's own
+scheduler deploys · `target_groups` load balancing · `startup` secrets and log groups before a start · `logs` log groups ·
+`guests` what another front runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Task definitions on their way in: what ECS refuses, and what it fills in.
+"""Task definitions being registered: what ECS refuses, and what it fills in.
 
 Source: Amazon ECS API, RegisterTaskDefinition, ContainerDefinition, PortMapping, HealthCheck.
 """
@@ -33,13 +33,13 @@ _FARGATE_MEMORY_MIB = {
     8192: range(16 * _GIB, 60 * _GIB + 1, 4 * _GIB),
     16384: range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB),
 }
-"""Memory that each size of cpu can have on Fargate."""
+"""Memory sizes allowed for each CPU size on Fargate."""
 _LISTS = ("environment", "mountPoints", "volumesFrom", "portMappings", "systemControls")
 _SHARED_NETWORKS = ("awsvpc", "host")
 
 
 def checked(given: Mapping[str, Any]) -> Wire:
-    """A definition as ECS stores it: everything that was given, and the defaults.
+    """The definition as ECS stores it: everything that was given, plus the defaults.
 
     Raises:
         EcsError: ECS would refuse it.
@@ -66,7 +66,7 @@ def checked(given: Mapping[str, Any]) -> Wire:
 
 
 def runnable(given: Mapping[str, Any]) -> TaskDefinition:
-    """What of a stored definition is acted on; containers without a limit of their own get the task's."""
+    """The part of a stored definition that is acted on; containers without a limit of their own get the task's."""
     network = {"awsvpc": Network.SHARED, "none": Network.NONE}.get(given["networkMode"], Network.BRIDGE)
     task_memory = int(given["memory"]) if given.get("memory") else None
     containers = []
@@ -79,7 +79,7 @@ def runnable(given: Mapping[str, Any]) -> TaskDefinition:
 
 
 def needed(given: Mapping[str, Any]) -> tuple[int, int]:
-    """CPU units and MiB that a task of a definition reserves."""
+    """CPU units and MiB that a task with this definition reserves."""
     containers = given["containerDefinitions"]
     cpu = int(given.get("cpu") or 0) or sum(int(each.get("cpu") or 0) for each in containers)
     memory = int(given.get("memory") or 0) or sum(

@@ -1,4 +1,4 @@
-"""ECS, and the logs of its containers, behind the door of AWS's API."""
+"""ECS and its containers' logs, behind the door to AWS's API."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ _REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 
 
 class EcsSandbox:
-    """Amazon ECS in one account and region; made on the running loop.
+    """Amazon ECS in one account and region; create it on the running loop.
 
     Args:
-        containers: The engine's.
+        containers: The engine's containers.
 
-        folder: Keeps the state over a restart of the server.
+        folder: Keeps the state across a restart of the server.
 
-        neighbours: Other services of AWS.
+        neighbours: Other AWS services.
 
         journal: Called with each change, without secrets.
 
-        settle_s: How long a task without health check has to run before it counts as healthy.
+        settle_s: How long a task without a health check has to run before it counts as healthy.
     """
 
     def __init__(
@@ -93,21 +93,21 @@ class EcsSandbox:
             self._store.save(*(Cluster(name) for name in _SEEDED))
 
     def begin(self) -> None:
-        """Start looking after services and tasks."""
+        """Start managing services and tasks."""
         self._scheduler.begin()
         self._beginning = asyncio.create_task(self._balancers.begin())
 
     def take_in(self, guests: Guests) -> None:
-        """Show what another front runs as well, and let it be changed where that front can."""
+        """Also show what another front runs, and let it be changed as far as that front supports."""
         self._guests = guests
 
     @property
     def applications(self) -> dict[str, Application]:
-        """What answers, by the names that requests are signed for."""
+        """The WSGI applications, by the service name that requests are signed for."""
         return {"ecs": self._answer_ecs, "logs": self._answer_logs}
 
     async def close(self) -> None:
-        """Stop looking after anything; containers stay."""
+        """Stop managing everything; containers stay."""
         if self._beginning is not None:
             self._beginning.cancel()
             await asyncio.gather(self._beginning, return_exceptions=True)
@@ -185,7 +185,7 @@ class EcsSandbox:
 
 
 def _named(given: Wire, answer: Wire) -> Wire:
-    """What a call was about, for the journal: names and ids, no bodies."""
+    """What a call was about, for the journal: names and ids only, no bodies."""
     asked = {
         name: given[name]
         for name in (

@@ -1,6 +1,6 @@
-"""What this ECS knows, as plain records; `store` keeps them. Times are in seconds since the epoch; 0 is not yet.
+"""What this ECS knows, as plain records kept by `store`. Times are in seconds since the epoch; 0 means not yet.
 
-Members called `given` are as they came over the wire, so that nothing of them is lost.
+Members called `given` are kept as they arrived, so that nothing in them is lost.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Definition:
     family: str
     revision: int
     given: Wire
-    """With all defaults."""
+    """What was registered, with all defaults."""
     status: str = ACTIVE
     tags: Tags = field(default_factory=dict)
     registered_at_s: float = field(default_factory=time.time)
@@ -54,7 +54,7 @@ class Definition:
 
 @dataclass
 class Event:
-    """One line of a service's events."""
+    """One of a service's events."""
 
     event_id: str
     at_s: float
@@ -63,12 +63,12 @@ class Event:
 
 @dataclass
 class Rollout:
-    """What ECS adds to one of a service's deployments."""
+    """What ECS adds to a service's deployment."""
 
     deployment_key: str
-    """Of the service deployment that it belongs to."""
+    """Key of the service deployment that it belongs to."""
     revision_id: str
-    """Of the service revision that it runs."""
+    """Id of the service revision that it runs."""
     state: str = IN_PROGRESS
     reason: str = ""
     failed_tasks: int = 0
@@ -86,17 +86,17 @@ class Service(records.Service):
     status: str = ACTIVE
     given: Wire = field(default_factory=dict)
     request: Wire = field(default_factory=dict)
-    """What it was created with, to know the same request again."""
+    """What it was created with, to recognize a repeated request."""
     tags: Tags = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     created_at_s: float = field(default_factory=time.time)
     is_steady: bool = False
     completed_revision: str = ""
-    """The one that a deployment last brought up: what is gone back to."""
+    """The last revision that was deployed completely, which a rollback returns to."""
     target_groups: list[str] = field(default_factory=list)
     registered: list[str] = field(default_factory=list)
-    """Copies whose registration with their target groups was told in the events."""
+    """Copies whose registration with their target groups is in the events."""
 
     @property
     def entity_id(self) -> str:
@@ -104,14 +104,14 @@ class Service(records.Service):
 
     @property
     def group(self) -> str:
-        """Group of its tasks."""
+        """Its tasks' group."""
         return f"service:{self.name}"
 
     def is_behind(self, load_balancer_id: str) -> bool:
         return load_balancer_id in self.target_groups
 
     def tell(self, text: str, *, since_s: float | None = None) -> None:
-        """Add an event, except where the same one was added since."""
+        """Add an event, unless the same one was added since that time."""
         if since_s is not None and any(each.text == text for each in self.events if each.at_s >= since_s):
             return
         self.events.insert(0, Event(records.new_id(), time.time(), text))
@@ -120,7 +120,7 @@ class Service(records.Service):
 
 @dataclass
 class Revision:
-    """One service revision: what a deployment was to run, and which images that were."""
+    """One service revision: what a deployment runs, and with which images."""
 
     revision_id: str
     service_id: str
@@ -136,12 +136,12 @@ class Revision:
 
 @dataclass(kw_only=True)
 class ServiceDeployment:
-    """One service deployment: the way from some revisions to another one, and back where that failed."""
+    """One service deployment: the move from some revisions to another, and back if it failed."""
 
     key: str
     service_id: str
     target: str
-    """Id of a revision."""
+    """Id of the revision it deploys."""
     sources: list[str] = field(default_factory=list)
     status: str = "PENDING"
     status_reason: str = ""
@@ -150,13 +150,13 @@ class ServiceDeployment:
     stage: str = ""
     stage_since_s: float = 0.0
     traffic_percent: float = 0.0
-    """Share of the production traffic that the target gets."""
+    """Share of production traffic that the target gets."""
     passed: list[str] = field(default_factory=list)
-    """Stages whose hooks let it continue."""
+    """Stages whose hooks have let it continue."""
     hook: Wire = field(default_factory=dict)
-    """The lifecycle hook that was last reached, as DescribeServiceDeployments shows it."""
+    """The lifecycle hook last reached, as DescribeServiceDeployments shows it."""
     failures: int = 0
-    """Tasks that failed in a row."""
+    """Consecutive failed tasks."""
     breaker: str = "DISABLED"
     rollback_reason: str = ""
     rollback_to: str = ""
@@ -173,13 +173,13 @@ class ServiceDeployment:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether it has finished or was stopped."""
         return self.finished_at_s > 0 or self.stopped_at_s > 0
 
 
 @dataclass(kw_only=True)
 class Task(records.Task):
-    """One task of RunTask; its id is that of its copy."""
+    """One task from RunTask; its id is its copy's."""
 
     cluster: str
     given: Wire = field(default_factory=dict)
@@ -202,7 +202,7 @@ class Task(records.Task):
 
 @dataclass
 class Token:
-    """What a client token of RunTask stands for: the request, and the tasks that it got."""
+    """A client token of RunTask, with its request and the tasks that were started."""
 
     entity_id: str
     """CLUSTER/TOKEN."""

@@ -6,12 +6,12 @@ from typing import Any
 
 
 class EcsError(Exception):
-    """An answer that is an error.
+    """An error response.
 
     Args:
         code: As in `__type`.
 
-        members: What comes beside the message.
+        members: More members next to the message.
     """
 
     def __init__(self, code: str, message: str, *, status: int = 400, **members: Any) -> None:
@@ -20,15 +20,15 @@ class EcsError(Exception):
 
 
 def client_error(message: str) -> EcsError:
-    """What ECS calls ClientException."""
+    """A ClientException."""
     return EcsError("ClientException", message)
 
 
 def invalid(message: str) -> EcsError:
-    """What ECS calls InvalidParameterException."""
+    """An InvalidParameterException."""
     return EcsError("InvalidParameterException", message)
 
 
 def unsupported(what: str) -> EcsError:
-    """What the sandbox does not do."""
+    """The error for what the sandbox does not support."""
     return EcsError("UnsupportedFeatureException", f"The sandbox has no {what}.")

@@ -1,4 +1,4 @@
-"""What another front runs on the same machine and ECS shows too, as a Layer0 server's services are services of ECS."""
+"""What another front runs on the same machine and ECS shows too: a Layer0 server's services are also ECS services."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ class Guests(Protocol):
     """Another front's clusters, task definitions, services and tasks."""
 
     def seen(self, world: World) -> World:
-        """The world with them in it, to read from."""
+        """The world including them, for reading."""
 
     def change(self, world: World, operation: str, given: Wire) -> Wire | None:
-        """The answer to a request that changes something of theirs; None where it is about nothing of theirs.
+        """The answer to a request that changes something of theirs; None if it concerns nothing of theirs.
 
         Raises:
-            EcsError: It is refused.
+            EcsError: The request is refused.
         """
 
 
 class NoGuests:
-    """ECS alone."""
+    """ECS without another front."""
 
     def seen(self, world: World) -> World:
-        """Nothing else."""
+        """The world unchanged."""
         return world
 
     def change(self, _world: World, _operation: str, _given: Wire) -> Wire | None:
-        """Nothing of theirs."""
+        """None: the request concerns no guest."""
         return None

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: the streams of containers read from their own logs, all else from moto.
+"""CloudWatch Logs: containers' streams are read from their own logs, everything else comes from moto.
 
 Source: Amazon CloudWatch Logs API, DescribeLogStreams, GetLogEvents, FilterLogEvents.
 """
@@ -34,12 +34,12 @@ class Stream:
 
 
 class ContainerLogs:
-    """Log groups that containers write to.
+    """The log groups that containers write to.
 
     Args:
-        store: What there is now.
+        store: The current services and tasks.
 
-        neighbours: Know the groups themselves, and the streams that no container writes.
+        neighbours: Has the groups themselves, and the streams that no container writes.
     """
 
     def __init__(self, store: Callable[[], Store], containers: Containers, neighbours: Neighbours) -> None:
@@ -51,7 +51,7 @@ class ContainerLogs:
         """Answer one of `OURS`; blocks.
 
         Raises:
-            EcsError: There is no such group or stream.
+            EcsError: No such group or stream.
         """
         group = _group(given)
         listed = self._neighbours.ask("logs", "DescribeLogGroups", logGroupNamePrefix=group)
@@ -196,7 +196,7 @@ def _group(given: Wire) -> str:
 
 
 def _event_id(stream: Stream, line: LogLine) -> str:
-    """The same each time that a line is read."""
+    """An id that is the same each time the line is read."""
     digest = hashlib.sha256(f"{stream.name} {line.at_s} {line.text}".encode()).digest()
     return f"{int(line.at_s * 1000):016d}{int.from_bytes(digest[:16]):040d}"
 
@@ -211,7 +211,7 @@ def _place(token: Any, events: list[Wire], limit: int, *, from_head: bool) -> in
 
 
 def _matches(text: str, pattern: str) -> bool:
-    """Whether a line has all words of a pattern, none that begin with a minus, and one of those with a question mark."""
+    """Whether a line has all plain words of a pattern, none of those with a minus, and any of those with a question mark."""
     words = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', pattern)]
     anyone = [word[1:] for word in words if word.startswith("?")]
     none = [word[1:] for word in words if word.startswith("-")]

@@ -1,4 +1,4 @@
-"""ARNs, and what people may write in their place."""
+"""ARNs, and what people may write instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Names:
     region: str
 
     def arn(self, rest: str) -> str:
-        """The ARN of something of ECS: `cluster/NAME`, `task/CLUSTER/ID`."""
+        """The ARN of something in ECS, such as `cluster/NAME` or `task/CLUSTER/ID`."""
         return f"arn:aws:ecs:{self.region}:{self.account}:{rest}"
 
     def log_group(self, name: str) -> str:
@@ -30,20 +30,20 @@ class Names:
 
 
 def short(name_or_arn: str) -> str:
-    """The last part of an ARN, or the name as it is: a cluster's, service's or task's."""
+    """The last part of a cluster's, service's or task's ARN; a plain name is returned unchanged."""
     return name_or_arn.rpartition("/")[2]
 
 
 def definition_id(name_or_arn: str) -> str:
-    """`family:revision` or `family` of a task definition by name or ARN."""
+    """A task definition's `family:revision` or `family`, given its name or ARN."""
     return name_or_arn.partition("task-definition/")[2] or name_or_arn
 
 
 def new_deployment_key() -> str:
-    """The last part of a service deployment's ARN."""
+    """A new last part for a service deployment's ARN."""
     return "".join(secrets.choice(_LETTERS) for _ in range(21))
 
 
 def new_number() -> str:
-    """Nineteen digits, as service revisions and deployments have."""
+    """A new nineteen-digit number, as service revisions and deployments have."""
     return f"{secrets.randbelow(9 * 10**18) + 10**18}"

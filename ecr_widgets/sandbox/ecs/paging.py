@@ -1,4 +1,4 @@
-"""Lists page by page."""
+"""Splits lists into pages."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def page(
     most: int = 100,
     default: int | None = None,
 ) -> dict[str, Any]:
-    """One page of a list, and the token of the next.
+    """One page of a list, and the token for the next.
 
     Args:
-        most: Items on the largest page; the default of `default`.
+        most: Most items on a page.
+
+        default: Items on a page if the request does not say; None for `most`.
 
     Raises:
         EcsError: The size or the token is not valid.

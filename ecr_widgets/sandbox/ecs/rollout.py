@@ -1,4 +1,4 @@
-"""ECS's own ways for the scheduler: where a rollout is, what the events say, when the circuit breaker trips.
+"""ECS's own rules for the scheduler: rollout states, event messages, and when the circuit breaker trips.
 
 Source: Amazon ECS Developer Guide, "Service event messages", "Circuit breaker"; Amazon ECS API, Deployment, ServiceDeployment.
 """
@@ -36,9 +36,9 @@ from ecr_widgets.sandbox.workloads.rules import Rules
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 SETTLE_S = 1.0
-"""For a task without health check to count as healthy; 40 on AWS."""
+"""Time until a task without a health check counts as healthy; 40 on AWS."""
 DEFAULT_GRACE_S = 3
-"""For a container that names none; 30 on AWS."""
+"""Stop timeout for a container that sets none; 30 on AWS."""
 _FAILED_TO_START = "TaskFailedToStart"
 _UNHEALTHY = "Task failed "
 _GUIDE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
@@ -48,7 +48,7 @@ _BREAKER = "ECS deployment circuit breaker: tasks failed to start."
 def begin_deployment(
     world: World, service: Service, definition_id: str, *, rollback_of: ServiceDeployment | None = None
 ) -> Deployment:
-    """Put a new primary deployment in front of a service's others."""
+    """Add a new primary deployment to a service."""
     revision = Revision(new_number(), service.service_id, definition_id, dict(service.given))
     if rollback_of is not None:
         revision = world.store.revisions[rollback_of.rollback_to]
@@ -73,7 +73,7 @@ def begin_deployment(
     if rollback_of is None and begins_with_stages(under_way):
         hold(under_way, deployment)
     if rollback_of is not None:
-        # What is gone back to runs the images that it ran.
+        # A rollback runs the images that the revision ran before.
         deployment.images = dict(revision.images)
     service.rollouts[deployment.deployment_id] = Rollout(
         under_way.key,
@@ -88,7 +88,7 @@ def begin_deployment(
 
 
 def roll_back(world: World, service: Service, reason: str) -> bool:
-    """Go back to what ran before the deployment that is under way; False where there is nothing to go back to."""
+    """Roll back to what ran before the deployment in progress; False if there is nothing to roll back to."""
     failed = service.deployments[0]
     rollout = service.rollouts[failed.deployment_id]
     under_way = world.store.service_deployments[rollout.deployment_key]
@@ -114,10 +114,10 @@ def roll_back(world: World, service: Service, reason: str) -> bool:
 
 
 class EcsRules(Rules):
-    """How ECS's scheduler goes about it.
+    """The rules of ECS's scheduler.
 
     Args:
-        startup: Gets what containers need before they start.
+        startup: Fetches what containers need before they start.
     """
 
     kept_stopped = 20
@@ -198,7 +198,7 @@ class EcsRules(Rules):
         assert isinstance(service, Service)
         service.is_steady = False
         if copy.stop_code != _FAILED_TO_START and not copy.reason.startswith(_UNHEALTHY):
-            return  # it ran: ECS counts it nowhere
+            return  # it ran, so ECS does not count it as failed
         rollout = service.rollouts[deployment.deployment_id]
         rollout.failed_tasks += 1
         rollout.updated_at_s = time.time()
@@ -233,7 +233,7 @@ class EcsRules(Rules):
         return changed
 
     def _advance(self, service: Service, primary: Deployment, ready: int) -> bool:
-        """Go by stages where a deployment has them."""
+        """Move on through the stages if the deployment has any."""
         rollout = service.rollouts[primary.deployment_id]
         under_way = self.world.store.service_deployments[rollout.deployment_key]
         if rollout.state != IN_PROGRESS or rollout.is_rollback:
@@ -246,7 +246,7 @@ class EcsRules(Rules):
         return progress.changed
 
     def _judge(self, service: Service, deployment: Deployment, rollout: Rollout) -> None:
-        """Trip the circuit breaker where it is on and enough tasks have failed."""
+        """Trip the circuit breaker if it is enabled and enough tasks have failed."""
         under_way = self.world.store.service_deployments[rollout.deployment_key]
         under_way.failures = rollout.failed_tasks
         breaker = under_way.given.get("deploymentCircuitBreaker") or {}
@@ -267,7 +267,7 @@ class EcsRules(Rules):
         self.world.store.save(under_way)
 
     def _register(self, service: Service) -> bool:
-        """Say in the events which copies are targets by now."""
+        """Report in the events how many more copies are targets now."""
         fresh = [
             copy.copy_id
             for copy in service.copies_alive
@@ -279,7 +279,7 @@ class EcsRules(Rules):
         return bool(fresh)
 
     def _forgive(self, service: Service, ready: Sequence[Copy]) -> bool:
-        """Begin to count failures from zero where a task got healthy."""
+        """Reset a deployment's failure count once one of its tasks is healthy."""
         changed = False
         for deployment_id in {copy.deployment_id for copy in ready}:
             rollout = service.rollouts.get(deployment_id)
@@ -310,7 +310,7 @@ class EcsRules(Rules):
 
 
 def lacks(world: World, given: Wire, definition_id: str) -> str:
-    """What the one container instance has too little of for a task: MEMORY, CPU, or nothing; Fargate has all."""
+    """What the one container instance lacks for a task: MEMORY, CPU, or nothing; Fargate lacks nothing."""
     if given.get("launchType", "EC2") != "EC2" or "capacityProviderStrategy" in given:
         return ""
     cpu, memory_mib = needed(world.store.definitions[definition_id].given)
@@ -320,7 +320,7 @@ def lacks(world: World, given: Wire, definition_id: str) -> str:
 
 
 def _end_replaced(world: World, service: Service) -> None:
-    """End the service deployment that a newer one takes the place of."""
+    """End the service deployment that a newer one replaces."""
     for rollout in service.rollouts.values():
         under_way = world.store.service_deployments[rollout.deployment_key]
         if not under_way.is_over:

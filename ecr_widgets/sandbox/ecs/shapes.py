@@ -1,4 +1,4 @@
-"""Everything as ECS shows it."""
+"""All entities in the form that ECS returns them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OF_DEPLOYMENT = (
     *("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"),
 )
 _STAGES_NOT_SHOWN = {"PRE_PRODUCTION_TRAFFIC_SHIFT": "POST_TEST_TRAFFIC_SHIFT"}
-"""Stages that have hooks and no name of their own in answers."""
+"""Stages that have hooks but are reported under another stage's name."""
 _OF_REVISION = (*_OF_DEPLOYMENT, "loadBalancers", "serviceRegistries")
 
 
@@ -62,7 +62,7 @@ def task_arn(world: World, cluster: str, copy: Copy) -> str:
 
 
 def instance_arn(world: World, cluster: str) -> str:
-    """The ARN of the one container instance, this machine."""
+    """The ARN of the one container instance (this machine)."""
     return world.names.arn(f"container-instance/{cluster}/{world.instance_id}")
 
 
@@ -266,7 +266,7 @@ def revision_shape(world: World, given: Revision) -> Wire:
 
 
 def breaker_threshold(configuration: Wire, desired: int) -> int:
-    """Tasks that have to fail in a row."""
+    """How many tasks have to fail in a row to trip the circuit breaker."""
     given = (configuration.get("deploymentCircuitBreaker") or {}).get("thresholdConfiguration") or {}
     kind, value = given.get("type", "BOUNDED_PERCENT"), given.get("value", 50)
     if kind == "COUNT":
@@ -294,7 +294,7 @@ def _deployment(world: World, service: Service, deployment: Deployment) -> Wire:
 
 
 def _task_set(world: World, service: Service, deployment: Deployment) -> Wire:
-    """A deployment of a service that CodeDeploy controls, which has no deployments of ECS's own."""
+    """The task set for a deployment of a service that CodeDeploy controls, which has no ECS deployments."""
     rollout, desired = service.rollouts[deployment.deployment_id], _desired(service, deployment)
     counts = _counts(service, deployment.deployment_id, "Count")
     return {

@@ -1,4 +1,4 @@
-"""Blue/green, linear and canary deployments: their stages in order, and the hooks that a deployment waits at.
+"""Blue/green, linear and canary deployments: their stages in order, and the hooks where a deployment waits.
 
 Source: Amazon ECS API, ServiceDeployment (`lifecycleStage`), DeploymentLifecycleHook, DeploymentLifecycleHookDetail.
 """
@@ -19,35 +19,35 @@ STAGES = (
 WAITING = "AWAITING_ACTION"
 _SHIFT = "PRODUCTION_TRAFFIC_SHIFT"
 _MINUTE_S, _LONGEST_S = 1.0, 2.0
-"""What a minute of waiting is here, and the longest wait."""
+"""How long a minute of waiting takes here, and the longest wait."""
 _DEFAULT_TIMEOUT_MIN = 1440
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What came of a look at a deployment's stage."""
+    """What `advance` did."""
 
     changed: bool = False
     refused: str = ""
-    """Why the deployment has to go back; empty where it has not."""
+    """Why the deployment has to be rolled back; empty if it does not."""
 
 
 def begins_with_stages(under_way: ServiceDeployment) -> bool:
-    """Whether a deployment goes by stages: a strategy other than ROLLING, and something that it replaces."""
+    """Whether a deployment has stages: its strategy is not ROLLING, and it replaces something."""
     return under_way.given.get("strategy", "ROLLING") != "ROLLING" and bool(under_way.sources)
 
 
 def hold(under_way: ServiceDeployment, deployment: Deployment) -> None:
-    """Begin with the first stage: nothing is started or replaced yet."""
+    """Put a deployment in the first stage: nothing is started or replaced yet."""
     under_way.stage, under_way.stage_since_s = STAGES[0], time.time()
     deployment.may_start = deployment.may_replace = False
 
 
 def advance(under_way: ServiceDeployment, service: Service, deployment: Deployment, ready: int) -> Progress:
-    """Go one stage further where nothing has to be waited for.
+    """Move one stage on, unless something has to be waited for.
 
     Args:
-        ready: Tasks of the deployment that are healthy.
+        ready: How many of the deployment's tasks are healthy.
     """
     if not under_way.stage or under_way.stage == STAGES[-1]:
         return Progress()
@@ -71,7 +71,7 @@ def advance(under_way: ServiceDeployment, service: Service, deployment: Deployme
 
 
 def weights(under_way: ServiceDeployment, *, is_target: bool) -> Wire:
-    """How the traffic is shared between what is deployed and what it replaces, as DescribeServiceDeployments shows it."""
+    """The traffic weights of the target or of what it replaces, as DescribeServiceDeployments shows them."""
     if not under_way.stage:
         return {}
     tested = 100.0 if STAGES.index(under_way.stage) >= STAGES.index("TEST_TRAFFIC_SHIFT") else 0.0
@@ -83,7 +83,7 @@ def weights(under_way: ServiceDeployment, *, is_target: bool) -> Wire:
 
 
 def _next_percent(under_way: ServiceDeployment) -> float:
-    """The share after the next step: all at once, in equal steps, or a little first."""
+    """The share after the next step: everything, one more equal step, or a little first."""
     configuration, strategy = under_way.given, under_way.given.get("strategy")
     percent = 100.0
     if strategy == "LINEAR":
@@ -95,7 +95,7 @@ def _next_percent(under_way: ServiceDeployment) -> float:
 
 
 def _hook_of(under_way: ServiceDeployment) -> Wire | None:
-    """The hook of type PAUSE at the current stage; those that call a function pass at once."""
+    """The PAUSE hook at the current stage; hooks that call a function pass immediately."""
     for each in under_way.given.get("lifecycleHooks") or ():
         if each.get("targetType") == "PAUSE" and under_way.stage in (each.get("lifecycleStages") or ()):
             hook: Wire = each

@@ -1,4 +1,4 @@
-"""What a task needs before its containers start: its secrets, and the log groups that they write to."""
+"""What a task needs before its containers start: its secrets, and the log groups to write to."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SECRETS_MANAGER = ":secretsmanager:"
 
 
 class Startup:
-    """Asks Secrets Manager, the parameter store and CloudWatch Logs."""
+    """Gets it from Secrets Manager, the Parameter Store and CloudWatch Logs."""
 
     def __init__(self, neighbours: Neighbours) -> None:
         self._neighbours = neighbours
 
     def prepare(self, given: Wire, copy: Copy) -> Mapping[str, Mapping[str, str]]:
-        """Environment variables with secrets, by container.
+        """The environment variables that hold secrets, by container.
 
         Raises:
-            CannotStart: A secret or a log group cannot be had.
+            CannotStart: A secret or a log group is not available.
         """
         for each in given["containerDefinitions"]:
             self._check_log_group(each.get("logConfiguration") or {})

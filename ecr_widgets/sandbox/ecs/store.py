@@ -1,4 +1,4 @@
-"""All that this ECS knows, in memory and on disk: one row an entity, written before a change is answered."""
+"""All that this ECS knows, in memory and on disk: one row per entity, written before a change is answered."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Entity = Cluster | Definition | Service | Revision | ServiceDeployment | Task | 
 
 
 class Store:
-    """All entities by id. Implements `workloads.records.Records`.
+    """All entities, by id. Implements `workloads.records.Records`.
 
     Args:
-        folder: Where the file is.
+        folder: Where the file is kept.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,13 +63,13 @@ class Store:
         self.is_new = not self.clusters
 
     def save(self, *entities: Entity) -> None:
-        """Take up entities, or their changes."""
+        """Add entities, or save changes to them."""
         for entity in entities:
             self._by_type[type(entity)][entity.entity_id] = entity
             self._rows.write(type(entity).__name__, entity.entity_id, entity)
 
     def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
-        """Save an entity that was not removed."""
+        """Save an entity, unless it was removed."""
         if isinstance(record, records.LoadBalancer):
             if self.load_balancers.get(record.load_balancer_id) is record:
                 self._rows.write("LoadBalancer", record.load_balancer_id, record)
@@ -82,26 +82,26 @@ class Store:
             self._keep_images(record)
 
     def save_load_balancer(self, balancer: records.LoadBalancer) -> None:
-        """Take up a load balancer."""
+        """Add a load balancer."""
         self.load_balancers[balancer.load_balancer_id] = balancer
         self.save_changes(balancer)
 
     def remove_load_balancer(self, balancer: records.LoadBalancer) -> None:
-        """Forget a load balancer."""
+        """Remove a load balancer."""
         self.load_balancers.pop(balancer.load_balancer_id, None)
         self._rows.delete("LoadBalancer", balancer.load_balancer_id)
 
     def remove(self, entity: Entity) -> None:
-        """Forget an entity."""
+        """Remove an entity."""
         self._by_type[type(entity)].pop(entity.entity_id, None)
         self._rows.delete(type(entity).__name__, entity.entity_id)
 
     def owners(self) -> list[Service | Task]:
-        """All that has ECS tasks."""
+        """Everything that has ECS tasks."""
         return [*self.services.values(), *self.tasks.values()]
 
     def with_guests(self, guests: Iterable[Entity]) -> Self:
-        """The same with entities of another front beside its own, to read from."""
+        """A copy that also has another front's entities, for reading."""
         both = copy.copy(self)
         both._by_type = {kind: dict(entities) for kind, entities in self._by_type.items()}
         (
@@ -119,12 +119,12 @@ class Store:
         return both
 
     def next_revision(self, family: str) -> int:
-        """A revision that was never given out."""
+        """A revision number that was never used."""
         self._highest[family] = self._highest.get(family, 0) + 1
         return self._highest[family]
 
     def task_definition(self, definition_id: str) -> TaskDefinition:
-        """What a task definition runs."""
+        """The part of a task definition that is acted on."""
         return runnable(self.definitions[definition_id].given)
 
     def close(self) -> None:

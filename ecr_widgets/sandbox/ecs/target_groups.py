@@ -1,4 +1,4 @@
-"""Target groups: moto's, each with a listening port on the loopback and true health as soon as a service uses it.
+"""Target groups: moto's; one that a service uses also has a listening port on loopback, and real target health.
 
 Source: Elastic Load Balancing API, DescribeTargetHealth, TargetHealth.
 """
@@ -17,16 +17,16 @@ from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.records import Copy, HealthCheck, LoadBalancer, Port, Status
 
 ADDRESS_TAG = "sandbox:address"
-"""Tag of a target group that says where it listens."""
+"""Tag on a target group with the address where it listens."""
 DEREGISTRATION_S = 1.0
-"""For connections to end before a task is stopped; 300 on AWS."""
+"""Time for connections to end before a task is stopped; 300 on AWS."""
 LONGEST_FIRST_CHECKS_S = 10.0
-"""Until a task that was never healthy counts as unhealthy, after its grace period."""
+"""Longest time, after its grace period, until a task that was never healthy counts as unhealthy."""
 _IDLE_S = 60
 
 
 class TargetGroups:
-    """The target groups that services are behind."""
+    """The target groups that services use."""
 
     def __init__(self, store: Store, balancers: Balancers, neighbours: Neighbours) -> None:
         self._store = store
@@ -36,11 +36,11 @@ class TargetGroups:
         neighbours.target_health = self.health
 
     def exists(self, arn: str) -> bool:
-        """Whether there is one."""
+        """Whether there is such a target group."""
         return self._neighbours.target_group(arn) is not None
 
     def attach(self, service: Service) -> None:
-        """Listen for the target groups that a service is behind now, and no longer for those that none is."""
+        """Listen for the target groups that a service uses now, and no longer for those that none uses."""
         balanced = {
             each["targetGroupArn"]: each
             for each in service.given["loadBalancers"]
@@ -58,7 +58,7 @@ class TargetGroups:
         self.drop_unused()
 
     def drop_unused(self) -> None:
-        """Stop listening for target groups that no service is behind."""
+        """Stop listening for target groups that no service uses."""
         services = [each for each in self._store.services.values() if each.status != INACTIVE]
         for balancer in list(self._store.load_balancers.values()):
             if not any(each.is_behind(balancer.load_balancer_id) for each in services):
@@ -66,7 +66,7 @@ class TargetGroups:
                 self._spawn(self._balancers.stop(balancer))
 
     def health(self, arn: str) -> list[Wire] | None:
-        """TargetHealthDescriptions of a target group; None of one that no service is behind."""
+        """A target group's TargetHealthDescriptions; None if no service uses it."""
         balancer = self._store.load_balancers.get(arn)
         if balancer is None:
             return None
@@ -78,7 +78,7 @@ class TargetGroups:
         ]
 
     def unhealthy(self, service: Service, copy: Copy) -> str:
-        """The target group that holds a copy to be unhealthy; empty where none does."""
+        """The target group that considers a copy unhealthy; empty if none does."""
         grace_s = service.given.get("healthCheckGracePeriodSeconds") or 0
         age_s = time.time() - copy.started_at_s
         for arn in service.target_groups:
@@ -128,7 +128,7 @@ class TargetGroups:
         return _told("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
 
     def _port_key(self, service: Service, given: Wire) -> int:
-        """The instance port of a container's port, by which the scheduler's records know what it is published at."""
+        """The instance port for a container's port, the key to its published port in the scheduler's records."""
         definition = self._store.definitions[service.deployments[0].definition_id]
         for each in definition.given["containerDefinitions"]:
             if each["name"] == given.get("containerName"):

@@ -1,4 +1,4 @@
-"""JSON 1.1 on the wire: what a request is, whether it is one that ECS's own model knows, and how answers look.
+"""JSON 1.1 on the wire: decodes requests, checks them against ECS's own model, and encodes answers.
 
 Source: the service models that botocore carries.
 """
@@ -21,20 +21,20 @@ _UNKNOWN = "unknown field"
 
 
 class Model:
-    """One service's calls, as botocore describes them.
+    """A service's calls, as described by botocore.
 
     Args:
-        name: As botocore's folders have it: `ecs`, `logs`.
+        name: Its folder in botocore: `ecs`, `logs`.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def check(self, operation: str, given: Mapping[str, Any]) -> None:
-        """Refuse members of the wrong type, missing ones, and words that are not in a list; unknown members pass.
+        """Refuse members that are missing, of the wrong type, or not one of the allowed words; unknown members pass.
 
         Raises:
-            EcsError: With what is wrong.
+            EcsError: Something is wrong; the message says what.
         """
         if operation not in self._model.operation_names:
             raise EcsError("UnknownOperationException", f"{operation} is no call of {self._name}")
@@ -42,7 +42,7 @@ class Model:
         if shape is None:
             return
         report = ParamValidator().validate(given, shape)
-        # What this botocore does not know may be newer than it.
+        # What this botocore does not know may just be newer.
         report._errors = [each for each in report._errors if each[0] != _UNKNOWN]
         if report.has_errors():
             raise EcsError("InvalidParameterException", report.generate_report())
@@ -74,10 +74,10 @@ def _check_words(value: Any, shape: Shape, where: str) -> None:
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """A request's members; nulls are members that were not given.
+    """A request's members; a null counts as not given.
 
     Raises:
-        EcsError: It is no JSON object.
+        EcsError: Not a JSON object.
     """
     try:
         given = json.loads(body or b"{}")
@@ -90,12 +90,12 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 def encode(answer: Mapping[str, Any]) -> bytes:
-    """An answer; times are seconds since the epoch, and members that are None are left out."""
+    """Encode an answer; times are in seconds since the epoch, and members that are None are left out."""
     return json.dumps(_given(answer), ensure_ascii=False).encode()
 
 
 def encode_error(error: EcsError) -> bytes:
-    """An answer that is an error."""
+    """Encode an error."""
     return encode({"__type": error.code, "message": error.message, **error.members})
 
 

@@ -1,4 +1,4 @@
-"""What all calls work with."""
+"""The state that all calls work on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ecr_widgets.sandbox.workloads.records import Copy
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 _KEPT_TASKS = 100
-"""Stopped tasks of their own that are reported."""
+"""How many stopped tasks of RunTask are kept."""
 
 
 @dataclass
@@ -41,18 +41,18 @@ class World:
     target_groups: TargetGroups
     neighbours: Neighbours
     instance_id: str
-    """Last part of the container instance's ARN."""
+    """The last part of the container instance's ARN."""
 
     @cached_property
     def machine(self) -> Machine:
-        """What the one container instance has."""
+        """The resources of the one container instance."""
         return self.containers.machine()
 
     def cluster(self, name_or_arn: str | None, *, active: bool = True) -> Cluster:
-        """A cluster; `default` where none is named.
+        """A cluster; `default` if none is named.
 
         Raises:
-            EcsError: There is none, or it was deleted.
+            EcsError: No such cluster, or it was deleted.
         """
         cluster = self.store.clusters.get(short(name_or_arn or "default"))
         if cluster is None:
@@ -62,10 +62,10 @@ class World:
         return cluster
 
     def definition(self, name_or_arn: str) -> Definition:
-        """A revision of a task definition; the newest active one where none is named.
+        """A revision of a task definition; the newest active one if none is named.
 
         Raises:
-            EcsError: There is none.
+            EcsError: No such task definition.
         """
         wanted = definition_id(name_or_arn)
         if ":" not in wanted:
@@ -82,10 +82,10 @@ class World:
         return found
 
     def usable_definition(self, name_or_arn: str) -> Definition:
-        """One that something new may run.
+        """A revision of a task definition that new tasks may run.
 
         Raises:
-            EcsError: There is none, or it is inactive.
+            EcsError: No such task definition, or it is inactive.
         """
         try:
             found = self.definition(name_or_arn)
@@ -99,7 +99,7 @@ class World:
         """A service, whatever its status.
 
         Raises:
-            EcsError: There is none.
+            EcsError: No such service.
         """
         service = self.store.services.get(f"{cluster.name}/{short(name_or_arn)}")
         if service is None:
@@ -107,7 +107,7 @@ class World:
         return service
 
     def services_of(self, cluster: Cluster) -> list[Service]:
-        """The services of a cluster that were not deleted."""
+        """The services in a cluster that have not been deleted."""
         return [
             each
             for each in self.store.services.values()
@@ -115,19 +115,19 @@ class World:
         ]
 
     def copies(self, cluster: Cluster) -> Iterator[tuple[Service | Task, Copy]]:
-        """All ECS tasks of a cluster with what they belong to, those that stopped a while ago among them."""
+        """All ECS tasks in a cluster and what they belong to, including those that stopped a while ago."""
         for owner in self.store.owners():
             if owner.cluster == cluster.name:
                 for copy in owner.copies:
                     yield owner, copy
 
     def find_copy(self, cluster: Cluster, name_or_arn: str) -> tuple[Service | Task, Copy] | None:
-        """A task by its id or ARN."""
+        """Find a task by its id or ARN."""
         wanted = short(name_or_arn)
         return next((pair for pair in self.copies(cluster) if task_id(pair[1]) == wanted), None)
 
     def forget_old_tasks(self) -> None:
-        """Forget the tasks of their own that stopped longest ago."""
+        """Forget those tasks of RunTask that stopped longest ago."""
         stopped = [each for each in self.store.tasks.values() if each.copy.stopped_at_s]
         for task in stopped[:-_KEPT_TASKS]:
             self.store.remove(task)
@@ -143,7 +143,7 @@ def task_id(copy: Copy) -> str:
 
 
 def tags_of(given: Wire) -> Tags:
-    """Tags of a request.
+    """The tags in a request.
 
     Raises:
         EcsError: There are too many.
@@ -155,5 +155,5 @@ def tags_of(given: Wire) -> Tags:
 
 
 def tags_shown(tags: Tags) -> list[Wire]:
-    """Tags on the wire."""
+    """Tags as ECS returns them."""
     return [{"key": key, "value": value} for key, value in tags.items()]

@@ -1,4 +1,4 @@
-"""Load balancers: a listening port on 127.0.0.1 for each of their ports, forwarding to the containers in service."""
+"""Load balancers: each of their ports listens on 127.0.0.1, and forwards to the containers in service."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BACKLOG = 128
 
 
 class Balancers:
-    """All load balancers of one front.
+    """All of a front's load balancers.
 
     Args:
-        records: Say which service is behind which balancer.
+        records: What says which service is behind which balancer.
     """
 
     def __init__(self, records: Records, certificates: Certificates) -> None:
@@ -35,13 +35,13 @@ class Balancers:
         self._loop: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Listen for every balancer that there is."""
+        """Listen for every balancer."""
         for balancer in self._records.load_balancers.values():
             await self.listen(balancer)
         self._loop = asyncio.create_task(self._run())
 
     async def listen(self, balancer: LoadBalancer) -> None:
-        """Make what listens the same as the balancer's ports."""
+        """Listen on exactly the balancer's current ports."""
         wanted = {port.host_port: port for port in balancer.ports}
         for key in [each for each in self._listening if each[0] == balancer.load_balancer_id]:
             port, server = self._listening[key]
@@ -63,7 +63,7 @@ class Balancers:
         self._health.pop(balancer.load_balancer_id, None)
 
     async def close(self) -> None:
-        """Stop listening at all, and drop what is open."""
+        """Stop all listening, and drop open connections."""
         for _, server in self._listening.values():
             await _close(server)
         for writer in self._connections.values():
@@ -73,10 +73,10 @@ class Balancers:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        await asyncio.sleep(0)  # lets what was aborted be closed
+        await asyncio.sleep(0)  # lets aborted connections be closed
 
     def serves(self, service: Service, copy: Copy) -> bool:
-        """Whether a copy gets its share: always without a load balancer, else once it passed its health checks."""
+        """Whether a copy is in service: always without a load balancer, else once it has passed its health checks."""
         return all(
             (health := self._health.get(balancer_id)) is not None and health.in_service(copy.copy_id)
             for balancer_id in self._records.load_balancers
@@ -84,12 +84,12 @@ class Balancers:
         )
 
     def state(self, load_balancer_id: str, copy_id: str) -> TargetState | None:
-        """What the checks of a copy found; None where it was not checked."""
+        """The result of a copy's health checks; None if it was not checked."""
         health = self._health.get(load_balancer_id)
         return health.states.get(copy_id) if health is not None else None
 
     def addresses(self) -> dict[str, dict[str, str]]:
-        """Where each balancer listens: its host ports to addresses, by its id."""
+        """Where the balancers listen: a map from host port to address, by balancer id."""
         addresses: dict[str, dict[str, str]] = {}
         for (balancer_id, host_port), (port, _) in self._listening.items():
             addresses.setdefault(balancer_id, {})[str(host_port)] = f"127.0.0.1:{port.listening_port}"
@@ -114,7 +114,7 @@ class Balancers:
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 pass  # either side went away
             except asyncio.CancelledError:
-                pass  # only `close` cancels; asyncio would report this as an error of the callback
+                pass  # only `close` cancels; asyncio would report it as an error in the callback
             finally:
                 self._connections.pop(task, None)
                 writer.close()
@@ -178,7 +178,7 @@ class Balancers:
 
 
 async def _close(server: asyncio.Server) -> None:
-    # asyncio leaks a connection that it accepted just as its server closes: let those in first, and no more.
+    # asyncio leaks a connection accepted just as its server closes: accept no more, and let the last ones in first.
     for listener in server.sockets:
         asyncio.get_running_loop().remove_reader(listener.fileno())
     await asyncio.sleep(0)
@@ -190,7 +190,7 @@ def _heard(port: Port) -> tuple[str, str, str]:
 
 
 def _bind(host_port: int, listened_before: int) -> socket.socket:
-    # The port that was asked for, where this machine gives it; else the one of before a restart, else any.
+    # The requested port if it is free on this machine, else the one from before a restart, else any.
     for number in (host_port, listened_before, 0):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

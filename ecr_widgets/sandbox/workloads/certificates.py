@@ -1,4 +1,4 @@
-"""Certificates that load balancers show: one self-made for each name or ARN, kept beside the state."""
+"""Load balancers' certificates: a self-signed one for each name or ARN, kept next to the state."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _LIFE = timedelta(days=365)
 
 
 class Certificates:
-    """Makes certificates at their first use.
+    """Creates certificates on first use.
 
     Args:
-        folder: Where they lie, each as one PEM file with its key.
+        folder: Where they are kept, each as one PEM file that includes its key.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def context(self, name: str, arn: str) -> ssl.SSLContext:
-        """What a listener needs to speak TLS."""
+        """The TLS context for a listener."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.path(name, arn))
         return context
 
     def path(self, name: str, arn: str) -> Path:
-        """The PEM file of a certificate; made at the first use."""
+        """A certificate's PEM file, created on first use."""
         wanted = arn or name or "default"
         path = self._folder / (hashlib.sha256(wanted.encode()).hexdigest()[:16] + ".pem")
         if not path.exists():

@@ -1,4 +1,4 @@
-"""What is needed of a Docker Engine; all calls block and are made in threads. `docker_containers` has the real one."""
+"""What is needed from a Docker Engine; all calls block and are made in threads. `docker_containers` has the real one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 
 class CannotPull(Exception):
-    """The image could not be pulled; in ECS's words."""
+    """The image could not be pulled; the message is ECS's."""
 
 
 class CannotStart(Exception):
-    """The container could not be started; in ECS's words."""
+    """The container could not be started; the message is ECS's."""
 
 
 class EngineGone(Exception):
@@ -24,14 +24,14 @@ class EngineGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """A container to be started.
+    """A container to start.
 
     Args:
         image: A reference that cannot move.
 
-        links: Docker ids of containers, by the alias under which this one reaches them.
+        links: Docker ids of other containers, by the alias under which this one reaches them.
 
-        volumes: Volume names on the engine, by the definition's `sourceVolume`.
+        volumes: The engine's volume names, by the definition's `sourceVolume`.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Seen:
     error: str = ""
     ports: Mapping[int, int] = field(default_factory=dict)
     health: str = ""
-    """starting, healthy or unhealthy; empty where there is no health check."""
+    """starting, healthy or unhealthy; empty if there is no health check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What an engine has for its containers."""
+    """The resources that an engine has for its containers."""
 
     cpus: int
     memory_mib: int
@@ -74,57 +74,57 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a container's log; `at_s` in seconds since the epoch."""
+    """One line in a container's log; `at_s` in seconds since the epoch."""
 
     at_s: float
     text: str
 
 
 class Containers(Protocol):
-    """The containers of one sandbox, known by its label."""
+    """One sandbox's containers, identified by its label."""
 
     def pin(self, image: str) -> str:
-        """Pull an image and give back a reference that cannot move any more.
+        """Pull an image and return a reference that cannot move.
 
         Raises:
-            CannotPull: The registry or the engine refuses.
+            CannotPull: The registry or the engine refused.
         """
 
     def start(self, spec: ContainerSpec) -> Seen:
         """Start a container.
 
         Raises:
-            CannotStart: The engine refuses; nothing is left of it.
+            CannotStart: The engine refused; nothing is left of it.
         """
 
     def hold_network(
         self, name: str, definitions: Sequence[ContainerDefinition], labels: Mapping[str, str]
     ) -> Seen:
-        """Start what holds a network for several containers, with all of their ports.
+        """Start a container that holds the network for several others, with all of their ports.
 
         Raises:
-            CannotStart: The engine refuses; nothing is left of it.
+            CannotStart: The engine refused; nothing is left of it.
         """
 
     def machine(self) -> Machine:
-        """Say how large the engine's machine is.
+        """The size of the engine's machine.
 
         Raises:
-            EngineGone: Nothing can be said.
+            EngineGone: The engine does not answer.
         """
 
     def look(self, docker_id: str) -> Seen | None:
-        """See one container; None where it is gone.
+        """Look at one container; None if it is gone.
 
         Raises:
-            EngineGone: Nothing can be said.
+            EngineGone: The engine does not answer.
         """
 
     def look_at_all(self) -> dict[str, Seen]:
-        """See all containers of this sandbox.
+        """Look at all of this sandbox's containers.
 
         Raises:
-            EngineGone: Nothing can be said.
+            EngineGone: The engine does not answer.
         """
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:
@@ -134,13 +134,13 @@ class Containers(Protocol):
         """Remove a container and its log."""
 
     def remove_all(self) -> None:
-        """Remove every container and volume of this sandbox."""
+        """Remove all of this sandbox's containers and volumes."""
 
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
-        """Log lines, oldest first, both outputs together; `tail` 0 gives all."""
+        """Log lines, oldest first, stdout and stderr together; `tail` 0 returns all."""
 
     def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
-        """All log lines since a time, oldest first, with theirs."""
+        """All log lines since a time, oldest first, with their times."""
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Close the connection to the engine."""

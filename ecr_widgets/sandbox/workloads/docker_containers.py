@@ -27,21 +27,21 @@ from ecr_widgets.sandbox.workloads.containers import (
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 _SMALLEST_MEMORY_MIB = 16
-"""Docker takes 6, and with less than 12 some of runc's versions fail now and then: setting up takes that much."""
+"""Docker accepts 6, but with less than 12 some runc versions fail now and then, as they need that much for setup."""
 _LONGEST_SILENCE_S = 120.0
 _PORTS_LABEL = "ecr-widgets.ports"
 _LONGEST_INTERVAL_S = 2
-"""Between two checks of a container's health: whoever tries something out does not wait for the half minute of AWS."""
+"""Longest interval between a container's health checks: in a sandbox nobody wants to wait for AWS's half minute."""
 _HEALTH = {name: name for name in ("starting", "healthy", "unhealthy")}
 
 
 class DockerContainers:
-    """Implements `containers.Containers` with docker-py; connects at its first use.
+    """Implements `containers.Containers` with docker-py; connects on first use.
 
     Args:
         docker_host: The engine, as in DOCKER_HOST.
 
-        label: `name=value`, carried by each container and volume.
+        label: Label (`name=value`) of each container and volume.
 
         login_of: `username` and `password` for a registry host, or None.
     """
@@ -184,13 +184,13 @@ class DockerContainers:
         ended: dict[str, Seen] = {}
         for each in listed:
             docker_id, state = str(each["Id"]), each["State"]
-            # A list has neither exit codes nor port numbers; running containers need no second look for either.
+            # A listing has neither exit codes nor port numbers; running containers need no second look for either.
             if state == "running":
                 seen[docker_id] = Seen(docker_id, running=True, health=_health_told(each["Status"]))
             elif (container := self._ended.get(docker_id) or self.look(docker_id)) is not None:
                 seen[docker_id] = container
                 if state == "exited" and not container.running:
-                    # It is kept for its log and does not change any more: it is looked at once.
+                    # It is kept only for its log and no longer changes, so look at it only once.
                     ended[docker_id] = container
         self._ended = ended
         return seen
@@ -208,7 +208,7 @@ class DockerContainers:
 
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
         try:
-            # The engine cuts the tail before it looks at times, so with times the tail is cut here.
+            # The engine cuts the tail before it applies times, so if there are times the tail is cut here.
             text = self._client.api.logs(
                 docker_id,
                 tail="all" if start or end or not tail else tail,
@@ -237,7 +237,7 @@ class DockerContainers:
 
     @cached_property
     def _network(self) -> str:
-        # An engine without a bridge has no network that a container could hang on.
+        # An engine without a bridge has no network to attach a container to.
         has_bridge = any(network["Name"] == "bridge" for network in self._client.api.networks())
         return "bridge" if has_bridge else "none"
 
@@ -247,7 +247,7 @@ class DockerContainers:
         return {key: value}
 
     def _held(self, image: str) -> str:
-        # The sandbox asks no registry off this machine: what others hold must be on the engine already.
+        # The sandbox contacts no registry elsewhere: an image from one must already be on the engine.
         try:
             return str(self._client.images.get(image).id)
         except NotFound as error:
@@ -259,7 +259,7 @@ class DockerContainers:
     def _published(self, definitions: Sequence[ContainerDefinition]) -> dict[str, Any] | None:
         if self._network == "none":
             return None
-        # Always at a port that the engine chooses, so that any number of copies fit on this one machine.
+        # The engine chooses the port, so that any number of copies fit on this one machine.
         return {mapping.inside: ("127.0.0.1", None) for each in definitions for mapping in each.portMappings}
 
 
@@ -278,7 +278,7 @@ def _health_check(definition: ContainerDefinition) -> dict[str, Any] | None:
 
 
 def _health_told(status: str) -> str:
-    """What a line of a list of containers says of one's health: `Up 2 seconds (health: starting)`."""
+    """A container's health from its status in a listing, such as `Up 2 seconds (health: starting)`."""
     return _HEALTH.get(status.rpartition("(")[2].rstrip(")").removeprefix("health: "), "")
 
 
@@ -294,7 +294,7 @@ def _memory(definition: ContainerDefinition) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if definition.memory:
         limit = f"{max(definition.memory, _SMALLEST_MEMORY_MIB)}m"
-        # No swap on top: what needs more is killed, as it would be on an instance.
+        # No additional swap: what needs more is killed, as it would be on an instance.
         given |= {"mem_limit": limit, "memswap_limit": limit}
     if definition.memoryReservation:
         given["mem_reservation"] = f"{max(definition.memoryReservation, _SMALLEST_MEMORY_MIB)}m"
@@ -302,7 +302,7 @@ def _memory(definition: ContainerDefinition) -> dict[str, Any]:
 
 
 def _ports_label(definitions: Sequence[ContainerDefinition]) -> dict[str, str]:
-    # Kept on the container, so that the next process knows which port each is published for.
+    # Stored on the container, so that the next process knows which port each one is published for.
     pairs = [
         f"{mapping.hostPort or mapping.containerPort}:{mapping.inside}"
         for each in definitions

@@ -1,4 +1,4 @@
-"""What a load balancer does with one connection: pass it on byte for byte, or request by request with its headers."""
+"""How a load balancer forwards a connection: byte for byte, or as an HTTP request with additional headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWN_HEADERS = (b"connection", b"x-forwarded-proto", b"x-forwarded-port")
 async def forward_stream(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, *, idle_s: float
 ) -> None:
-    """Pass bytes both ways until both ends are done, or nothing moves for `idle_s` seconds."""
+    """Forward bytes both ways until both ends are done, or nothing arrives for `idle_s` seconds."""
     back_reader, back_writer = await asyncio.open_connection("127.0.0.1", target)
     try:
         await _both_ways(reader, writer, back_reader, back_writer, idle_s=idle_s)
@@ -35,7 +35,7 @@ async def forward_http(
     scheme: str,
     host_port: int,
 ) -> None:
-    """Pass one request on with `X-Forwarded-…` headers, and its answer back; the connection ends with it."""
+    """Forward one request with `X-Forwarded-…` headers, and its answer back; then the connection ends."""
     try:
         async with asyncio.timeout(idle_s):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -76,7 +76,7 @@ async def _both_ways(
     *,
     idle_s: float,
 ) -> bytes | None:
-    """None where anything came back, else what a client that speaks HTTP is told."""
+    """Forward both ways; returns None if anything came back, else the error response for an HTTP client."""
     answered = ended = False
     loop = asyncio.get_running_loop()
 
@@ -94,7 +94,7 @@ async def _both_ways(
     there = asyncio.create_task(pump(reader, back_writer, is_answer=False))
     try:
         async with asyncio.timeout(idle_s) as idle:
-            # Once the answer has ended there is nothing left to wait for; a client that is done sending still reads.
+            # Once the answer has ended there is nothing left to wait for; a client that has finished sending still reads.
             await pump(back_reader, writer, is_answer=True)
         ended = True
     except TimeoutError:

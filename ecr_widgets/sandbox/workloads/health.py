@@ -1,4 +1,4 @@
-"""A load balancer's health check: which copies get connections."""
+"""A load balancer's health checks, which decide what copies get connections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ecr_widgets.sandbox.workloads.records import HealthCheck
 
 _TARGET = re.compile(r"(?P<protocol>TCP|SSL|HTTP|HTTPS):(?P<port>\d{1,5})(?P<path>/.*)?", re.IGNORECASE)
 _FIRST_CHECKS_S = 0.2
-"""Between the checks of a copy that is new: a real balancer waits its interval, a sandbox has no need to."""
+"""Interval between the checks of a new copy: a real balancer uses its configured interval, a sandbox need not wait."""
 
 
 @dataclass
 class TargetState:
-    """What the checks of one copy found."""
+    """The result of one copy's checks."""
 
     in_service: bool = False
     good: int = 0
@@ -27,7 +27,7 @@ class TargetState:
     new: bool = True
 
     def take(self, check: HealthCheck, *, passed: bool, at_s: float) -> None:
-        """Count one result; a copy that is new goes into service as soon as its threshold is met."""
+        """Count one result; a new copy goes into service as soon as it meets the threshold."""
         self.good, self.bad = (self.good + 1, 0) if passed else (0, self.bad + 1)
         if self.good >= check.healthy_threshold:
             self.in_service, self.new = True, False
@@ -38,14 +38,14 @@ class TargetState:
 
 @dataclass
 class Health:
-    """The states of a balancer's copies."""
+    """The state of each of a balancer's copies."""
 
     states: dict[str, TargetState] = field(default_factory=dict)
 
     async def run_due(
         self, check: HealthCheck, targets: Mapping[str, Mapping[int, int]], success_codes: str = "200"
     ) -> None:
-        """Check the copies whose time has come; `targets` gives each one's ports on 127.0.0.1 by instance port."""
+        """Check the copies that are due; `targets` has each copy's ports on 127.0.0.1 by instance port."""
         for gone in self.states.keys() - targets.keys():
             del self.states[gone]
         at_s = asyncio.get_running_loop().time()
@@ -62,7 +62,7 @@ class Health:
 
 
 async def passes(check: HealthCheck, ports: Mapping[int, int], success_codes: str = "200") -> bool:
-    """Look at one copy once."""
+    """Check one copy once."""
     match = _TARGET.fullmatch(check.target)
     port = ports.get(int(match["port"])) if match is not None else None
     if match is None or port is None:
@@ -75,7 +75,7 @@ async def passes(check: HealthCheck, ports: Mapping[int, int], success_codes: st
 
 
 def is_success(status: str, codes: str) -> bool:
-    """Whether a status of HTTP is among some: `200,302`, `200-399`."""
+    """Whether an HTTP status is in a list such as `200,302` or `200-399`."""
     for each in codes.split(","):
         first, _, last = each.strip().partition("-")
         if status.isdigit() and first.isdigit() and int(first) <= int(status) <= int(last or first):
@@ -86,7 +86,7 @@ def is_success(status: str, codes: str) -> bool:
 async def _ask(protocol: str, port: int, path: str, success_codes: str) -> bool:
     context = None
     if protocol in ("SSL", "HTTPS"):
-        # Like a real balancer, which does not check the certificates of its targets.
+        # A real balancer does not verify its targets' certificates either.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
@@ -99,7 +99,7 @@ async def _ask(protocol: str, port: int, path: str, success_codes: str) -> bool:
             await writer.drain()
             status_line = (await reader.readline()).split()
             return len(status_line) > 1 and is_success(status_line[1].decode("latin-1"), success_codes)
-        # Docker's proxy accepts also where nothing listens in the container, and closes at once.
+        # Docker's proxy accepts even if nothing listens in the container, and then closes immediately.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.1):
                 return await reader.read(1) != b""

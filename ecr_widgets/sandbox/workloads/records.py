@@ -1,4 +1,4 @@
-"""What is wanted and what became of it: plain records that a front keeps, and may add members to."""
+"""What is wanted, and its current state: plain records that a front keeps, and may add members to."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ecr_widgets.sandbox.workloads.task_definition import Int64, TaskDefinition
 
 
 def now() -> str:
-    """The time, as the records keep it."""
+    """The current time, in the records' format."""
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def new_id() -> str:
-    """An id that nothing else has."""
+    """A unique id."""
     return str(uuid.uuid4())
 
 
 class Status(StrEnum):
-    """Where a container is, in ECS's words."""
+    """A container's status, in ECS's words."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -40,18 +40,18 @@ class Container:
     essential: bool
     docker_id: str | None = None
     image: str = ""
-    """What runs, by a reference that cannot move: with the image's digest where a registry gave it."""
+    """What it runs, as a reference that cannot move: with the image's digest if it is from a registry."""
     status: Status = Status.PENDING
     exit_code: int = 0
     reason: str = ""
     ports: dict[int, int] = field(default_factory=dict)
-    """Port on the instance, that is the mapping's hostPort, to the port of 127.0.0.1 that it is published at."""
+    """Maps a port on the instance (the mapping's hostPort) to the port on 127.0.0.1 where it is published."""
     health: str = ""
-    """What its health check found, in Docker's words: starting, healthy, unhealthy; empty where there is none."""
+    """The result of its health check, in Docker's words: starting, healthy, unhealthy; empty if it has none."""
 
     @property
     def image_digest(self) -> str | None:
-        """Digest of the image in its registry; None where it is on the engine alone."""
+        """The image's digest in its registry; None if it is only on the engine."""
         return self.image.partition("@")[2] or None
 
 
@@ -62,23 +62,23 @@ class Copy:
     definition_id: str
     containers: list[Container]
     deployment_id: str = ""
-    """Empty for a task of its own."""
+    """Empty if it does not belong to a service."""
     copy_id: str = field(default_factory=new_id)
     graces_s: dict[str, int] = field(default_factory=dict)
-    """How long each container may take to end once it is asked to."""
+    """How long each container may take to end when asked to, in seconds."""
     network_id: str | None = None
-    """Docker id of what holds the network that its containers share; None where each has its own."""
+    """Docker id of the container that holds its containers' shared network; None if each has its own."""
     reason: str = ""
-    """Why it ended, or is being stopped."""
+    """Why it ended or is being stopped."""
     stop_code: str = ""
-    """The same as one of ECS's words."""
+    """The reason as one of ECS's stop codes."""
     stopping: bool = False
     draining: bool = False
     """Whether it is being taken out of its load balancer before it is stopped."""
     accounted: bool = False
-    """Whether its end was added to its deployment's account."""
+    """Whether its deployment has counted its end."""
     launched_at_s: float = field(default_factory=time.time)
-    """In seconds since the epoch, like all times of a copy; 0 is not yet."""
+    """In seconds since the epoch, like all times of a copy; 0 means not yet."""
     pull_started_at_s: float = 0.0
     pull_stopped_at_s: float = 0.0
     started_at_s: float = 0.0
@@ -87,7 +87,7 @@ class Copy:
 
     @property
     def status(self) -> Status:
-        """STOPPED once all containers are; RUNNING once none is pending."""
+        """STOPPED when all containers are stopped; RUNNING when none is pending."""
         states = {container.status for container in self.containers}
         if states == {Status.STOPPED}:
             return Status.STOPPED
@@ -95,14 +95,14 @@ class Copy:
 
     @property
     def health(self) -> str:
-        """Of its essential containers, in ECS's words: UNKNOWN where none has a health check."""
+        """The health of its essential containers, in ECS's words: UNKNOWN if none has a health check."""
         found = {each.health for each in self.containers if each.essential and each.health}
         if "unhealthy" in found:
             return "UNHEALTHY"
         return "HEALTHY" if found == {"healthy"} else "UNKNOWN"
 
     def take_time(self) -> None:
-        """Note when it ended, once it has."""
+        """Record when it stopped, if it has."""
         if self.status == Status.STOPPED and not self.stopped_at_s:
             self.stopped_at_s = time.time()
             self.stopping_at_s = self.stopping_at_s or self.stopped_at_s
@@ -117,16 +117,16 @@ class Deployment:
     created: str = field(default_factory=now)
     updated: str = field(default_factory=now)
     images: dict[str, str] = field(default_factory=dict)
-    """Image as the definition names it to the reference that cannot move: ECS resolves a tag once a deployment."""
+    """Maps an image's name in the definition to a reference that cannot move: ECS resolves a tag once per deployment."""
     stopped_reasons: list[str] = field(default_factory=list)
     failures: int = 0
-    """Copies that ended soon after their start, in a row."""
+    """Consecutive copies that ended soon after starting."""
     given_up: bool = False
-    """Whether nothing more is started for it."""
+    """Whether to start nothing more for it."""
     may_start: bool = True
-    """Whether its copies may be started by now."""
+    """Whether its copies may be started yet."""
     may_replace: bool = True
-    """Whether copies of other deployments may be stopped for it by now."""
+    """Whether other deployments' copies may be stopped for it yet."""
 
 
 @dataclass(kw_only=True)
@@ -139,16 +139,16 @@ class Service:
     deployments: list[Deployment] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     least_percent: int = 100
-    """Ready copies that stay while a deployment replaces others, of the desired count; rounded up."""
+    """Least percentage of the desired count that stays ready while a deployment replaces others; rounded up."""
     most_percent: int | None = None
-    """Copies at the same time, of the desired count and rounded down; None is any number."""
+    """Most copies at the same time, as a percentage of the desired count; rounded down. None for any number."""
     deleting: bool = False
     built_in: bool = False
-    """Whether it is part of the front itself, for which nothing is run."""
+    """Whether it is part of the front itself, so that nothing is run for it."""
 
     @property
     def copies_alive(self) -> list[Copy]:
-        """Those that neither stopped nor are about to."""
+        """The copies that are neither stopped nor being stopped."""
         return [copy for copy in self.copies if copy.status != Status.STOPPED and not copy.stopping]
 
     def is_behind(self, load_balancer_id: str) -> bool:
@@ -167,11 +167,11 @@ class Task:
 
     @property
     def copies(self) -> list[Copy]:
-        """Its only one."""
+        """Its only copy."""
         return [self.copy]
 
     def overridden(self, definition: TaskDefinition) -> TaskDefinition:
-        """What it runs: the definition, changed as whoever started it wanted."""
+        """What it runs: the definition with its overrides applied."""
         return replace(
             definition,
             containers=[
@@ -187,17 +187,17 @@ class Port:
     certificate_name: str = ""
     certificate_arn: str = ""
     container_port: Int64 = 0
-    """On the instance: equals a mapping's hostPort."""
+    """Port on the instance: equals a mapping's hostPort."""
     host_port: Int64 = 0
-    """That clients would connect to on AWS."""
+    """Port that clients would connect to on AWS."""
     protocol: str = ""
     listening_port: int = 0
-    """On 127.0.0.1, in place of the host port."""
+    """Port on 127.0.0.1 that is used instead of the host port."""
 
 
 @dataclass
 class HealthCheck:
-    """How a load balancer looks after its targets; times in seconds."""
+    """How a load balancer checks its targets; times in seconds."""
 
     target: str = ""
     interval: Int64 = 0
@@ -208,18 +208,18 @@ class HealthCheck:
 
 @dataclass(kw_only=True)
 class LoadBalancer:
-    """One load balancer: its services' copies are its targets."""
+    """One load balancer; its services' copies are its targets."""
 
     load_balancer_id: str
     ports: list[Port] = field(default_factory=list)
     health_check: HealthCheck = field(default_factory=HealthCheck)
     idle_timeout: int = 60
     success_codes: str = "200"
-    """Statuses of HTTP that pass a health check: `200`, `200,302`, `200-399`."""
+    """HTTP statuses that pass a health check: `200`, `200,302`, `200-399`."""
 
 
 class Records(Protocol):
-    """What a front keeps: all of it by id. Changes of a record are saved before anybody sees them."""
+    """What a front keeps, by id. Changes to a record are saved before anybody sees them."""
 
     @property
     def services(self) -> Mapping[str, Service]: ...
@@ -231,7 +231,7 @@ class Records(Protocol):
     def load_balancers(self) -> Mapping[str, LoadBalancer]: ...
 
     def task_definition(self, definition_id: str) -> TaskDefinition:
-        """What to run, also of one that was deleted since."""
+        """What to run; also available for a definition that has been deleted."""
 
     def save_changes(self, record: Service | Task | LoadBalancer) -> None:
-        """Keep a record as it is now; one that was removed meanwhile stays removed."""
+        """Save a record's current state; one that has been removed stays removed."""

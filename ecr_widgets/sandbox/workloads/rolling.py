@@ -1,4 +1,4 @@
-"""What a service needs next to become what is wanted: how many copies to start, and which to stop."""
+"""The next step for a service towards its wanted state: how many copies to start, and which to stop."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ecr_widgets.sandbox.workloads.records import Copy, Service
 
 @dataclass(frozen=True)
 class Move:
-    """What to do now; the rest follows once it is done."""
+    """What to do now; the rest follows once this is done."""
 
     start: int = 0
-    """Copies of the primary deployment."""
+    """How many copies of the primary deployment to start."""
     surplus: list[Copy] = field(default_factory=list)
-    """Copies of the primary deployment that are too many."""
+    """Copies beyond the desired count, to be stopped."""
     old: list[Copy] = field(default_factory=list)
-    """Copies of other deployments that can go."""
+    """Copies of other deployments, to be stopped."""
     is_over: bool = False
     """Whether the primary deployment has replaced all others."""
     is_stuck: bool = False
-    """Whether the percentages allow nothing, though something has to be done."""
+    """Whether something has to be done but the percentages allow nothing."""
 
 
 def next_move(service: Service, ready: Collection[str]) -> Move:
     """Decide as ECS does for a rolling deployment.
 
-    Old copies stay until all new ones are ready, except where new ones need their room.
+    Old copies stay until all new ones are ready, unless the new ones need their room.
 
     Args:
-        ready: Ids of the copies that run and are served.
+        ready: Ids of the copies that run and are in service.
     """
     primary, alive, wanted = service.deployments[0], service.copies_alive, service.desired_count
     current = [copy for copy in alive if copy.deployment_id == primary.deployment_id]
@@ -62,7 +62,7 @@ def next_move(service: Service, ready: Collection[str]) -> Move:
 
 
 def _spared(service: Service, old: list[Copy], ready: Collection[str], needed: int) -> list[Copy]:
-    """Old copies that may go before the new ones are ready: first those that are not ready themselves."""
+    """Old copies that may go before the new ones are ready, starting with those that are not ready themselves."""
     least = math.ceil(service.desired_count * service.least_percent / 100)
     able = sum(copy.copy_id in ready for copy in service.copies_alive)
     spared: list[Copy] = []

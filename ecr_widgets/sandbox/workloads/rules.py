@@ -1,4 +1,4 @@
-"""What fronts may want done differently; as it is here, nothing is noted and a copy counts as soon as it runs."""
+"""What fronts may want done differently; by default nothing is recorded, and a copy is ready as soon as it runs."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 
 class Rules:
-    """A front's own ways; the scheduler asks them, in its event loop where nothing else is said."""
+    """A front's own rules, called by the scheduler, in its event loop unless stated otherwise."""
 
     settle_s = 0.0
-    """How long a copy has to run before it counts as ready."""
+    """How long a copy has to run before it counts as ready, in seconds."""
     kept_stopped = 5
-    """Stopped copies of a service that keep their logs."""
+    """How many of a service's stopped copies keep their logs."""
 
     def is_served(self, service: Service, copy: Copy) -> bool:
-        """Whether a copy gets what its load balancer has for it; the old ones stay until enough new ones do."""
+        """Whether a copy's load balancer has put it in service; old copies stay until enough new ones are."""
         return True
 
     def has_room(self, service: Service, deployment: Deployment) -> bool:
-        """Whether one more copy of a deployment can be started."""
+        """Whether there is room to start one more copy of a deployment."""
         return True
 
     def verdict(self, service: Service, copy: Copy) -> str:
-        """Why a copy that runs has to be replaced; empty where it has not."""
+        """Why a running copy has to be replaced; empty if it does not."""
         return ""
 
     def grace_s(self, definition: ContainerDefinition) -> int:
-        """How long a container may take to end once it is asked to."""
+        """How long a container may take to end when asked to, in seconds."""
         return 0
 
     def prepare(self, owner: Service | Task, copy: Copy) -> Mapping[str, Mapping[str, str]]:
-        """Get what containers need before they start: environment variables, by container. Called in a thread.
+        """Fetch what containers need before they start: environment variables, by container. Called in a thread.
 
         Raises:
-            CannotStart: It cannot be had.
+            CannotStart: It is not available.
         """
         return {}
 
@@ -44,21 +44,21 @@ class Rules:
         """Wait until a copy may be stopped."""
 
     def copies_started(self, service: Service, copies: Sequence[Copy]) -> None:
-        """Note that copies were started."""
+        """Record that copies were started."""
 
     def copies_stopped(self, service: Service, copies: Sequence[Copy]) -> None:
-        """Note that copies are being stopped."""
+        """Record that copies are being stopped."""
 
     def stuck(self, service: Service) -> None:
-        """Note that a deployment cannot continue within its least and most percent."""
+        """Record that a deployment cannot continue within its least and most percent."""
 
     def copy_ended(self, service: Service, deployment: Deployment, copy: Copy) -> None:
-        """Note that a copy ended that was wanted."""
+        """Record that a wanted copy ended."""
 
     def review(self, service: Service, ready: Sequence[Copy]) -> bool:
-        """Look at a service after each round; whether anything of it was changed.
+        """Review a service after each round; returns whether anything was changed.
 
         Args:
-            ready: Copies that run and are served.
+            ready: Copies that run and are in service.
         """
         return False

@@ -1,4 +1,4 @@
-"""One copy from its first image to its last container: starts in order, stops in reverse."""
+"""Runs a copy, from its first image to its last container: starts in order, stops in reverse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecr_widgets.sandbox.workloads.task_definition import (
 )
 
 _STARTING = 4
-"""Containers that are started at the same time; an engine gains nothing from more."""
+"""How many containers to start at a time; more would gain nothing."""
 _LOOK_S = 0.2
 
 
@@ -33,9 +33,9 @@ class Runner:
     """Starts and stops copies.
 
     Args:
-        containers: The engine's; its blocking calls are made in threads.
+        containers: The engine's containers; its blocking calls are made in threads.
 
-        front: Begins the names of containers and the keys of their labels.
+        front: Prefix of container names and label keys.
     """
 
     def __init__(self, containers: Containers, rules: Rules, *, front: str) -> None:
@@ -47,10 +47,10 @@ class Runner:
     async def start(
         self, owner: Service | Task, copy: Copy, definition: TaskDefinition, images: dict[str, str]
     ) -> None:
-        """Start a copy's containers; what keeps it from starting becomes its reason.
+        """Start a copy's containers; if it cannot start, the cause becomes its reason.
 
         Args:
-            images: What names of images mean; names that are not in there are resolved and added.
+            images: What image names refer to; names not in it are resolved and added.
         """
         try:
             added = await asyncio.to_thread(self._rules.prepare, owner, copy)
@@ -91,7 +91,7 @@ class Runner:
             copy.take_time()
 
     async def stop(self, copy: Copy, reason: str, code: str = "") -> None:
-        """Stop a copy's containers and wait until they are."""
+        """Stop a copy's containers and wait until they are stopped."""
         copy.reason, copy.stop_code = copy.reason or reason, copy.stop_code or code
         copy.stopping, copy.stopping_at_s = True, copy.stopping_at_s or time.time()
         await self._rules.before_stop(copy)
@@ -107,7 +107,7 @@ class Runner:
         copy.take_time()
 
     async def remove(self, copies: Iterable[Copy]) -> None:
-        """Remove the containers of copies, and their logs."""
+        """Remove the copies' containers, and their logs."""
         for copy in copies:
             for docker_id in (*(each.docker_id for each in copy.containers), copy.network_id):
                 if docker_id is not None:
@@ -128,7 +128,7 @@ class Runner:
             pinned = await asyncio.to_thread(self._containers.pin, each.image)
             copy.pull_stopped_at_s = time.time()
             if each.versionConsistency != "disabled":
-                # A tag is resolved once a deployment, so that a restart runs the same image, as ECS does.
+                # As on ECS, a tag is resolved once per deployment, so that a restarted copy runs the same image.
                 pinned = images.setdefault(each.image, pinned)
         if copy.stopping:
             return
@@ -158,10 +158,10 @@ class Runner:
         blame(copy)
 
     async def _wait_for(self, copy: Copy, needed: Dependency, timeout_s: int | None) -> None:
-        """Wait until a container that another one depends on is where it has to be.
+        """Wait until a container that another one depends on is in the required state.
 
         Raises:
-            CannotStart: It never will be.
+            CannotStart: It never will be, or not in time.
         """
         container = next(each for each in copy.containers if each.name == needed.containerName)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -181,14 +181,14 @@ class Runner:
 
 
 def _share_ports(copy: Copy, definition: TaskDefinition, held: Seen) -> None:
-    """Give each container the ports that are published for it by what holds their network."""
+    """Give each container the ports that the container holding their network publishes for it."""
     for container, given in zip(copy.containers, definition.containers, strict=True):
         keys = [mapping.hostPort or mapping.containerPort for mapping in given.portMappings]
         container.ports = {key: held.ports[key] for key in keys if key in held.ports}
 
 
 def take_up(container: Container, seen: Seen | None) -> None:
-    """Note what the engine sees of a container; None is one that is gone."""
+    """Record what the engine reports about a container; None if it is gone."""
     if seen is not None and seen.running:
         container.status, container.health = Status.RUNNING, seen.health
         container.ports = dict(seen.ports) or container.ports
@@ -200,7 +200,7 @@ def take_up(container: Container, seen: Seen | None) -> None:
 
 
 def blame(copy: Copy) -> None:
-    """Why a copy ends, where it does by itself: the first essential container that ended."""
+    """If a copy ends by itself, set the reason: the first essential container that ended."""
     ended = next((each for each in copy.containers if each.essential and each.status == Status.STOPPED), None)
     if ended is not None and not copy.reason:
         copy.reason = ended.reason or "Essential container in task exited"

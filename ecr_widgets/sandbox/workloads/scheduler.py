@@ -1,4 +1,4 @@
-"""Keeps services and tasks as they are wanted, as ECS does: starts what is missing, replaces what ended, stops the old."""
+"""Keeps services and tasks in their wanted state, as ECS does: starts what is missing, replaces what ended, stops the old."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 _PAUSE_S = 0.25
 _LONGEST_BACK_OFF_S = 30.0
 _QUICK_S = 10.0
-"""A copy that ended sooner than this failed; one that ran longer is started again at once."""
+"""A copy that ended sooner than this counts as failed; one that ran longer is restarted immediately."""
 _KEPT_REASONS = 20
 _BY_SCHEDULER = "ServiceSchedulerInitiated"
 
 
 class Scheduler:
-    """One loop over everything that a front wants to run.
+    """One loop that manages everything a front wants to run.
 
     Args:
-        containers: The engine's; its blocking calls are made in threads.
+        containers: The engine's containers; its blocking calls are made in threads.
 
-        front: Begins the names of containers and the keys of their labels.
+        front: Prefix of container names and label keys.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Scheduler:
         self._loop: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Start looking after everything, also what an earlier process has left half done."""
+        """Start managing everything, including what an earlier process has left half done."""
         for owner in self._owners():
             for copy in owner.copies:
                 _end_unstarted(copy)
@@ -64,7 +64,7 @@ class Scheduler:
         self._loop = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop looking after anything; containers stay."""
+        """Stop managing everything; containers stay."""
         for task in (self._loop, *self._background):
             if task is not None:
                 task.cancel()
@@ -72,13 +72,13 @@ class Scheduler:
                     await task
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something in the background until `close`."""
+        """Run something in the background, until `close`."""
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     def new_copy(self, definition_id: str, deployment_id: str = "") -> Copy:
-        """A copy of a task definition, not yet started."""
+        """A new copy of a task definition, not yet started."""
         containers = self._records.task_definition(definition_id).containers
         return Copy(
             definition_id, [Container(each.name, each.essential) for each in containers], deployment_id
@@ -96,11 +96,11 @@ class Scheduler:
         self._wake.set()
 
     async def stop(self, copy: Copy, reason: str, code: str = "") -> None:
-        """Stop a copy's containers and wait until they are."""
+        """Stop a copy's containers and wait until they are stopped."""
         await self._runner.stop(copy, reason, code)
 
     def stop_later(self, owner: Service | Task, copies: Sequence[Copy], reason: str, code: str) -> None:
-        """Stop copies in the background; from now on they are as good as stopped."""
+        """Stop copies in the background; from now on they count as stopping."""
         for copy in copies:
             copy.stopping = True
             self.spawn(self._stop_and_save(owner, copy, reason, code))
@@ -108,7 +108,7 @@ class Scheduler:
             self._rules.copies_stopped(owner, copies)
 
     async def remove(self, copies: Iterable[Copy]) -> None:
-        """Remove the containers of copies, and their logs."""
+        """Remove the copies' containers, and their logs."""
         await self._runner.remove(copies)
 
     def _owners(self) -> list[Service | Task]:
@@ -172,7 +172,7 @@ class Scheduler:
     async def _run(self) -> None:
         while True:
             with suppress(TimeoutError):
-                # `wait_for` would swallow a cancel that comes together with the wake, and `close` would never end.
+                # `wait_for` would swallow a cancel that arrives together with the wake, and `close` would never return.
                 async with asyncio.timeout(_PAUSE_S):
                     await self._wake.wait()
             self._wake.clear()
@@ -183,11 +183,11 @@ class Scheduler:
                 if copy.status != Status.STOPPED
             ]
             if alive:
-                # The engine may be gone for a moment; what was seen last stays true until it answers again.
+                # The engine may be gone for a moment; keep what was seen last until it answers again.
                 with suppress(EngineGone):
                     await self._look(alive)
             for service in list(self._records.services.values()):
-                # Of those that were listed, one may be removed while another is worked on.
+                # A service may have been removed while an earlier one in the list was worked on.
                 if self._records.services.get(service.service_id) is service and not service.deleting:
                     await self._look_after(service)
 
@@ -203,7 +203,7 @@ class Scheduler:
             self._records.save_changes(service)
 
     async def _look(self, alive: list[tuple[Service | Task, Copy]]) -> None:
-        # Only what was started before the look can be missed by it.
+        # Only containers started before the look count as gone if it does not find them.
         started = {c.docker_id for _, copy in alive for c in copy.containers if c.docker_id}
         seen = await asyncio.to_thread(self._containers.look_at_all)
         for owner, copy in alive:
@@ -250,7 +250,7 @@ class Scheduler:
         deployment.stopped_reasons.append(copy.reason + (f" ({codes})" if codes else ""))
         del deployment.stopped_reasons[:-_KEPT_REASONS]
         deployment.updated = now()
-        # A copy that ran for a while is started again at once, one that keeps failing ever later.
+        # A copy that ran for a while is restarted immediately, one that keeps failing with growing delays.
         deployment.failures = deployment.failures + 1 if time.time() - copy.launched_at_s < _QUICK_S else 0
         if deployment.failures:
             pause_s = min(0.25 * 2**deployment.failures, _LONGEST_BACK_OFF_S)
@@ -259,7 +259,7 @@ class Scheduler:
 
 
 def _end_unstarted(copy: Copy) -> None:
-    # What was on its way when the process ended has no container that could be found.
+    # What was still starting when the process ended has no known container.
     for container in copy.containers:
         if container.docker_id is None and container.status == Status.PENDING:
             container.status = Status.STOPPED

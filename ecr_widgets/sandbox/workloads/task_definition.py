@@ -1,4 +1,4 @@
-"""What a task runs: the parts of a task definition that are acted on, by ECS's names and with Go's types."""
+"""What a task runs: the parts of a task definition that are acted on, with ECS's names and Go's types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Self
 import msgspec
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number as Go takes it: what has no room in 64 bits is refused as a wrong type is."""
+"""A whole number as Go reads it: one that does not fit in 64 bits is refused like a wrong type."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PortMapping:
 
     @property
     def inside(self) -> str:
-        """The port as Docker names it: `80/tcp`."""
+        """The port in Docker's notation, such as `80/tcp`."""
         return f"{self.containerPort}/{(self.protocol or 'tcp').lower()}"
 
 
@@ -46,7 +46,7 @@ class MountPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Dependency:
-    """A container that is started before."""
+    """A container that has to be started first."""
 
     containerName: str = ""  # noqa: N815
     condition: str = ""
@@ -54,7 +54,7 @@ class Dependency:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How Docker looks after a container; times in seconds."""
+    """How Docker checks a container's health; times in seconds."""
 
     command: list[str] = field(default_factory=list)
     interval: Int64 = 30
@@ -74,7 +74,7 @@ class Ulimit:
 
 @dataclass(frozen=True, kw_only=True)
 class LinuxParameters:
-    """What only Linux has."""
+    """Linux-only settings."""
 
     initProcessEnabled: bool = False  # noqa: N815
 
@@ -118,13 +118,13 @@ class ContainerDefinition:
         }
 
     def with_environment(self, more: Mapping[str, str]) -> Self:
-        """The same with environment variables added, or replaced."""
+        """The same definition with environment variables added or replaced."""
         merged = {each.name: each.value for each in self.environment} | dict(more)
         return replace(self, environment=[KeyValue(*pair) for pair in merged.items()])
 
 
 class Network(Enum):
-    """What a task's containers have to speak through."""
+    """How a task's containers are connected to the network."""
 
     BRIDGE = "each its own, on the engine's bridge"
     SHARED = "one for all"
@@ -133,14 +133,14 @@ class Network(Enum):
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """Containers that live and die together, and the names of their volumes."""
+    """Containers that start and stop together, and the names of their volumes."""
 
     containers: list[ContainerDefinition]
     volumes: list[str] = field(default_factory=list)
     network: Network = Network.BRIDGE
 
     def in_start_order(self) -> list[ContainerDefinition]:
-        """Containers after those that they need; of a circle, as they are written."""
+        """The containers, each after those it needs; those in a circle are in their written order."""
         ordered: list[ContainerDefinition] = []
         waiting = list(self.containers)
         while waiting:

@@ -1,1 +1,1 @@
-"""ECS's calls, a module for each kind of thing; `table` says which is which."""
+"""ECS's calls, one module per kind of entity; `table` maps the calls to their functions."""

@@ -20,7 +20,7 @@ _KEPT = (
 
 
 def create(world: World, given: Wire) -> Wire:
-    """CreateCluster: one that exists is the answer; a deleted one begins again."""
+    """CreateCluster: returns a cluster that exists; a deleted one is created again."""
     name = given.get("clusterName", "default")
     if not _NAME.fullmatch(name):
         raise invalid("Invalid identifier: Identifier is for cluster name")
@@ -40,7 +40,7 @@ def update(world: World, given: Wire) -> Wire:
 
 
 def describe(world: World, given: Wire) -> Wire:
-    """DescribeClusters: deleted ones, too; unknown ones are failures."""
+    """DescribeClusters: includes deleted ones; unknown ones are failures."""
     shown, failures = [], []
     for name in given.get("clusters") or ["default"]:
         cluster = world.store.clusters.get(short(name))

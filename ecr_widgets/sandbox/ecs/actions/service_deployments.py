@@ -21,7 +21,7 @@ _MOST_DESCRIBED = 20
 
 
 def list_all(world: World, given: Wire) -> Wire:
-    """ListServiceDeployments: the newest first."""
+    """ListServiceDeployments: newest first."""
     cluster = world.cluster(given.get("cluster"))
     service = world.service(cluster, given["service"])
     statuses, created = given.get("status"), given.get("createdAt") or {}
@@ -48,7 +48,7 @@ def describe(world: World, given: Wire) -> Wire:
 
 
 def describe_revisions(world: World, given: Wire) -> Wire:
-    """DescribeServiceRevisions: with the digests of the images."""
+    """DescribeServiceRevisions: includes the images' digests."""
     shown, failures = [], []
     for arn in _wanted(given["serviceRevisionArns"]):
         revision = world.store.revisions.get(short(arn))
@@ -60,7 +60,7 @@ def describe_revisions(world: World, given: Wire) -> Wire:
 
 
 def stop(world: World, given: Wire) -> Wire:
-    """StopServiceDeployment: goes back to what ran before, or leaves things as they are."""
+    """StopServiceDeployment: rolls back to what ran before, or (ABORT) just stops."""
     deployment, service = _under_way(world, given)
     if given.get("stopType", "ROLLBACK") == "ABORT":
         service.deployments[0].given_up = True

@@ -1,4 +1,4 @@
-"""Services: tasks kept running, moved from one deployment to the next."""
+"""Services: tasks that are kept running, and moved from one deployment to the next."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _UNSUPPORTED = {
     "gatewayConnectors": "gateways",
 }
 _CHANGES_ANYTHING = ("networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries")
-"""Members of UpdateService that start a new deployment where they differ."""
+"""Members of UpdateService that start a new deployment if they differ."""
 _CHANGES_NEW_TASKS = (
     *("capacityProviderStrategy", "availabilityZoneRebalancing", "placementConstraints", "placementStrategy"),
     *("healthCheckGracePeriodSeconds", "enableExecuteCommand", "enableECSManagedTags", "propagateTags"),
@@ -84,14 +84,14 @@ def create(world: World, given: Wire) -> Wire:
     begin_deployment(world, service, definition.entity_id)
     world.target_groups.attach(service)
     world.store.save(service)
-    # ECS answers before it has looked for room: nothing is pending yet.
+    # ECS answers before it looks for room, so nothing is pending yet.
     made = service_shape(world, service)
     world.scheduler.adjust(service)
     return {"service": made}
 
 
 def update(world: World, given: Wire) -> Wire:
-    """UpdateService: a new deployment only where something differs that tasks are started with."""
+    """UpdateService: starts a new deployment only if something that tasks are started with differs."""
     cluster = world.cluster(given.get("cluster"))
     service = world.service(cluster, given["service"])
     if service.status != ACTIVE:
@@ -135,7 +135,7 @@ def update(world: World, given: Wire) -> Wire:
 
 
 def describe(world: World, given: Wire) -> Wire:
-    """DescribeServices: deleted ones for a while, too; unknown ones are failures."""
+    """DescribeServices: includes deleted ones for a while; unknown ones are failures."""
     cluster = world.cluster(given.get("cluster"), active=False)
     wanted = given["services"]
     if not 1 <= len(wanted) <= _MOST_DESCRIBED:
@@ -152,7 +152,7 @@ def describe(world: World, given: Wire) -> Wire:
 
 
 def list_all(world: World, given: Wire) -> Wire:
-    """ListServices: ten a page where nothing is said."""
+    """ListServices: ten per page by default."""
     cluster = world.cluster(given.get("cluster"))
     listed = [
         service_arn(world, each.service_id)
@@ -179,10 +179,10 @@ def delete(world: World, given: Wire) -> Wire:
 
 
 def check_launch(settings: Wire, definition: Definition) -> None:
-    """Refuse what cannot be launched as it is asked for.
+    """Refuse settings that cannot be launched.
 
     Raises:
-        EcsError: Network or launch type do not go with the task definition.
+        EcsError: The network or launch type does not fit the task definition.
     """
     if definition.given["networkMode"] == "awsvpc":
         if not (settings.get("networkConfiguration") or {}).get("awsvpcConfiguration"):
@@ -194,7 +194,7 @@ def check_launch(settings: Wire, definition: Definition) -> None:
 
 
 def launch_settings(cluster: Cluster, given: Wire) -> Wire:
-    """How tasks are launched: by type or by strategy.
+    """How tasks are launched: by launch type or by capacity provider strategy.
 
     Raises:
         EcsError: Both are given.
@@ -267,7 +267,7 @@ def _take_percents(service: Service) -> None:
 def _desired(given: Wire, settings: Wire) -> int:
     _check_counted(given, settings)
     if settings["schedulingStrategy"] == "DAEMON":
-        return 1  # one a container instance, and there is one
+        return 1  # one per container instance, and there is only one
     if "desiredCount" not in given:
         raise invalid("DesiredCount is missing")
     if given["desiredCount"] < 0:

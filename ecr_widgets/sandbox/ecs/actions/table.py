@@ -1,4 +1,4 @@
-"""Which call does what."""
+"""Maps each call to its function."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ecr_widgets.sandbox.ecs.world import Action, World
 
 
 def act(world: World, operation: str, given: Wire) -> Wire:
-    """Do what a request asks for.
+    """Carry out a request.
 
     Raises:
-        EcsError: It is refused.
+        EcsError: The request is refused.
     """
     action = _ACTIONS.get(operation)
     if action is None:

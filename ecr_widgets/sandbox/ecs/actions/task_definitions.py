@@ -1,4 +1,4 @@
-"""Task definitions: registered for good, a revision each time."""
+"""Task definitions: permanent, with a new revision at each registration."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def describe(world: World, given: Wire) -> Wire:
 
 
 def list_all(world: World, given: Wire) -> Wire:
-    """ListTaskDefinitions: `familyPrefix` is the whole name of a family, in spite of its name."""
+    """ListTaskDefinitions: `familyPrefix` is a family's whole name, in spite of what it is called."""
     family, status = given.get("familyPrefix"), given.get("status", ACTIVE)
     listed = sorted(
         (
@@ -46,7 +46,7 @@ def list_all(world: World, given: Wire) -> Wire:
 
 
 def list_families(world: World, given: Wire) -> Wire:
-    """ListTaskDefinitionFamilies: by a real prefix."""
+    """ListTaskDefinitionFamilies: here `familyPrefix` really is a prefix."""
     active: dict[str, bool] = {}
     for each in world.store.definitions.values():
         active[each.family] = active.get(each.family, False) or each.status == ACTIVE
@@ -60,7 +60,7 @@ def list_families(world: World, given: Wire) -> Wire:
 
 
 def deregister(world: World, given: Wire) -> Wire:
-    """DeregisterTaskDefinition: what runs keeps running."""
+    """DeregisterTaskDefinition: running tasks keep running."""
     wanted = given["taskDefinition"]
     if ":" not in definition_id(wanted):
         raise client_error("Unable to describe task definition.")
@@ -72,7 +72,7 @@ def deregister(world: World, given: Wire) -> Wire:
 
 
 def delete(world: World, given: Wire) -> Wire:
-    """DeleteTaskDefinitions: of inactive ones, ten at the most."""
+    """DeleteTaskDefinitions: only inactive ones, at most ten."""
     wanted = given.get("taskDefinitions") or ()
     if not 1 <= len(wanted) <= 10:
         raise invalid("taskDefinitions must have between 1 and 10 members")

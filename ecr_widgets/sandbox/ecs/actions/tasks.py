@@ -1,4 +1,4 @@
-"""Tasks: one-off ones, and those of services."""
+"""Tasks: those of RunTask, and those of services."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ecr_widgets.sandbox.workloads.records import Copy
 _MOST = 10
 _MOST_DESCRIBED = 100
 _LONGEST_STARTED_BY = 128
-"""Of any characters: public tools send blanks, which the API's own words do not allow."""
+"""Any characters are accepted: public tools send spaces, which the API reference does not allow."""
 _TOKEN_LIFE_S = 24 * 3600.0
 _TOLD_S = 3600.0
-"""Stopped tasks are reported for an hour."""
+"""How long stopped tasks are reported: an hour."""
 
 
 def run(world: World, given: Wire) -> Wire:
-    """RunTask: what cannot be placed is a failure, and no error."""
+    """RunTask: what cannot be placed is a failure, not an error."""
     cluster = world.cluster(given.get("cluster"))
     request = {name: value for name, value in given.items() if name != "clientToken"}
     token = _token(world, cluster, given)
@@ -71,7 +71,7 @@ def run(world: World, given: Wire) -> Wire:
 
 
 def stop(world: World, given: Wire) -> Wire:
-    """StopTask: it is asked to end, then killed; a service starts another one."""
+    """StopTask: asks it to end, then kills it; a service starts another one."""
     cluster = world.cluster(given.get("cluster"))
     pair = world.find_copy(cluster, given["task"])
     if pair is None or not _is_told(pair[1]):
