@@ -1,7 +1,7 @@
-"""A seal attached to the images that its run acted on: one referrer each, by digest, the line of the chain unchanged.
+"""A seal attached to the images that its run acted on: one referrer each, by digest, with the chain's line unchanged.
 
-What is attached is published: whoever may pull the image reads it, and copies cannot be recalled. So it is small, it is refused
-where a known secret is in it, and nothing but a seal is attached.
+What is attached is published: anyone who can pull the image can read it, and copies cannot be recalled. So it is small, it is
+refused if it contains a known secret, and the notebook is attached only on request, by `attaching_notebook`.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ class Attachable:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What came of one run and one image."""
+    """The result for one run and one image."""
 
     run_id: str
     image: str
-    """By digest, with its registry."""
+    """The image by digest, with its registry."""
     state: str
-    """`attached`, `already attached`, `gone` where the image is not there any more, or `not attached`."""
+    """`attached`, `already attached`, `gone` if the image no longer exists, or `not attached`."""
     why: str = ""
     referrer: str | None = None
-    """Digest of what is attached."""
+    """The digest of what is attached."""
     what: str = "seal"
     """`seal` or `notebook`."""
 
@@ -66,10 +66,10 @@ def attach_finished_run(
     """Attach a run that was just sealed.
 
     Args:
-        registries: Called where there is something to attach.
+        registries: Called only if there is something to attach.
 
     Returns:
-        Why not everywhere, None where it is, or where there is nothing to attach it to. The run stays what it was.
+        Why it is not attached everywhere; None if it is, or if there is nothing to attach it to. The run is unaffected.
     """
     try:
         ring = default_ring()
@@ -84,10 +84,10 @@ def attach_finished_run(
 
 
 def find_attachable(runs: Place, run_id: str, ring: KeyRing) -> Attachable:
-    """The newest seal of a run.
+    """Return the newest seal of a run.
 
     Raises:
-        InputError: There is none that can be attached; the message says why.
+        InputError: No seal can be attached; the message says why.
 
         OSError: A bucket does not answer.
     """
@@ -114,7 +114,7 @@ def find_attachable(runs: Place, run_id: str, ring: KeyRing) -> Attachable:
 
 
 def attachable(runs: Place, ring: KeyRing) -> Iterator[Attachable]:
-    """The seals of a folder's own chain, or of a bucket, that are in order and of runs that acted on images, oldest first.
+    """Yield the seals of a folder's own chain or of a bucket that are in order and whose runs acted on images, oldest first.
 
     Raises:
         RecordError: The chain cannot be read.
@@ -141,7 +141,7 @@ def _attachable(looked: Iterable[tuple[Link, Trouble | None]]) -> Iterator[Attac
 
 
 def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret) -> Iterator[Attached]:
-    """Attach a seal to each image that its run acted on; what is attached already is left.
+    """Attach a seal to each image that its run acted on, if it is not attached already.
 
     Raises:
         RecordError: It must not be published; nothing was attached.
@@ -160,7 +160,7 @@ def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret
 
 
 def images_of(seal: Seal) -> Iterable[ImageReference]:
-    """The images that a run acted on, by digest."""
+    """Return the images that a run acted on, by digest."""
     return dict.fromkeys(ImageReference.parse(f"{deed.repository}@{deed.digest}") for deed in seal.run.deeds)
 
 
@@ -178,7 +178,7 @@ def _check(run: Attachable, holds_secret: HoldsSecret) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What is to be attached, as one layer."""
+    """What to attach, as one layer."""
 
     artifact_type: str
     layer_type: str
@@ -189,7 +189,7 @@ class Payload:
 def attach_payload(
     payload: Payload, registries: Registries, image: ImageReference, token: AuthorizationToken
 ) -> tuple[str, str]:
-    """Attach it to an image, and give back what came of it and the digest of the referrer."""
+    """Attach a payload to an image, and return the state and the digest of the referrer."""
     registry = registries.registry
     content = manifest_of(payload, registry.read_manifest(image, token))
     named = image.with_digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
@@ -204,7 +204,7 @@ def attach_payload(
 
 
 def payload_of(run: Attachable) -> Payload:
-    """A run's seal, as cosign finds it."""
+    """Return a run's seal in the form that cosign finds."""
     annotations = {
         "dev.sigstore.bundle.content": "dsse-envelope",
         PREDICATE_NOTE: RUN_TYPE,
@@ -214,7 +214,7 @@ def payload_of(run: Attachable) -> Payload:
 
 
 def manifest_of(payload: Payload, subject: Manifest) -> bytes:
-    """The referrer: as plain as there is, which is all that ECR's parser takes, and the same each time it is made."""
+    """Return the referrer's manifest: as plain as possible, because ECR's parser accepts no more, and the same each time."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,

@@ -1,6 +1,7 @@
-"""A run's notebook attached to its images, beside the seal: only where that is asked for, and where no other account reads it.
+"""A run's notebook attached to its images, next to the seal: only on request, and only if no other account can read it.
 
-A notebook holds outputs, parameters, logs and paths. Whoever may pull from the repository may read it, and copies cannot be recalled.
+A notebook holds outputs, parameters, logs and paths. Anyone who can pull from the repository can read it, and copies cannot be
+recalled.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MAX_NOTEBOOK_BYTES = 10_000_000
 
 
 def read_notebook(runs: Place, run: Attachable, holds_secret: HoldsSecret) -> bytes:
-    """The notebook of a run as it was sealed.
+    """Return a run's notebook as it was sealed.
 
     Raises:
         RecordError: It must not be published, or is not what was sealed.
@@ -49,7 +50,7 @@ def read_notebook(runs: Place, run: Attachable, holds_secret: HoldsSecret) -> by
     if len(content) > MAX_NOTEBOOK_BYTES:
         raise refused(f"it is larger than {MAX_NOTEBOOK_BYTES // 1_000_000} MB")
     if hashlib.sha256(content).hexdigest() != run.seal.notebook.sha256:
-        # Whoever reads it there has its sha256 alone to tell.
+        # Readers of the attachment can only check its sha256.
         raise refused("it was saved again since it was sealed")
     if holds_secret(content.decode(errors="replace")):
         raise refused("a known secret is in it")
@@ -57,7 +58,7 @@ def read_notebook(runs: Place, run: Attachable, holds_secret: HoldsSecret) -> by
 
 
 def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) -> Iterator[Attached]:
-    """Attach a run's notebook to each image that the run acted on; what is attached already is left."""
+    """Attach a run's notebook to each image that the run acted on, if it is not attached already."""
     created = {"org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at)}
     payload = Payload(NOTEBOOK_TYPE, _LAYER_TYPE, notebook, created)
     for image in images_of(run.seal):
@@ -74,10 +75,10 @@ def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) ->
 
 
 def _refuse_other_readers(registries: Registries, image: ImageReference) -> None:
-    """Refuse a repository that others than the account's own may read.
+    """Refuse a repository that other accounts may read.
 
     Raises:
-        RecordError: It is another account's, or its policy allows others.
+        RecordError: It belongs to another account, or its policy allows other accounts.
     """
     session = registries.session_for(image)
     own = session.registry()

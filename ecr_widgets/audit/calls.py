@@ -1,8 +1,7 @@
-"""Which steps a cell calls, found by reading its source as Python, with IPython's magics and commands.
+"""Which steps a cell calls, found by parsing its source as Python with IPython's magics and commands.
 
-Spelling hides nothing then: escapes of JSON, split lines, odd blanks, letters that Python takes for others. Where a call could
-be made out of sight, by a text that is run, a name that is looked up or the kit handed on, that is told instead, and such a
-cell proves nothing.
+So spelling cannot hide a call: JSON escapes, split lines, odd white space, letters that Python treats as others. If a call could
+be hidden, by running a string, looking up a name or passing the kit on, that is reported instead, and such a cell proves nothing.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ import msgspec
 from ecr_widgets import steps
 
 STEPS = frozenset(path.stem for path in Path(steps.__path__[0]).glob("*.py")) - {"__init__", "step"}
-"""Methods of the kit that leave a record, most under their own name."""
+"""Methods of the kit that leave a record, usually under their own name."""
 _LEAVES = {"deploy_service": ("create_service", "update_service")}
-"""Under which names a call leaves its record, where that is not its own."""
+"""The names under which a call leaves its record, if not its own."""
 _ASKS = ("check_evidence",)
 _MAY_LEAVE = {
     "wait": ("rollback", *_ASKS), "verify": ("verify_seals",), "create_deploy": _ASKS, "deploy_service": _ASKS,
     "create_task": _ASKS, "copy_image": _ASKS, "rollback": _ASKS, "scale_service": _ASKS, "continue_deployment": _ASKS,
     "run_waves": ("run_wave",),
 }  # fmt: skip
-"""Which other records a call may leave."""
+"""Other records that a call may leave."""
 _USUAL = frozenset(("kit",))
 _PARTS = frozenset(("ecr", "layer0", "look"))
-"""What of the kit has steps of its own, or looks."""
+"""Parts of the kit with steps or queries of their own."""
 _OF_ANYTHING = frozenset(("login", "wait", "rollback", "verify"))
-"""Steps whose names others' objects have for their methods: these count on the kit alone."""
+"""Steps whose names are also common as methods of other objects: they only count on the kit."""
 _GIVEN = frozenset(("connect", "open_runs", "open_form", "NotebookKit", "errors", "model", "*"))
-"""What the package gives a runbook by its own name."""
+"""What the package offers runbooks under its own name."""
 _OPEN = {"ecr_widgets": ("errors", "model"), "IPython": ("display",)}
-"""Modules of two packages that runbooks may import; the rest of them gets at the steps in other ways than by the kit."""
+"""Modules of two packages that runbooks may import; their other modules can reach the steps without the kit."""
 _REACHING = frozenset((
     "eval", "exec", "compile", "getattr", "globals", "locals", "vars", "builtins", "__builtins__", "__import__", "importlib",
     "import_module", "runpy", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "__getattr__", "__globals__",
@@ -46,57 +45,57 @@ _REACHING = frozenset((
     "user_global_ns", "gc", "inspect", "ctypes", "code", "codeop", "pdb", "bdb", "cProfile", "profile", "timeit", "trace",
     "pickle", "marshal", "dill", "cloudpickle",
 ))  # fmt: skip
-"""Names by which Python runs texts, looks up names and gets at objects that nobody handed over."""
+"""Names with which Python runs strings, looks up names and reaches objects that it was not given."""
 _OWN_LINE = "ECR_WIDGETS_CHANNEL"
 _RUN_LINE = frozenset(("time", "timeit", "prun"))
-"""Magics whose line is Python."""
+"""Magics whose line is Python code."""
 _RUN_BODY = frozenset(("time", "timeit", "prun", "capture"))
-"""Magics whose cell is Python."""
+"""Magics whose cell is Python code."""
 _RUN_NOTHING = frozenset((
     "cd", "conda", "env", "html", "javascript", "js", "latex", "ls", "markdown", "matplotlib", "pinfo", "pinfo2", "pip", "pwd",
     "set_env", "svg", "who", "writefile", "xmode", "bash", "sh", "script",
 ))  # fmt: skip
 """Magics that run nothing in the kernel."""
 _LONGEST = 50_000
-"""Characters of one cell that are read; nobody reads more, and a tree of them takes much memory."""
+"""How many characters of a cell are parsed: no person reviews more, and the tree takes much memory."""
 _DEEPEST = 5
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
 _ESCAPE = re.compile(r"(?P<before>\s*|[\w\s.,:*\[\]]+=\s*)(?P<escape>%|!!?)(?P<rest>.*)")
 _HELP = re.compile(r"\s*(?:\?\??[\w.*%]+|[\w.*%]+\?\??)\s*")
 _ODD_ENDS = re.compile("[\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
-"""What IPython takes for the end of a line and Python does not."""
+"""Characters that end a line for IPython but not for Python."""
 _CANNOT_READ = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one cell's source shows, seen alone: which names are the kit's, the whole notebook tells."""
+    """What one cell's source shows on its own; which names are the kit's, only the whole notebook shows."""
 
     uses: tuple[tuple[str, str], ...] = ()
-    """Attributes named like a step, each with the name that its chain begins with; empty where it begins with none."""
+    """Attributes named like a step, each after the name that its chain begins with, which is empty if there is none."""
     kits: frozenset[str] = frozenset()
-    """Names that the kit is given."""
+    """Names that the kit is assigned to."""
     whole: frozenset[str] = frozenset()
-    """Names that are used by themselves, and so handed on."""
+    """Names that are used on their own, and so passed on."""
     odd: tuple[tuple[str, str], ...] = ()
-    """What is done to an object that is no step, by the name that its chain begins with."""
+    """Uses of an object that are not steps, each after the name that its chain begins with."""
     may_hold: frozenset[str] = frozenset()
-    """Names of the records that a cell may hold: those of what it calls, later releases' steps among them."""
+    """Names of the records that a cell may hold: those of everything it calls, in case it is a later release's step."""
     hidden: str | None = None
-    """Why a call could be made out of sight."""
+    """Why the cell could hide a call."""
 
 
 def calls_in(source: Source, kits: frozenset[str]) -> tuple[str, ...]:
-    """The steps that a cell calls, one for each place, in their order.
+    """Return the steps that a cell calls, one per place, in order.
 
     Args:
-        kits: The names that any cell of the notebook gives the kit.
+        kits: The names for the kit in any cell of the notebook.
     """
     return tuple(step for root, step in source.uses if step not in _OF_ANYTHING or root in kits)
 
 
 def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
-    """Why a call could be made in a cell where nobody sees it; None where it could not."""
+    """Return why a cell could hide a call, or None."""
     if source.hidden is not None:
         return source.hidden
     for root, what in source.odd:
@@ -110,19 +109,19 @@ def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
 
 
 def kits_of(sources: list[Source]) -> frozenset[str]:
-    """The names that the cells of a notebook give the kit; `kit` is always one."""
+    """Return the names for the kit in a notebook's cells; `kit` is always one."""
     given = [source.kits for source in sources if source.kits]
     return _USUAL.union(*given) if given else _USUAL
 
 
 def records_of_call(step: str) -> tuple[str, ...]:
-    """Under which names a call of a step leaves its record."""
+    """Return the names under which a call of a step leaves its record."""
     return _LEAVES.get(step, (step,))
 
 
 @lru_cache(maxsize=1024)
 def read_short_source(raw: bytes) -> Source:
-    """The same for a short one: the same runbooks run again and again."""
+    """Read a short source with a cache, because the same runbooks run again and again."""
     return read_source(raw)
 
 
@@ -130,7 +129,7 @@ def read_source(raw: bytes) -> Source:
     """Read a cell's source.
 
     Args:
-        raw: As it is in the notebook: JSON of a text or of a list of lines; empty where there is none.
+        raw: The source as in the notebook: JSON of a string or a list of lines; empty if there is none.
     """
     try:
         told = _decode(raw) if raw else ""
@@ -152,7 +151,7 @@ def _read(text: str, depth: int) -> Source:
             for magic in magics:
                 reader.magic(*magic)
         if any(map(_PROMPT.match, text.split("\n", 2)[:2])):
-            # IPython would take the prompts away from all lines.
+            # IPython would remove the prompts from all lines.
             return Source(hidden="it begins with a prompt")
         return reader.read(tree)
     except _CANNOT_READ as error:
@@ -161,13 +160,13 @@ def _read(text: str, depth: int) -> Source:
 
 def _parse(text: str) -> ast.Module:
     with warnings.catch_warnings():
-        # Of texts with a backslash in them, which are none of an audit's business.
+        # Warnings about backslashes in strings do not concern an audit.
         warnings.simplefilter("ignore")
         return ast.parse(text)
 
 
 class _Magic(NamedTuple):
-    """A magic, or a command of the shell as the magic that it is like."""
+    """A magic, or a shell command as the equivalent magic."""
 
     name: str
     line: str
@@ -175,12 +174,12 @@ class _Magic(NamedTuple):
 
 
 def _without_escapes(text: str) -> tuple[str, list[_Magic]]:
-    """A cell as Python, with a harmless statement in the place of each magic and command, and these.
+    """Return a cell as Python, with a harmless statement in place of each magic and command, and these magics.
 
-    What IPython takes for none, in brackets or behind a backslash, is no Python then.
+    One that IPython would not accept, in brackets or after a backslash, then makes the cell invalid Python.
 
     Raises:
-        ValueError: IPython may see other lines than Python.
+        ValueError: IPython may split the lines differently from Python.
     """
     if _ODD_ENDS.search(text):
         raise ValueError("a line end that Python does not know")
@@ -207,7 +206,7 @@ def _without_escapes(text: str) -> tuple[str, list[_Magic]]:
 
 
 class _Reader:
-    """Looks at each node of a tree once, those above before those below."""
+    """Visits each node of a tree once, parents before children."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
@@ -218,10 +217,10 @@ class _Reader:
         self._hidden: list[str] = []
         self._may_hold: set[str] = set()
         self._seen: set[int] = set()
-        """Nodes that what is above them has accounted for."""
+        """Nodes that a parent node has already accounted for."""
 
     def read(self, tree: ast.Module) -> Source:
-        """What the tree shows."""
+        """Return what the tree shows."""
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 self._attribute(node)
@@ -263,7 +262,7 @@ class _Reader:
         if isinstance(node.ctx, ast.Load):
             self._may_hold.update((node.attr, *_LEAVES.get(node.attr, ()), *_MAY_LEAVE.get(node.attr, ())))
         if node.attr in STEPS and isinstance(node.ctx, ast.Load):
-            # The end of the last name, for the beginning of a chain is the same for all of it.
+            # Sorted by the end of the last name, because all parts of a chain begin at the same place.
             self._uses.append((node.end_lineno or 0, node.end_col_offset or 0, root, node.attr))
         elif not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or node.attr == "acting_in":
             self._odd.append((root, f".{node.attr}"))
@@ -323,7 +322,7 @@ class _Reader:
             self.magic(*(*texts, "", "")[:3])
 
     def magic(self, name: str, line: str, body: str) -> None:
-        """Look at a magic, and at the Python in it."""
+        """Look at a magic, and at any Python code in it."""
         if _OWN_LINE in line or _OWN_LINE in body:
             self._hidden.append("it names the engine's own line")
         elif "{" in line:
@@ -347,7 +346,7 @@ _MAGICS = frozenset(("run_line_magic", "run_cell_magic", "system", "getoutput"))
 
 
 def _root(node: ast.expr) -> str:
-    """The name that a chain of attributes begins with; `kit` where it begins with `connect()`, empty where with no name."""
+    """The name that a chain of attributes begins with; `kit` if it begins with `connect()`, empty if with neither."""
     while isinstance(node, ast.Attribute):
         node = node.value
     if isinstance(node, ast.Call) and _connects(node):
@@ -367,7 +366,7 @@ def _is_named(node: ast.AST, name: str) -> bool:
 
 
 def _is_open(module: str) -> bool:
-    """Whether a module is nobody's way to the steps but by the kit, nor to what magics do."""
+    """Whether a module offers no way around the kit to the steps or to what magics do."""
     top, _, rest = module.partition(".")
     return not rest or rest.partition(".")[0] in _OPEN.get(top, (rest.partition(".")[0],))
 

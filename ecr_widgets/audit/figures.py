@@ -23,8 +23,8 @@ class ServiceFigures:
     """The figures of one service over the time that its runs span.
 
     A deploy is a run that changed the service or tried to; a refused run is not one. It failed if the run did not succeed, or if
-    the same run or a later one rolled it back. A rollback itself is not a deploy; if no run is known for the deploy that it undid,
-    a failed deploy is counted in its place. Recovery lasts from the end of the first failed deploy to the end of the next
+    the same run or a later one rolled it back. A rollback itself is not a deploy; if no run is known for the deploy that it
+    undid, a failed deploy is counted in its place. Recovery lasts from the end of the first failed deploy to the end of the next
     successful deploy, the next rollback, or the next run that proved that the service runs what it should, even if that run
     changed nothing. For a run that rolls back by itself, recovery starts when it moved the service.
     """

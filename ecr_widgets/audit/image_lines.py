@@ -17,7 +17,7 @@ _VERBS = {
 
 
 def told_of(found: ImageEvidence) -> Iterator[str]:
-    """Yield three lines per run: verdict and start, what it did, and who with which key; then what does not count, and the rest."""
+    """Yield three lines per run: verdict and start, what it did, and by whom and which key; then all that does not count."""
     yield found.image
     digest = found.image.rpartition("@")[2]
     for proof in found.proofs:

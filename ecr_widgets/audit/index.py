@@ -1,8 +1,8 @@
-"""An index of saved runs: a cache outside the runs folder that is made from the notebooks and their seals alone, at any time.
+"""An index of saved runs: a cache outside the runs folder, made only from the notebooks and their seals.
 
 SQLite in WAL mode: readers are never blocked, and one updater works at a time. An update stats every file and looks only at
-those whose stamp changed: what a seal in order says of just this stamp is taken for it, what it says of just these bytes too,
-and every other notebook is read, many of them in two processes. The notebooks stay the truth: delete the index whenever you like.
+those whose stamp changed. If a seal in order has this stamp or these bytes, its row is used; every other notebook is parsed, many
+of them in two processes. The notebooks remain the source of truth: the index can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from ecr_widgets.model.run_id import LEAST_PART
 from ecr_widgets.model.user_folders import cache_folder
 
 _VERSION = 100 * MADE_BY + 18
-"""Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
+"""The version of the tables and of all rules behind a row; an index with another number is made again."""
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)
-"""How far back the newest runs are looked for in a bucket, one after the other, before in all of it."""
+"""How far back to look for the newest runs in a bucket: each in turn, and then the whole bucket."""
 _TABLES = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL,
@@ -65,24 +65,24 @@ CREATE TRIGGER forgotten AFTER DELETE ON runs BEGIN DELETE FROM touched WHERE nu
 
 
 class _Entry(NamedTuple):
-    """What the tables hold of one notebook, ready to be written."""
+    """What the tables hold about one notebook, ready to be written."""
 
     line: RowLine
     sha256: str | None
-    """Of the file, where it is a finished run; None where it is none, or where nobody asks for seals."""
+    """The file's hash, to compare with its seal; None if it cannot be read, is still running, or seals are not checked."""
 
 
 _Due = tuple[str, Stamp, _Entry, Newest | None]
-"""A notebook with what is to be written of it, and its newest seal."""
+"""A notebook with its stamp, the entry to write, and its newest seal."""
 
 
 class Index:
-    """The index of one runs folder; use as a context manager.
+    """The index of one runs folder or bucket; use it as a context manager.
 
     Args:
-        runs: The folder.
+        runs: The folder or bucket.
 
-        file: Where the index is; None keeps it in memory.
+        file: Where the index is stored; None keeps it in memory.
 
         ring: The keys to check seals with; None leaves seals alone.
 
@@ -97,9 +97,9 @@ class Index:
             self._opened = opened.pop_all()
         self._files, self._seals = _files_and_seals(runs, self._database, ring)
         self._youngest_ns = 0
-        """Of the files whose stamps are believed, as of when they were listed."""
+        """The latest change time, in nanoseconds, whose stamp is trusted, as of when the files were listed."""
         self.read_files = 0
-        """How many notebooks updates through this object have read."""
+        """How many notebooks this object's updates have read."""
 
     def __enter__(self) -> Index:
         return self
@@ -110,7 +110,7 @@ class Index:
         self._opened.close()
 
     def look_for(self, query: Query) -> None:
-        """Bring the index as far up to date as the answer to a query needs: a folder wholly, a bucket from some day on.
+        """Update the index as far as the answer to a query needs: a folder completely, a bucket from some day on.
 
         Raises:
             InputError: The runs cannot be listed.
@@ -126,7 +126,7 @@ class Index:
         self.update(None if since is None else since.date())
 
     def update(self, since: date | None = None) -> None:
-        """Bring the index to what the folder holds now.
+        """Update the index to what the folder or bucket currently holds.
 
         Args:
             since: In a bucket, the first day to look at, by the names of the runs; None for all.
@@ -137,7 +137,7 @@ class Index:
         days: list[tuple[date, int]] = []
         last_number, self._youngest_ns = self._last_number(), time_ns() - RACY_NS
         with ThreadPoolExecutor(1) as beside:
-            # Most of the work on a long chain is to hash it, which needs no second look at anything listed meanwhile.
+            # Listing in parallel, because hashing a long chain takes most of the time and does not need the list.
             listing = beside.submit(self._files.list_whole)
             if self._seals is not None:
                 with self._write():
@@ -151,7 +151,7 @@ class Index:
                 self._update_part(part, last_number)
 
     def _update_part(self, part: Part, last_number: int) -> None:
-        # By the index of paths all rows would be read in another order than they are kept in.
+        # Without a range the index of paths is not used: it would read all rows in a different order than they are stored.
         within = "" if part.is_whole else "WHERE path >= :first AND (:end IS NULL OR path < :end)"
         known = {
             row[0]: row
@@ -168,7 +168,7 @@ class Index:
         if not known and not due:
             return
         with self._write():
-            # No number is given twice: what another update has written since these were listed has a higher one.
+            # Numbers are never reused: rows that another update has written since the listing have higher ones.
             self._database.executemany(
                 "DELETE FROM runs WHERE number = ?",
                 [(number,) for _, number, *_ in known.values() if number <= last_number],
@@ -178,7 +178,7 @@ class Index:
             while batch := list(islice(entries, _BATCH)):
                 with self._write():
                     if self._seals is not None and self._seals.state() != seals:
-                        # Another update has read newer ones, and marked their notebooks before these are written.
+                        # Another update has read newer seals, and marked their notebooks before this batch is written.
                         newest = self._seals.newest_of([path for path, *_ in batch])
                         batch = [(*each[:3], newest.get(each[0])) for each in batch]
                     self._store(batch)
@@ -207,9 +207,9 @@ class Index:
                 yield shown_name(name), stamp, entry, seal
 
     def forget(self) -> None:
-        """Believe nothing that it holds: the next update reads every notebook and seal again.
+        """Invalidate everything: the next update reads every notebook and seal again.
 
-        Rows stay until they are replaced, so that others who look meanwhile miss no run.
+        Rows stay until they are replaced, so that other readers miss no run meanwhile.
         """
         with self._write():
             self._database.execute("UPDATE runs SET changed_ns = ?, size = ?, inode = ?", NEVER)
@@ -217,9 +217,9 @@ class Index:
                 self._database.execute(f"DELETE FROM {name}")  # noqa: S608 -- ours
 
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
-        """Rows that a query asks for, newest start first; notebooks without a start come last."""
+        """Yield the rows that match a query, newest start first; notebooks without a start come last."""
         where, values = query.to_sql()
-        # In this order, NULL is the last of all.
+        # In descending order NULL comes last.
         for found in self._database.execute(
             f"SELECT row, seal FROM runs {where} ORDER BY started_at DESC, path LIMIT :newest",  # noqa: S608
             values | {"newest": -1 if query.newest is None else query.newest},
@@ -227,7 +227,7 @@ class Index:
             yield _row(*found)
 
     def adopted(self) -> tuple[frozenset[str], ...]:
-        """All names of each service that a run adopted; what was changed since it was sealed adopts none."""
+        """Return all names of each service that a run adopted; tampered runs are ignored."""
         names: dict[int, set[str]] = {}
         for number, name in self._database.execute(
             "SELECT number, name FROM touched JOIN runs USING (number) WHERE kind = 'adopted' AND verdict != ?",
@@ -237,10 +237,10 @@ class Index:
         return tuple(dict.fromkeys(map(frozenset, names.values())))
 
     def find(self, name: str) -> Row:
-        """The run of that id, path below the folder or anywhere, unique beginning or other part of an id.
+        """Return the run with this id, path (relative to the folder or to the current one), or unique beginning or part of an id.
 
         Raises:
-            RecordError: None or several.
+            RecordError: No run matches, or several do.
         """
         name = shown_name(name)
         rows = self._database.execute(
@@ -270,7 +270,7 @@ class Index:
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
 
     def ids_with(self, part: str) -> tuple[str, ...]:
-        """Up to three ids of runs that a part is of, which has at least four letters."""
+        """Return up to three run ids that contain a part, which must have at least four characters."""
         found = self._database.execute(
             "SELECT DISTINCT run_id FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least"
             " ORDER BY run_id LIMIT 3",
@@ -279,7 +279,7 @@ class Index:
         return tuple(run_id for (run_id,) in found)
 
     def _at(self, name: str) -> list[tuple[bytes, str | None]]:
-        """The run at an address, or at a path as a shell completes it, from where one stands."""
+        """Return the run at an address in the bucket, or at a path relative to the current folder, as a shell completes it."""
         if not isinstance(self.runs, Path):
             below = name.removeprefix(f"{self.runs}/")
         else:
@@ -308,12 +308,12 @@ class Index:
         return told[0] if told else 0
 
     def _sealed(self, path: str, newest: Newest | None, entry: _Entry) -> tuple[str | None, _Entry]:
-        """What the notebook's seal says of it, and the entry, which is of a tampered run where that is a change."""
+        """Return what the notebook's seal says about it, and the entry, marked as tampered if the run was changed."""
         if self._seals is None or entry.sha256 is None:
             return None, entry
         finding, what = self._seals.finding(path, newest, entry.sha256)
         if finding is Finding.UNSEALED and entry.line.state is None:
-            return None, entry  # no run, and never was one
+            return None, entry  # not a run, and it never was one
         if finding not in (Finding.CHANGED, Finding.BROKEN_SEAL, Finding.RESEALED):
             return finding, entry
         row = msgspec.structs.replace(
@@ -346,13 +346,13 @@ def _files_and_seals(
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads notebooks, in whatever process or thread."""
+    """Reads notebooks, in any process or thread."""
 
     files: RunFiles
     with_hash: bool
 
     def read(self, asked: tuple[str, str | None]) -> _Entry | None:
-        """The entry of a notebook; None where its hash is the one that goes with its name."""
+        """Return the entry of a notebook; None if its hash is the sealed one."""
         name, sealed_sha256 = asked
         try:
             return self._read(name, sealed_sha256)
@@ -369,7 +369,7 @@ class _Reader:
         if sha256 is not None and sha256 == sealed_sha256:
             return None
         found = found_in(self.files, name, content)
-        # One that is held is not over yet. A file that was sealed as a run and is none any more was changed, too.
+        # A held run has not ended. A file that was sealed as a run and no longer is one was changed, too.
         return _entry(found, None if isinstance(found, Run) and found.held else sha256)
 
 
@@ -382,7 +382,7 @@ def _row(row: bytes, seal: str | None) -> Row:
 
 
 def index_file(runs: Place) -> Path:
-    """Where the index of a place of runs is kept: in the user's cache folder (XDG_CACHE_HOME)."""
+    """Where the index of a folder or bucket is kept: in the user's cache folder (XDG_CACHE_HOME)."""
     place = str(runs).encode() if isinstance(runs, BucketPath) else os.fsencode(runs.resolve())
     name = hashlib.sha256(place).hexdigest()[:24]
     return cache_folder() / "audit" / f"{name}.sqlite"
@@ -395,14 +395,14 @@ def open_index(
     ring: KeyRing | None = None,
     query: Query = Query(),  # noqa: B008 -- frozen
 ) -> Index:
-    """The index of a runs folder, up to date, with what the seals say; one that cannot be kept on disk is made in memory.
+    """Open the up-to-date index of a runs folder or bucket, with the findings on seals; in memory if it cannot be kept on disk.
 
     Args:
-        rebuild: Whether every notebook is read again.
+        rebuild: Whether to read every notebook again.
 
         ring: The keys to check seals with; by default the user's own.
 
-        query: All that it will be asked: a bucket is looked at for no more than that.
+        query: The only query that will be made: a bucket is read no further than it needs.
 
     Raises:
         InputError: The folder cannot be listed.
@@ -412,7 +412,7 @@ def open_index(
     try:
         return _updated(Index(runs, file, ring=ring), query, rebuild=rebuild)
     except broken:
-        # A broken index is no loss, and a folder that cannot be written only costs time.
+        # A broken index loses nothing, and an unwritable cache folder only costs time.
         try:
             _remove(file)
             return _updated(Index(runs, file, ring=ring), query)
@@ -433,7 +433,7 @@ def _updated(index: Index, query: Query, *, rebuild: bool = False) -> Index:
 
 @contextmanager
 def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
-    """Have the index's files stay where they are; who removes them holds it alone."""
+    """Keep the index's files in place; only the exclusive holder may remove them."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_own(file)
     handle = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -445,10 +445,10 @@ def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
 
 
 def _check_own(file: Path) -> None:
-    """Refuse an index that another user may have written: it would say of runs whatever they like.
+    """Refuse an index that another user may have written: it could say anything about runs.
 
     Raises:
-        PermissionError: It is one, or may become one.
+        PermissionError: Another user owns it or can write to its folder, or it is a link.
     """
     for path, others in ((file.parent, 0o022), (file, 0)):
         with suppress(FileNotFoundError):
@@ -464,7 +464,7 @@ def _open(file: Path | None) -> sqlite3.Connection:
             file.chmod(0o600)
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
-        # For the trigger, where a row is replaced.
+        # So that the trigger also fires when a row is replaced.
         database.execute("PRAGMA recursive_triggers = ON")
         _make_tables(database)
     except BaseException:
@@ -477,7 +477,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
     if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return
     database.execute("BEGIN IMMEDIATE")
-    # Another process may have made them while this one waited.
+    # Another process may have created them while this one waited.
     if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         for name in ("runs", "touched", "keys", "chains", "seals", "sealed"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
@@ -491,7 +491,7 @@ def _remove(file: Path) -> None:
     """Remove a broken index.
 
     Raises:
-        OSError: It cannot be removed, or somebody else has it open: under them it must not go.
+        OSError: It cannot be removed, or another process has it open, so it must not be removed.
     """
     with _held(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
         for ending in ("", "-wal", "-shm"):

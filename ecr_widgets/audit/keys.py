@@ -1,11 +1,11 @@
-"""Signing keys: ECDSA on P-256, one folder a user, outside every runs folder.
+"""Signing keys: ECDSA on P-256, in one folder per user, outside all runs folders.
 
 `$XDG_DATA_HOME/ecr-widgets/keys/` (0700) holds for each key `FINGERPRINT.json` with its public half and its times, and
-`FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals stay checkable.
-For a key in AWS KMS there is no private half here; the ring keeps its ARN. Ed25519 keys of earlier releases are used on.
-Public halves of others are kept in `trusted/` below, each put there with its fingerprint, which came another way and is of the
-key's times too: else whoever carries an export could take out that a key was retired. What is known of a retirement stays.
-Who can read the private half can sign like you: what then still tells is a head that was exported elsewhere.
+`FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals can still be checked.
+For a key in AWS KMS there is no private half here; the ring keeps its ARN. Ed25519 keys of earlier releases remain in use.
+Other people's public halves are kept in `trusted/`, each accepted only with its fingerprint, which has to come by another channel
+and also covers the key's times: otherwise anyone who passes on an export could hide that a key was retired. A known retirement
+is never undone. Anyone who can read the private half can sign as you: then only a head that was exported elsewhere helps.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _TRUSTED = "trusted"
 _ED25519, _P256 = 1, 2
 _PROBE = b"is this the private half?"
 VALID_FOR = timedelta(days=730)
-"""After that a new key is made by itself; seals dated later under the old one are an alarm."""
+"""After this time a new key is made automatically; seals with a later date under the old one are an alarm."""
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -51,32 +51,32 @@ class KeyFile(msgspec.Struct, frozen=True):
     version: int
     """1 for Ed25519, 2 for ECDSA on P-256."""
     key: str
-    """What seals call it: the first 32 hex digits of the sha256 of the public key, in DER (of Ed25519, of its 32 bytes)."""
+    """Its name in seals: the first 32 hex digits of the sha256 of the public key, in DER (for Ed25519, of its 32 bytes)."""
     public: str
-    """In PEM; of Ed25519 the 32 bytes in base64."""
+    """In PEM; for Ed25519 the 32 bytes in base64."""
     created_at: Moment
     expires_at: Moment
     retired_at: Moment | None = None
     kms: str | None = None
-    """ARN of the key where AWS KMS holds its private half."""
+    """The key's ARN if AWS KMS holds its private half."""
 
     @property
     def pem(self) -> str:
-        """The public half as other tools take it."""
+        """The public half in PEM, for other tools."""
         return pem_of_ed25519(self.public) if self.version == _ED25519 else self.public
 
     @property
     def valid_until(self) -> datetime:
-        """The moment after which it must not have signed."""
+        """The time after which it must not have signed."""
         return self.expires_at if self.retired_at is None else min(self.retired_at, self.expires_at)
 
     @property
     def fingerprint(self) -> str:
-        """Of the public half with its times: another one when it is retired."""
+        """The fingerprint of the public half with its times: it changes when the key is retired."""
         return fingerprint(_encode(self))
 
     def strictest(self, other: KeyFile | None) -> KeyFile:
-        """The same with the earlier end of two, where one is told to have been valid for longer."""
+        """Return this key with the earlier ends of both, because a copy may claim to be valid for longer."""
         if other is None:
             return self
         ends = [key.retired_at for key in (self, other) if key.retired_at is not None]
@@ -85,7 +85,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         )
 
     def signed(self, content: bytes, signature: bytes) -> bool:
-        """Whether the signature over the content is this key's."""
+        """Whether the signature over the content is by this key."""
         is_signed = is_signed_by_ed25519 if self.version == _ED25519 else is_signed_by_p256
         return is_signed(self.public, content, signature)
 
@@ -94,32 +94,32 @@ class KeyRing:
     """The keys in a folder.
 
     Args:
-        folder: Where they are; made when the first key is.
+        folder: Where they are; created with the first key.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def known(self) -> dict[str, KeyFile]:
-        """All keys by name, own and trusted ones; a file whose name and content disagree is left out."""
+        """Return all keys by name, own and trusted ones; a file whose name does not match its content is left out."""
         return _read(self.folder / _TRUSTED) | self.own()
 
     def own(self) -> dict[str, KeyFile]:
-        """The user's own keys by name, retired ones too, be it on another machine."""
+        """Return the user's own keys by name, including keys that were retired, even on another machine."""
         trusted = _read(self.folder / _TRUSTED)
         return {name: key.strictest(trusted.get(name)) for name, key in _read(self.folder).items()}
 
     def trust(self, exported: bytes, fingerprints: Collection[str]) -> list[KeyFile]:
-        """Take in public halves that somebody exported, one a line, so that their seals can be checked here.
+        """Accept public halves that someone exported, one per line, so that their seals can be checked here.
 
         Args:
-            fingerprints: Those that their owner told another way than the file came: only these are taken.
+            fingerprints: The fingerprints that the owner sent by another channel than the file: only these keys are accepted.
 
         Returns:
-            The keys as they are known from now on: one that was known to be retired stays so.
+            The keys as they are now known: a key that was known to be retired stays retired.
 
         Raises:
-            InputError: It holds no public halves, or not just those; nothing was taken.
+            InputError: It has no public halves, or not exactly those; nothing was accepted.
 
             SettingsError: The folder cannot be used.
         """
@@ -153,7 +153,7 @@ class KeyRing:
         return [known[name] for name in dict.fromkeys(key.key for key in keys)]
 
     def trouble(self, key: str) -> str | None:
-        """Why a private half is not as it should be, or None; a retired key has none."""
+        """Return why a private half is not safe to use, or None; also None if there is no private half."""
         try:
             about = os.lstat(self._private(key))
         except OSError:
@@ -167,7 +167,7 @@ class KeyRing:
         return None
 
     def signing_key(self, *, now: datetime) -> tuple[KeyFile, Signer]:
-        """The key to sign with; one is made where there is none that is still valid.
+        """Return the key to sign with; a new one is made if none is still valid.
 
         Raises:
             SettingsError: The private half is readable by others, or the folder cannot be used.
@@ -199,10 +199,10 @@ class KeyRing:
         return signer
 
     def rotate(self, *, now: datetime, kms: str | None = None) -> KeyFile:
-        """Retire every key, delete their private halves and make a new one.
+        """Retire all keys, delete their private halves and make a new key.
 
         Args:
-            kms: ARN of the key in AWS KMS that signs from now on, in place of one made here.
+            kms: ARN of a key in AWS KMS that signs from now on, instead of one made here.
 
         Raises:
             SettingsError: The folder or the key in KMS cannot be used; nothing was retired.
@@ -257,14 +257,14 @@ def default_ring() -> KeyRing:
 
 
 def export_keys(keys: Iterable[KeyFile]) -> str:
-    """Public halves as text to hand out, one a line; there is no secret in it."""
+    """Return public halves as text to give to others, one per line; it contains no secret."""
     return "\n".join(_encode(key).decode() for key in keys)
 
 
 def _read(folder: Path) -> dict[str, KeyFile]:
     found = {}
     try:
-        # In another user's folder, as after `su` with XDG_DATA_HOME set, that user would decide whom to trust.
+        # If the folder is another user's, as after `su` with XDG_DATA_HOME set, that user would decide whom to trust.
         paths = sorted(folder.glob("*.json")) if folder.stat().st_uid == os.geteuid() else []
     except OSError:
         return {}
@@ -290,7 +290,7 @@ def _fingerprint_of(public_pem: str) -> str:
 
 
 def _in_kms(arn: str) -> Signer:
-    # Most people have no such key, and loading boto3 takes longer than all else here.
+    # Most users have no such key, and loading boto3 takes longer than everything else here.
     from ecr_widgets.adapters.kms import KmsKey
 
     return LowS(KmsKey(arn).sign)
@@ -306,12 +306,12 @@ def _public_in_kms(arn: str) -> str:
 
 
 def fingerprint(public: bytes) -> str:
-    """The beginning of a sha256, long enough that nobody makes another with it."""
+    """The beginning of a sha256, long enough that nobody can make another key with the same one."""
     return hashlib.sha256(public).hexdigest()[:32]
 
 
 def _encode(key: KeyFile) -> bytes:
-    # Fingerprints of keys that other people were given are over members that were always there.
+    # Without `kms` if it is empty, so that fingerprints that were given out before it existed stay the same.
     members = msgspec.to_builtins(key)
     return msgspec.json.encode(members if key.kms else {n: v for n, v in members.items() if n != "kms"})
 

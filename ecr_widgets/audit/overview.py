@@ -1,4 +1,4 @@
-"""What the runs of a folder come to, as pictures: four figures with their course, and a grid of days by service."""
+"""The runs of a folder as pictures: four figures with their course, and a grid of days by service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WORST_FIRST: tuple[str, ...] = (
     _TAMPERED, Outcome.LEFT_DOWN, Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNKNOWN, Outcome.KILLED, Outcome.INTERRUPTED,
     Outcome.RUNNING, Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.PLANNED,
 )  # fmt: skip
-"""Of several runs of one day the first of these is shown."""
+"""If a service had several runs on a day, the first of these outcomes is shown."""
 _BOX = "h12v12h-12z"
 _CROSS = "M{0} {1}l2-2 4 4 4-4 2 2-4 4 4 4-2 2-4-4-4 4-2-2 4-4z"
 _SHAPES: Mapping[str, str] = {
@@ -45,23 +45,23 @@ _SHAPES: Mapping[str, str] = {
     Outcome.PLANNED: "M{0} {1}" + _BOX + "m1 1h10v10h-10z",
 }  # fmt: skip
 _COLOURS = {_TAMPERED: colour_of(_TAMPERED)} | {each.value: colour for each, colour in COLOURS.items()}
-"""By shape alone they are told apart, in 12 × 12 pixels."""
+"""The outcomes also differ in shape, within 12 × 12 pixels."""
 
 
 def lanes_of(row: Row) -> tuple[str, ...]:
-    """Services that a run is about, also where it was refused before any record named one."""
+    """Return the services that a run is about, even if it was refused before a record named one."""
     return row.services or ((row.target,) if "/" in row.target and ", " not in row.target else (_NO_SERVICE,))
 
 
 def grid(rows: Iterable[Row], other_names: Names | None = None) -> Drawing | None:
-    """A column a day, a lane a service, in each cell what the runs of that day came to; None where no run has a start.
+    """Draw a column per day and a lane per service, with the worst outcome of each day's runs; None if no run has a start.
 
-    The newest 30 days and the services that were touched last are shown; what is left out is said.
+    It shows the newest 30 days and the services that were touched last, and says what is left out.
 
     Args:
-        rows: With one name a service, as `one_history` gives them.
+        rows: Rows with one name per service, from `one_history`.
 
-        other_names: The other names of services, shown below the first one.
+        other_names: The other names of services, shown under the first one.
     """
     also = other_names or {}
     runs = [
@@ -119,7 +119,7 @@ def _cells(runs: Iterable[tuple[datetime, Row]], names: Sequence[str]) -> _Cells
 
 
 def _outcome(row: Row) -> str:
-    """What became of it; one that was changed since it was sealed says of that what anybody likes."""
+    """Return a run's outcome; for a tampered run only that, because its own outcome cannot be trusted."""
     return _TAMPERED if row.verdict == _TAMPERED else row.outcome or ""
 
 
@@ -172,7 +172,7 @@ def _in_words(cells: _Cells, lanes: Mapping[str, _Lane]) -> Iterator[str]:
 
 
 def four_figures(rows: Iterable[Row]) -> Drawing | None:
-    """Deploys a week, change failure rate, time to restore and lead time of the newest 30 days; None without a deploy."""
+    """Draw deploys per week, change failure rate, time to restore and lead time of the newest 30 days; None without a deploy."""
     found = histories(rows)
     changes = [change for history in found for change in history.changes]
     if not changes:
@@ -213,7 +213,7 @@ def _typical(taken: Sequence[tuple[datetime, float]], begin: date) -> str:
 
 
 def duration(seconds: float) -> str:
-    """For people, in the unit that fits."""
+    """Format seconds for people, in the unit that fits."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -221,7 +221,7 @@ def duration(seconds: float) -> str:
 
 
 class Current(NamedTuple):
-    """What a service runs, as far as its newest runs know."""
+    """What a service currently runs, according to its newest runs."""
 
     service: str
     what: str
@@ -232,7 +232,7 @@ class Current(NamedTuple):
 
 
 def runs_now(rows: Sequence[Row]) -> tuple[Current, ...]:
-    """A line a service that any run deployed to or verified, by name.
+    """Return one entry per service that any run deployed to or verified, sorted by name.
 
     Args:
         rows: Newest first.
@@ -245,7 +245,7 @@ def runs_now(rows: Sequence[Row]) -> tuple[Current, ...]:
             image = next((named[digest] for digest in row.digests if digest in named), row.image)
             since, who = row.ended_at or row.started_at or "", row.actor or ""
             if service in back:
-                # What a rollback went back to is what the last good run left.
+                # A rollback went back to what the last good run left.
                 if row.outcome == Outcome.SUCCEEDED.value:
                     back.discard(service)
                     found[service] = found[service]._replace(what=image)

@@ -1,4 +1,4 @@
-"""The same work on many names, by two processes where that is quicker and safe."""
+"""The same work on many names, in two processes if that is faster and safe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 MANY = 500
-"""With fewer it takes longer to start another process than to do the work."""
+"""With fewer names, starting another process takes longer than the work."""
 _CHUNK = 50
 _PROCESSES = 2
 
@@ -21,10 +21,10 @@ _Done = TypeVar("_Done")
 
 
 def in_parallel(work: Callable[[_Asked], _Done], names: Sequence[_Asked]) -> Generator[_Done, None, None]:
-    """What the work gives for each name, in their order; close it to stop early.
+    """Yield the result of `work` for each name, in order; close the generator to stop early.
 
-    Processes are forked, so only where no other thread could hold a lock at that moment: on the command line, not in a
-    kernel. What a worker that was killed did not give is done here.
+    Processes are forked, so only if no other thread could hold a lock at that moment: on the command line, not in a kernel. If a
+    worker is killed, the rest is done here.
     """
     done = 0
     if len(names) >= MANY and threading.active_count() == 1 and (os.cpu_count() or 1) > 1:

@@ -1,4 +1,4 @@
-"""The registries that images of past runs are in, each with a token for it."""
+"""The registries with the images of past runs, each with a token."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class Registries:
-    """The account's registry, and those of the same identity in other regions; connected when they are first asked."""
+    """The account's registry, and those in other regions with the same identity; connected on first use."""
 
     def __init__(self) -> None:
         self._sessions: dict[str | None, RegistrySession] = {}
 
     @cached_property
     def registry(self) -> Registry:
-        """The data plane of all of them."""
+        """The data-plane client for all of them."""
         from ecr_widgets.adapters.registry import OciRegistry
 
         return OciRegistry()
 
     def resolve(self, image: ImageReference) -> tuple[ImageReference, AuthorizationToken]:
-        """An image under the name that its registry has now, and a token for that.
+        """Return an image under its registry's current host name, and a token for that.
 
         Raises:
-            InvalidReference: It is in a registry for which nobody here has a token.
+            InvalidReference: It is in a registry for which there is no token.
         """
         own = self.session().registry()
         if image.registry is None or own.sameness(image.registry) is Sameness.SAME:
@@ -41,27 +41,27 @@ class Registries:
         there = registry_id_of(image.registry)
         if there is None:
             raise own.refusal(image.registry, str(image))
-        # A token of a region is good for the registries of other accounts there, as far as these let its holder in.
+        # A region's token also works for registries of other accounts there, if their policies allow it.
         return image, self.session(there.region).token()
 
     def session_for(self, image: ImageReference) -> RegistrySession:
-        """Of this identity's account, in the region that an image is in."""
+        """Return the registry of this identity's account in the image's region."""
         there = registry_id_of(image.registry or "")
         is_own = self.session().registry().sameness(image.registry) is Sameness.SAME
         return self.session() if is_own or there is None else self.session(there.region)
 
     def session(self, region: str | None = None) -> RegistrySession:
-        """The registry of this identity's account, in its own region or another one."""
+        """Return the registry of this identity's account, in its own region or another one."""
         if region not in self._sessions:
             self._sessions[region] = self._session(self._ecr(region))
         return self._sessions[region]
 
     def load(self) -> None:
-        """Load what the first look needs, which takes longer than the look. Nobody is asked, and no identity is looked for."""
+        """Load what the first request needs, which takes longer than the request; send nothing, and look for no credentials."""
         ecr = self._ecr(None)
         ecr.load()
         self._sessions[None] = self._session(ecr)
-        self.registry  # noqa: B018 -- made when it is first named
+        self.registry  # noqa: B018 -- created on first access
 
     def _ecr(self, region: str | None) -> BotoEcr:
         from ecr_widgets.adapters.boto_ecr import BotoEcr

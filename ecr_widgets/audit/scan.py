@@ -1,4 +1,4 @@
-"""Which notebooks a folder holds, and the stamps that tell whether one changed since."""
+"""Which notebooks a folder holds, with stamps that show whether one has changed since."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ecr_widgets.errors import InputError
 
 
 class Stamp(NamedTuple):
-    """What tells two states of a file apart; all of the kernel's or the store's making, so nobody can set the change time back."""
+    """What distinguishes two states of a file; all set by the kernel or the store, so that the change time cannot be set back."""
 
     changed_ns: int
     size_bytes: int
     inode: int | str
-    """Or the ETag of an object."""
+    """For an object, its ETag."""
 
 
 RACY_NS = 50_000_000
-"""A file this young may change once more within the clock's own grain, so its stamp is not believed yet."""
+"""A younger file may change again within the clock's resolution, so its stamp is not trusted yet."""
 _GRAIN_NS = 10_000_000
-"""The kernel's clock for change times stands still for as long, at most."""
+"""The longest time between two ticks of the kernel's clock for change times."""
 NEVER = Stamp(0, 0, 0)
-"""No file has it: what bears it is looked at again each time."""
+"""No file has this stamp: an entry with it is checked again each time."""
 
 
 def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
-    """All notebooks below a folder by relative name with slashes; hidden folders are left out, links are not followed.
+    """Yield all notebooks below a folder, by relative name with slashes; hidden folders are skipped, links are not followed.
 
-    A folder below that cannot be listed is named itself, with a slash at its end, so that nobody takes it for empty; what
-    vanishes meanwhile is left out.
+    A subfolder that cannot be listed is yielded itself, with a slash at its end, so that it does not look empty. What vanishes
+    meanwhile is left out.
 
     Raises:
         InputError: The folder itself cannot be listed.
@@ -56,10 +56,10 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
 
 
 def settled_stamp(file: Path) -> Stamp:
-    """A file's stamp, once whatever changes the file from here on gives it another.
+    """Return a file's stamp, after waiting until any further change would give it a different one.
 
     Raises:
-        OSError: It cannot be asked for.
+        OSError: The file's status cannot be read.
     """
     about = file.stat(follow_symlinks=False)
     age_ns = time.time_ns() - about.st_ctime_ns
@@ -69,12 +69,12 @@ def settled_stamp(file: Path) -> Stamp:
 
 
 def shown_name(name: str) -> str:
-    """The name as text: bytes in it that are no UTF-8, which no JSON and no index can hold, as escapes."""
+    """Return the name as text; bytes that are not UTF-8 become escapes, because JSON and the index cannot hold them."""
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def folders_with(folder: Path, name: str) -> Iterator[str]:
-    """Folders at and below one that hold a file of that name, as prefixes of notebooks' names: `` or `sub/`.
+    """Yield this folder and its subfolders that have a file of this name, as prefixes of notebooks' names: `` or `sub/`.
 
     Raises:
         InputError: The folder itself cannot be listed.
@@ -85,7 +85,7 @@ def folders_with(folder: Path, name: str) -> Iterator[str]:
 
 
 def _folders(top: Path) -> Iterator[tuple[str, list[os.DirEntry[str]] | None]]:
-    """Each folder's prefix with its entries, None where it cannot be listed; a stack, for folders nest as deep as they like."""
+    """Yield each folder's prefix with its entries, or None if it cannot be listed; not recursive, as folders may nest deeply."""
     due = [""]
     while due:
         prefix = due.pop()

@@ -1,9 +1,9 @@
-"""What a seal is: what it says of one run, and its line, bound to the line before and signed.
+"""What a seal is: what it says about one run, and its line, which is bound to the line before and signed.
 
-A line is a sigstore bundle, as other tools read it; the seal is the predicate of the statement in it, and `previous` in that
-is the sha256 of the bundle before, so that not a byte can change unnoticed. In front of it may be a line with the run's row, for
-lists: the seal signs its hash, and it is never published, as it tells more than a seal does. Earlier releases wrote
-`{"seal":{…},"signature":"…"}` in RFC 8785's canonical form, signed over the bytes of the seal: such lines stay good.
+A line is a sigstore bundle, as other tools read it. The seal is the predicate of its statement, and the seal's `previous` is the
+sha256 of the bundle before, so that no byte can change unnoticed. A line with the run's row, for lists, may come before it: the
+seal signs its hash, and it is never published, because it says more than a seal. Earlier releases wrote
+`{"seal":{…},"signature":"…"}` in RFC 8785's canonical form, signed over the bytes of the seal: such lines remain valid.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from ecr_widgets.model.evidence import RETIREMENT_TYPE, RUN_TYPE, RunClaim
 from ecr_widgets.model.record import Moment
 
 _RETIRED = "retired"
-"""State of an earlier release's seal that takes its file's loss for meant."""
+"""State of an earlier release's seal that treats the loss of its file as intended."""
 _FIRST_VERSION = 1
 ROW = b'{"row":'
-"""How the line begins that may be in front of a seal's."""
+"""The beginning of a row's line, which may come before a seal's."""
 _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""
 
 
 class Notebook(msgspec.Struct, frozen=True, gc=False):
-    """The file that was sealed, by hashes."""
+    """The sealed file, as hashes."""
 
     name: str
     """Relative to the folder of the chain, with slashes."""
     sha256: str
     form_sha256: str
-    """Of what the notebook says, however it is written down: its cells with their outputs and records, and its metadata."""
+    """The hash of what the notebook says, however it is written: its cells with their outputs and records, and its metadata."""
     metadata: dict[str, str]
     cells: tuple[str, ...]
 
@@ -57,19 +57,19 @@ class Notebook(msgspec.Struct, frozen=True, gc=False):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where in its chain a seal is."""
+    """A seal's place in its chain."""
 
     project: str
-    """Random, made with the first seal, so that no seal fits another chain."""
+    """Random, created with the first seal, so that no seal fits another chain."""
     n: int
-    """Counts from 1 without a gap."""
+    """Counts from 1 without gaps."""
     previous: str | None
     follows_own: bool = False
-    """Whether the signer has checked that the seal before is by the same key: one signature then vouches for both."""
+    """Whether the signer checked that the seal before is by the same key: then one signature vouches for both."""
 
 
 class Seal(msgspec.Struct, frozen=True, gc=False):
-    """What is sealed of one run: which file said what, and what the run was, should the file vanish."""
+    """What is sealed about one run: what the file said, and what the run was in case the file vanishes."""
 
     run: RunClaim
     notebook: Notebook
@@ -77,7 +77,7 @@ class Seal(msgspec.Struct, frozen=True, gc=False):
     key: str
     chain: Place = Place("", 0, None)
     retired: bool = False
-    """Whether it takes the file's loss for meant: all else in it is of the seal before."""
+    """Whether it treats the loss of the file as intended: everything else in it is from the seal before."""
     row: str | None = None
     """The sha256 of the line with the run's row."""
 
@@ -93,12 +93,12 @@ class Seal(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def run_id(self) -> str | None:
-        """Of the run that was sealed."""
+        """The id of the sealed run."""
         return self.run.run_id
 
     @property
     def subjects(self) -> tuple[tuple[str, str], ...]:
-        """What it is about, each with its sha256 in hex: the images that the run acted on, and the notebook."""
+        """The subjects, each with its sha256 in hex: the images that the run acted on, and the notebook."""
         images = {deed.digest: deed.repository for deed in self.run.deeds}
         named = ((name, digest.removeprefix("sha256:")) for digest, name in images.items())
         return (*named, (self.path, self.notebook.sha256))
@@ -130,7 +130,7 @@ class _FirstSeal(msgspec.Struct, frozen=True):
     key: str
 
     def seal(self) -> Seal:
-        """The same as seals are now."""
+        """Convert it to a current seal."""
         retired = self.state == _RETIRED
         run = RunClaim(
             self.run_id, self.runbook, self.runbook_sha256, None if retired else self.state, None, None, None,
@@ -150,35 +150,35 @@ class _FirstLine(msgspec.Struct, frozen=True):
 
 
 class Link(NamedTuple):
-    """One line as it is in the file."""
+    """One line of the file."""
 
     seal: Seal | None
-    """None where the line cannot be read."""
+    """None if the line cannot be read."""
     sha256: str
     signature: bytes
     line: bytes
     why: str | None = None
     """Why it cannot be read."""
     row: bytes | None = None
-    """The row in front of it, which is not to be believed before its hash is compared."""
+    """The row before it, which must not be trusted until its hash is checked."""
     size_bytes: int = 0
-    """Of both in the file."""
+    """The size of both lines in the file."""
 
     @property
     def signed(self) -> bytes:
-        """The bytes that the signature is over."""
+        """The bytes that are signed."""
         if self.line.startswith(_HEAD):
             return self.line[len(_HEAD) : -_TAIL_LENGTH]
         return read_bundle(self.line).signed
 
 
 def read_links(content: bytes) -> Iterator[Link]:
-    """The links in the chain's bytes; a last line without its end is a link that cannot be read."""
+    """Yield the links in a chain's bytes; a last line without a line end is a link that cannot be read."""
     return links_in(BytesIO(content))
 
 
 def links_in(lines: Iterable[bytes]) -> Iterator[Link]:
-    """The same of its lines, each with its end."""
+    """Yield the links in a chain's lines, each with its line end."""
     row: bytes | None = None
     for line in lines:
         if not line.endswith(b"\n"):
@@ -193,19 +193,19 @@ def links_in(lines: Iterable[bytes]) -> Iterator[Link]:
 
 
 def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
-    """The line of a seal, signed."""
+    """Return a seal's line, signed."""
     payload = statement_of(seal.subjects, RETIREMENT_TYPE if seal.retired else RUN_TYPE, seal)
     return bundle_of(Envelope(payload, sign(pre_authentication(payload)), seal.key))
 
 
 def is_signed_by(link: Link, key: KeyFile) -> bool:
-    """Whether a seal names that key and is signed by it, so that who holds the key may vouch for it."""
+    """Whether a seal names this key and is signed by it, so that the key's holder may vouch for it."""
     named = link.seal is not None and link.seal.key == key.key
     return named and key.signed(link.signed, link.signature)
 
 
 def link_of(line: bytes, row: bytes | None) -> Link:
-    """The link of a line and of the row in front of it, both without their ends."""
+    """Return the link for a line and the row before it, both without line ends."""
     sha256 = sha256_of(line)
     size_bytes = len(line) + 1 + (0 if row is None else len(row) + 1)
     try:
@@ -237,13 +237,13 @@ def _first_line(line: bytes) -> tuple[Seal, bytes]:
     signature = b64decode(first.signature, validate=True)
     signed = line[len(_HEAD) : -_TAIL_LENGTH]
     if line != _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}':
-        # Some bits of base64 and any white space mean nothing, and may not differ either.
+        # Some bits of base64 and any white space are meaningless, but may not differ either.
         raise ValueError("it is not written as a seal is")
     return first.seal.seal(), signature
 
 
 def sha256_of(content: bytes) -> str:
-    """In hex, as seals name what they follow and sign."""
+    """The sha256 in hex, as seals use it for what they follow and sign."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""Seals in a bucket: one object each, below the day on which it was made. The number in its name is the lock on the chain.
+"""Seals in a bucket: one object each, under the day on which it was made. The number in its name acts as the lock on the chain.
 
-Each day has a chain of its own, whose first seal follows the last one of the day before. Beside the seals an object for each run
-says where its seals are; it is a help to find them and proves nothing.
+Each day has its own chain, whose first seal follows the last one of the day before. For each run another object says where its
+seals are; it only helps to find them and proves nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ecr_widgets.model.stored import Stored
 from ecr_widgets.ports.run_store import RunStore
 
 _LONGEST_GAP_DAYS = 60
-"""How far back the day before is looked for that has a seal."""
+"""How far back to look for an earlier day with a seal."""
 _MOST_TRIES = 100
 _NAME = re.compile(r"seals/(\d{4})/(\d{2})/(\d{2})/(\d{12})\.json", re.ASCII)
 _DAY_OF_RUN = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-")
@@ -34,19 +34,19 @@ _DAY_OF_RUN = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-")
 def append(
     store: RunStore, draft: Seal, key: KeyFile, sign: Callable[[bytes], bytes], *, row: bytes | None
 ) -> Seal | None:
-    """Add a seal to the chain of this day, by the store's clock; None where the run's newest seal says just this.
+    """Add a seal to today's chain, by the store's clock; return None if the run's newest seal already says exactly this.
 
     Args:
-        key: What it is signed by.
+        key: The key that signs it.
 
         row: The line with the run's row.
 
     Raises:
-        RecordError: The seal that it would follow cannot be read, or others are at work on the chain for too long.
+        RecordError: The seal that it would follow cannot be read, or others keep adding to the chain.
 
         OSError: It cannot be stored.
     """
-    # By the help alone: without it the seal is made once more, which is quicker than a look at all of the day.
+    # Only checks the run's own object: without it the seal is made again, which is faster than reading the whole day.
     noted = store.read(_hint(draft.path))
     earlier = [link.seal for link in _links(store, draft.path, _listed(noted)) if link.seal] if noted else []
     if earlier and _says(earlier[-1]) == _says(draft):
@@ -71,10 +71,10 @@ def _says(seal: Seal) -> tuple[str, bool]:
 
 
 def links_of_run(store: RunStore, run: str) -> Iterator[Link]:
-    """The seals of one run, oldest first.
+    """Yield the seals of one run, oldest first.
 
     Args:
-        run: Its name in the store.
+        run: The run's name in the store.
 
     Raises:
         OSError: The store does not answer.
@@ -89,7 +89,7 @@ def _links(store: RunStore, run: str, names: Iterable[str]) -> Iterator[Link]:
 
 
 def look_at(link: Link, keys: dict[str, KeyFile]) -> Trouble | None:
-    """What is wrong with one seal by itself; whether those before it are there is seen by who reads the whole day."""
+    """Return what is wrong with one seal on its own; only a check of the whole day shows whether the seals before it exist."""
     assert link.seal is not None
     place = link.seal.chain
     return next(
@@ -99,7 +99,7 @@ def look_at(link: Link, keys: dict[str, KeyFile]) -> Trouble | None:
 
 
 def first_day(store: RunStore) -> date | None:
-    """The first day that has seals.
+    """Return the first day that has seals.
 
     Raises:
         OSError: The store does not answer.
@@ -108,12 +108,12 @@ def first_day(store: RunStore) -> date | None:
 
 
 def days_from(first: date, last: date) -> Iterator[date]:
-    """Each day from one to another, both of them too."""
+    """Yield each day from one to another, inclusive."""
     return (first + timedelta(days=number) for number in range((last - first).days + 1))
 
 
 def numbers_of(store: RunStore, day: date, *, after: int = 0) -> Iterator[int]:
-    """The numbers of a day's seals behind one, in order.
+    """Yield the numbers of a day's seals after one, in order.
 
     Raises:
         OSError: The store does not answer.
@@ -128,7 +128,7 @@ def seal_name(day: date, number: int) -> str:
 
 
 def chains_of_days(store: RunStore) -> Iterator[tuple[str, list[Link], str | None]]:
-    """Each day that has seals, as its prefix such as `2026/11/26/`, with all of them, and why it does not follow the one before.
+    """Yield each day with seals: its prefix such as `2026/11/26/`, its seals, and why it does not follow the day before, or None.
 
     Raises:
         OSError: The store does not answer.
@@ -143,7 +143,7 @@ def chains_of_days(store: RunStore) -> Iterator[tuple[str, list[Link], str | Non
 
 
 def _disjoint(first: Link, before: tuple[date, list[Link]] | None, day: date) -> str | None:
-    """Why a day's first seal does not follow one of the day before: the last, or one that others came behind at midnight."""
+    """Why a day's first seal does not follow one of the day before. Around midnight that need not be the last one."""
     if first.seal is None:
         return None
     previous = first.seal.chain.previous
@@ -163,10 +163,10 @@ def _disjoint(first: Link, before: tuple[date, list[Link]] | None, day: date) ->
 
 
 def heads_of_days(store: RunStore) -> Heads:
-    """Where the chain of the newest day with seals ends, and with it that of all days; below, as those of folders are.
+    """Return where the newest day's chain ends, which covers all days; as an entry of `below`, like a subfolder's.
 
     Raises:
-        RecordError: There is no seal, or the last one cannot be read.
+        RecordError: There are no seals, or the last one cannot be read.
 
         OSError: The store does not answer.
     """
@@ -179,7 +179,7 @@ def heads_of_days(store: RunStore) -> Heads:
 
 
 def prefix_of(day: date) -> str:
-    """A day as the prefix of its chain, such as `2026/11/26/`."""
+    """The prefix of a day's chain, such as `2026/11/26/`."""
     return f"{day:%Y/%m/%d}/"
 
 
@@ -189,9 +189,9 @@ def day_of(prefix: str) -> date:
 
 
 def beginning_of(day: date, first: Link) -> Past:
-    """What is to be known of a day before its first seal, whatever that follows: days are looked at one by one.
+    """Return what is known before a day's first seal, which may follow any seal: days are checked one by one.
 
-    Its seals were made on that day by the store's clock, and so not before a key that was retired earlier was.
+    Its seals were made on that day by the store's clock, so not before the retirement of a key that was retired earlier.
     """
     began = datetime.combine(day, time(), UTC)
     if first.seal is None:
@@ -243,7 +243,7 @@ def _hint(run: str) -> str:
 
 
 def _note(store: RunStore, run: str, name: str) -> None:
-    # Without it the seal is still found, by a look at all of the days since the run began.
+    # Without it the seal can still be found, by reading all days since the run began.
     with suppress(OSError, Replaced):
         noted = store.read(_hint(run))
         names = [*(_listed(noted) if noted else ()), name]
@@ -261,10 +261,10 @@ def _listed(noted: Stored) -> list[str]:
 
 
 def _all_since(store: RunStore, run: str) -> Iterator[str]:
-    """Names of all seals since the day on which the run began; none where its name does not say that day."""
+    """Yield the names of all seals since the day the run began; nothing if the run's name does not contain that day."""
     began = _DAY_OF_RUN.match(run)
     if began is None:
         return
     day, today = datetime(*map(int, began.groups()), tzinfo=UTC), store.now()  # type: ignore[misc,arg-type]
-    # Sorted by day as the run is: what is older is not listed.
+    # Names sort by day, so older ones need not be listed.
     yield from store.names(prefix="seals/", after=_folder(min(day, today)))

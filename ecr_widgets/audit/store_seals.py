@@ -1,8 +1,9 @@
-"""The seals in a store that hosts share, as an index has them: one object each, below the day on which it was made.
+"""The seals in a shared store, for an index: one object each, under the day on which it was made.
 
-Of a closed day they are read from its one file, where there is one whose seals follow each other up to one that is an object, too: then
-they are the day's own. What came behind it, and all else, is read from the objects. Nothing is written over a seal, and its number is the lock on its day, so what is new comes behind what is known. A seal
-that was removed, or replaced by who may do more than add, is for `verify` to find.
+The seals of a closed day are read from its one file, if it has one whose seals follow each other and whose last one is also an
+object: then they are the day's own. Everything else is read from the objects. A seal is never overwritten, and its number acts
+as the lock on its day, so new seals come after the known ones. If a seal was removed, or replaced by someone with more rights
+than to add objects, `verify` finds it.
 """
 
 from __future__ import annotations
@@ -38,22 +39,22 @@ from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 _AT_ONCE = 500
 _DAYS_AT_ONCE = 8
 _CLOSED = 1
-"""In place of a stamp: the day was over when it was last looked at."""
+"""Stored as the stamp: the day was closed when it was last read."""
 
 
 class StoreSeals(SealBook):
-    """A chain is a day, which follows the day before; the place of a seal is its number on its day."""
+    """Each chain is a day, which follows the day before; a seal's position is its number on its day."""
 
     def __init__(self, database: sqlite3.Connection, files: StoreFiles, ring: KeyRing) -> None:
         super().__init__(database, files, ring)
         self._files: StoreFiles = files
-        # Rows that were just read, for a million of which memory is not the place.
+        # Rows that were just read; there may be a million, too many for memory.
         database.execute(
             "CREATE TEMP TABLE fresh (prefix TEXT, at INTEGER, row BLOB, PRIMARY KEY (prefix, at)) WITHOUT ROWID"
         )
 
     def days(self) -> Iterator[tuple[date, int]]:
-        """Days that were looked at, each with the number of its seals."""
+        """Yield the days that were read, each with its number of seals."""
         found = self._database.execute("SELECT prefix, end FROM chains ORDER BY prefix")
         return ((day_of(prefix), count) for prefix, count in found)
 
@@ -115,10 +116,10 @@ class StoreSeals(SealBook):
     def _read_file(
         self, due: _Due, file: DayFile, last_sha256: str | None, keys: Mapping[str, KeyFile]
     ) -> Past:
-        """Note what is in a day's file.
+        """Note the seals in a day's file.
 
         Raises:
-            ValueError: It is not what the day's seals are, so nothing in it counts.
+            ValueError: It does not match the day's seals, so nothing in it counts.
         """
 
         def in_order() -> Iterator[tuple[int, _Looked]]:
@@ -170,7 +171,7 @@ class StoreSeals(SealBook):
         self._database.execute("DELETE FROM fresh")
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
-        # Days are read in any order, and a run may be retired on another than it was sealed on.
+        # Days are read in any order, and a run may be retired on a different day than it was sealed on.
         found: dict[str, Newest] = {}
         retired = self._database.execute(
             f"SELECT path, prefix, place, signer, sealed_at FROM retired WHERE path IN ({marks_of(paths)})",  # noqa: S608 -- ours
@@ -206,7 +207,7 @@ class StoreSeals(SealBook):
 
 
 class _Retired(NamedTuple):
-    """By whom a run was retired, and when."""
+    """Who retired a run, and when."""
 
     signer: str
     sealed_at: datetime
@@ -218,7 +219,7 @@ class _Known(NamedTuple):
 
 
 class _Due(NamedTuple):
-    """A day that is to be looked at, and what is known of it."""
+    """A day to read, and what is known about it."""
 
     day: date
     past: Past
@@ -227,20 +228,20 @@ class _Due(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What the store has of a day."""
+    """What the store has for a day."""
 
     file: DayFile | None
     last_sha256: str | None
-    """Of the object that is the last seal in the file."""
+    """The sha256 of the object with the last seal in the file."""
     behind: list[int]
-    """Numbers of the seals that are neither known nor in the file."""
+    """The numbers of seals that are neither known nor in the file."""
 
 
 class _Looked(NamedTuple):
     link: Link
     trouble: Trouble | None
     past: Past
-    """What is known behind it."""
+    """What is known after it."""
 
 
 def _watched(day: date, past: Past, links: Iterable[Link], keys: Mapping[str, KeyFile]) -> Iterator[_Looked]:
@@ -254,7 +255,7 @@ def _watched(day: date, past: Past, links: Iterable[Link], keys: Mapping[str, Ke
 
 
 def _link_in(stored: Stored | None) -> Link:
-    """The one seal in an object."""
+    """Return the one seal in an object."""
     links = list(read_links(stored.content)) if stored is not None else []
     if len(links) == 1:
         return links[0]
