@@ -1,8 +1,8 @@
 """A Layer0 API server whose services and tasks are real containers.
 
-`handler` HTTP · `routes` paths · `bodies` and `wire` shapes in and out · `logic` rules · `store` entities and tags, also over
-a restart · `tags` name resolution · `dockerrun` and `render` the document on its way in and out · `api_errors` code to status ·
-`layer0_sandbox` on its port. What runs is kept by `sandbox.workloads`.
+`handler` HTTP · `routes` paths · `bodies` and `wire` requests and answers · `logic` rules · `store` entities and tags, kept across
+a restart · `tags` name resolution · `dockerrun` and `render` reading and writing the document · `api_errors` codes and statuses ·
+`layer0_sandbox` the server on its port. `sandbox.workloads` runs the containers.
 """
 
 from __future__ import annotations

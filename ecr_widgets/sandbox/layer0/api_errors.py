@@ -1,4 +1,4 @@
-"""Layer0's error codes and the HTTP status that each is answered with."""
+"""Layer0's error codes, and the HTTP status for each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """Layer0's `error_code`, by its name there, where this server has a use for it; numbers since v0.10.7."""
+    """The values of Layer0's `error_code` that this server uses, by Layer0's names; numbers since v0.10.7."""
 
     INVALID_JSON = 1
     INVALID_DEPLOY_ID = 4
@@ -31,7 +31,7 @@ _NOT_FOUND = frozenset((23, 24, 25, 26, 28, 29))
 
 
 class ApiError(Exception):
-    """An answer that is an error."""
+    """An error response."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class ApiError(Exception):
 
     @property
     def status(self) -> int:
-        """HTTP status of the answer."""
+        """HTTP status of the response."""
         if self.code in _BAD_REQUEST:
             return 400
         if self.code in _NOT_FOUND:
@@ -49,11 +49,11 @@ class ApiError(Exception):
 
 
 _WORDS = (("environment", "service"), ("application", "environment"), ("listener", "port"))
-"""Words that Layer0 puts in the place of AWS's, one after the other."""
+"""AWS's words and what Layer0 replaces them with, one after the other."""
 
 
 def aws_error(text: str, aws_code: str = "ClientException") -> ApiError:
-    """What AWS refuses, as Layer0 passes it on: in lower case, in Layer0's words, with AWS's code behind."""
+    """An AWS error as Layer0 passes it on: in lower case, in Layer0's words, followed by AWS's code."""
     message = text.lower()
     for theirs, ours in _WORDS:
         message = message.replace(theirs, ours)

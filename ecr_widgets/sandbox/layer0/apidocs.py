@@ -1,4 +1,4 @@
-"""The calls on a page without scripts, where the real server has Swagger's own pages."""
+"""A list of the calls, as a page without scripts; the real server has Swagger's own pages instead."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bodies of requests as values: names in any case, unknown members ignored, null as absent, wrong types refused.
+"""Request bodies as values: names in any case, unknown members ignored, null as absent, wrong types refused.
 
-That is how Go's decoder, which the real server uses, reads them.
+This is how Go's decoder, which the real server uses, reads them.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class UpdateHealthCheck:
 
 @dataclass(frozen=True)
 class UpdateIdleTimeout:
-    """`PUT /loadbalancer/{id}/idletimeout`, whose member is called so by a slip of the real server."""
+    """`PUT /loadbalancer/{id}/idletimeout`; its member has the wrong name in the real server, too."""
 
     health_check: Int64 = 0
 
@@ -148,15 +148,15 @@ class TagRequest:
 
 
 def decode(content: bytes, kind: type[Body]) -> Body:
-    """Read a body.
+    """Decode a body.
 
     Raises:
-        ApiError: It is no JSON, or a member has the wrong type.
+        ApiError: Not JSON, or a member has the wrong type.
     """
     if not content.strip():
         raise ApiError(Code.INVALID_JSON, "EOF")
     try:
-        # As Go's decoder does, what is no text becomes the sign for that.
+        # As in Go's decoder, invalid UTF-8 becomes the replacement character.
         value = json.loads(content.decode(errors="replace"))
         return msgspec.convert(_fold({} if value is None else value), kind)
     except msgspec.ValidationError as error:
@@ -178,10 +178,10 @@ def _fold(value: Any) -> Any:
 
 
 def _text(value: str) -> str:
-    # Half of a surrogate pair cannot be written out again.
+    # Half of a surrogate pair could not be encoded again.
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _same_case(value: Any) -> Any:
-    # Names of variables are people's own.
+    # Variable names are the user's own.
     return {_text(key): _fold(item) for key, item in value.items()} if isinstance(value, dict) else value

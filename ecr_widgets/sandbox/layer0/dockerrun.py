@@ -1,4 +1,4 @@
-"""The Dockerrun on its way in: which parts are read, and what Layer0 and ECS refuse."""
+"""Reading a Dockerrun: which parts count, and what Layer0 and ECS refuse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_CONTAINERS = 10
 
 @dataclass(frozen=True)
 class Document:
-    """A Dockerrun's members that Layer0 reads; it drops all others."""
+    """The members of a Dockerrun that Layer0 reads; it drops all others."""
 
     containerDefinitions: list[dict[str, Any]] = field(default_factory=list)  # noqa: N815  # as in the file, like all here
     volumes: list[dict[str, Any]] = field(default_factory=list)
@@ -34,10 +34,10 @@ class Document:
 
 
 def parse(coded: str, deploy_name: str) -> Document:
-    """Read a Dockerrun from base64, and refuse what Layer0 or ECS would.
+    """Parse a Dockerrun in base64, and refuse what Layer0 or ECS would.
 
     Raises:
-        ApiError: With the real server's code.
+        ApiError: Refused, with the real server's code.
     """
     members = _decode(coded)
     document = _convert({key: value for key, value in members.items() if value is not None}, Document)
@@ -80,7 +80,7 @@ def _decode(coded: str) -> dict[str, Any]:
 
 
 def _check_limits(document: Mapping[str, Any], containers: list[Any]) -> None:
-    """What ECS takes in one task definition."""
+    """Refuse more than ECS accepts in one task definition."""
     size_bytes = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
     if size_bytes > _MOST_BYTES:
         raise aws_error(f"Actual length: '{size_bytes}'. Max allowed length is '{_MOST_BYTES}' bytes.")

@@ -1,4 +1,4 @@
-"""What this Layer0 knows, as plain records; `store` keeps them."""
+"""What this Layer0 knows, as plain records kept by `store`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecr_widgets.sandbox.workloads.records import now
 
 
 class JobType(IntEnum):
-    """What a job does."""
+    """What kind of work a job does."""
 
     DELETE_ENVIRONMENT = 1
     DELETE_SERVICE = 2
@@ -20,7 +20,7 @@ class JobType(IntEnum):
 
 
 class JobStatus(IntEnum):
-    """Where a job is."""
+    """The status of a job."""
 
     PENDING = 1
     IN_PROGRESS = 2
@@ -42,20 +42,20 @@ class Environment:
     max_count: int = 0
     links: list[str] = field(default_factory=list)
     seeded: bool = False
-    """Whether it was there from the start and nobody has done anything with it yet."""
+    """Whether it exists from the start and has not been used yet."""
 
 
 @dataclass
 class Deploy:
-    """One stored Dockerrun. A deleted one stays for the services that run it, and so that no version is reused."""
+    """One stored Dockerrun. A deleted one is kept for services that run it, and so that no version is reused."""
 
     deploy_id: str
     name: str
     version: int
     document: bytes
-    """What Layer0 hands back."""
+    """The document as Layer0 returns it."""
     containers: list[dict[str, Any]]
-    """Container definitions, member names in camelCase."""
+    """Container definitions, with member names in camelCase."""
     volumes: list[dict[str, Any]] = field(default_factory=list)
     deleted: bool = False
 

@@ -1,4 +1,4 @@
-"""Layer0's HTTP: authentication, quirks of labels and statuses, calls by route."""
+"""Layer0's HTTP: authentication, quirks in headers and statuses, and routing to the calls."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ecr_widgets.sandbox.visitors import refuse_visitor
 _PLAIN = "text/plain; charset=utf-8"
 _JSON = "application/json"
 PREFERENCE = "reasons"
-"""What a request's header `Prefer` holds to get the additions; a server that has none ignores it."""
+"""Put in a request's `Prefer` header to get the additions; a server without them ignores it."""
 _MATCHERS = [(route.pattern, route) for route in ROUTES]
 
 
 class Api(tornado.web.RequestHandler):
-    """Answers every path; for Layer0's own mux `/deploy` and `/deploy/` are the same."""
+    """Answers every path; as in Layer0's own mux, `/deploy` and `/deploy/` are the same."""
 
     SUPPORTED_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 
     async def prepare(self) -> None:
-        """Answer, whatever the method."""
+        """Answer the request, whatever its method."""
         self.clear_header("Server")
         headers = self.request.headers
         refused = refuse_visitor(
@@ -71,7 +71,7 @@ class Api(tornado.web.RequestHandler):
         return self.plain(405, "405: Method Not Allowed")
 
     async def called(self, route: Route, parts: tuple[str, ...]) -> None:
-        """Check what is wrong before a call, in the real server's order, then make it."""
+        """Check the request in the real server's order, then make the call."""
         refused = self.refusal()
         if refused is not None:
             return self.plain(*refused)
@@ -84,7 +84,7 @@ class Api(tornado.web.RequestHandler):
         return await self.call(route, parts)
 
     def documented(self, path: str) -> None:
-        """What the server says of itself, to everyone."""
+        """Serve the pages that need no authorization."""
         if not path:
             return self.redirected(302, "/apidocs/")
         if path != "/apidocs":
@@ -94,11 +94,11 @@ class Api(tornado.web.RequestHandler):
         return None
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
-        """Read a query's value; what is no UTF-8 matches nothing, and is no error."""
+        """Decode a query value; one that is not UTF-8 matches nothing, but is not an error."""
         return value.decode(errors="replace")
 
     def refusal(self) -> tuple[int, str] | None:
-        """What is wrong with the labels of a request, as status and text."""
+        """What is wrong with a request's content headers, as status and text; None if nothing is."""
         has_body = bool(self.request.body)
         label = self.request.headers.get("Content-Type", "")
         if has_body and not label.lower().startswith(_JSON):
@@ -110,14 +110,14 @@ class Api(tornado.web.RequestHandler):
         return (406, "406: Not Acceptable") if lacks_all or not admits else None
 
     async def call(self, route: Route, parts: tuple[str, ...]) -> None:
-        """Run one call and answer with what it gives."""
+        """Make one call and send its result."""
         arguments: list[Any] = [self.settings["world"], *parts]
         try:
             if route.body is not None:
                 arguments.append(decode(self.request.body, route.body))
             if route.query:
                 arguments.append(
-                    # Of a key that is given twice Go takes the first.
+                    # If a key is given twice, Go takes the first one.
                     {
                         key: self.get_query_arguments(key, strip=False)[0]
                         for key in self.request.query_arguments
@@ -147,12 +147,12 @@ class Api(tornado.web.RequestHandler):
 
     @property
     def asks_for_reasons(self) -> bool:
-        """Whether the caller wants what the real server has not: only then it is there."""
+        """Whether the client asks for what the real server lacks; only then is it included."""
         given = self.request.headers.get("Prefer", "").split(",")
         return PREFERENCE in [each.partition(";")[0].strip().lower() for each in given]
 
     def journal(self, status: int, value: Any) -> None:
-        """Tell the sandbox's journal of a change: ids and names, no bodies."""
+        """Record a change in the sandbox's journal: ids and names only, no bodies."""
         if self.request.method in ("POST", "PUT", "DELETE"):
             ids = {k: v for k, v in value.items() if k.endswith("_id")} if isinstance(value, dict) else {}
             self.settings["journal"](
@@ -166,13 +166,13 @@ class Api(tornado.web.RequestHandler):
             )
 
     def answer(self, status: int, value: Any, *, label: str = _JSON) -> None:
-        """Answer JSON, indented by one space as the real server writes it."""
+        """Send JSON, indented by one space like the real server's."""
         self.set_status(status)
         self.set_header("Content-Type", label)
         self.finish(json.dumps(value, indent=1, ensure_ascii=False))
 
     def redirected(self, status: int, where: str) -> None:
-        """Answer as Go's `http.Redirect` does: with a page, but only to a GET."""
+        """Redirect as Go's `http.Redirect` does: with a page, but only in response to GET or HEAD."""
         self.set_status(status)
         self.set_header("Location", where)
         if self.request.method in ("GET", "HEAD"):
@@ -182,10 +182,10 @@ class Api(tornado.web.RequestHandler):
         self.finish()
 
     def plain(self, status: int, text: str) -> None:
-        """Answer plain text, as for everything that is wrong before a call."""
+        """Send plain text, as for every error before a call."""
         self.set_status(status)
         self.set_header("Content-Type", _PLAIN)
         self.finish(text)
 
     def compute_etag(self) -> None:
-        """No ETag anywhere."""
+        """Send no ETag."""

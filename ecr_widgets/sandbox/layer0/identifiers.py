@@ -8,7 +8,7 @@ import re
 import time
 
 PREFIX = "local"
-"""Name of this Layer0 instance: everything in AWS would be called `l0-local-…`."""
+"""Name of this Layer0 instance: on AWS everything would be called `l0-local-…`."""
 REGION = "us-west-2"
 ACCOUNT = "111222333444"
 ID_LENGTH = 12
@@ -17,9 +17,9 @@ _count = itertools.count()
 
 
 def entity_id(name: str) -> str:
-    """An id as Layer0 makes it: up to seven characters of the name, filled up with hexadecimal digits."""
+    """Make an id as Layer0 does: up to seven characters of the name, padded with hexadecimal digits."""
     stem = re.sub(r"[^A-Za-z0-9]", "", name)[:7]
-    # Layer0 hashes the time alone; the count keeps two ids of the same moment apart.
+    # Layer0 hashes only the time; the count makes two ids from the same moment differ.
     return (stem + hashlib.md5(f"{time.time_ns()}{next(_count)}".encode()).hexdigest())[:ID_LENGTH]
 
 
@@ -29,5 +29,5 @@ def task_arn(environment_id: str, copy: str) -> str:
 
 
 def family(deploy_name: str) -> str:
-    """The family of a deploy's task definitions."""
+    """The family name of a deploy's task definitions."""
     return f"l0-{PREFIX}-{deploy_name}"

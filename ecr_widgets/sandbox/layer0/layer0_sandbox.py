@@ -27,7 +27,7 @@ from ecr_widgets.sandbox.workloads.rules import Rules
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 _SEEDED = "demo"
-"""Name of the environment that exists from the start, beside `api`."""
+"""Name of the environment that exists from the start, in addition to `api`."""
 
 
 class _Rules(Rules):
@@ -39,13 +39,13 @@ class Layer0Sandbox:
     """Layer0's API on 127.0.0.1.
 
     Args:
-        containers: The engine's.
+        containers: The engine's containers.
 
         authorization_token: What comes after `Basic ` in requests.
 
-        folder: Keeps the state over a restart of the server.
+        folder: Keeps the state across a restart of the server.
 
-        version: What the `Version` header says; the `l0` command wants its own.
+        version: The version in the `Version` header; the `l0` command accepts only its own.
 
         journal: Called with each change, without secrets.
     """
@@ -86,7 +86,7 @@ class Layer0Sandbox:
         self._server = tornado.httpserver.HTTPServer(application, max_body_size=16 << 20)
 
     def listen(self, port: int = 0) -> None:
-        """Take up the port on the running loop; 0 chooses, and so does one that is taken."""
+        """Listen on the port on the running loop; a port that is 0 or taken is replaced by a free one."""
         (bound,) = bind_or_any(port)
         self._server.add_sockets([bound])
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -97,7 +97,7 @@ class Layer0Sandbox:
         """Stop answering.
 
         Args:
-            remove: Whether containers go, too; else a new server on the same folder takes them up.
+            remove: Whether to remove the containers; otherwise a new server on the same folder takes over.
         """
         self._server.stop()
         if self._beginning is not None:

@@ -1,4 +1,4 @@
-"""Names of a Dockerrun's members: how ECS writes them, and how they are found whatever case they come in."""
+"""Names of a Dockerrun's members as ECS writes them, and conversion to them from any case."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEEPER = (
     *("Value", "ValueFrom"),
 )
 _PEOPLES_OWN = frozenset(("options", "dockerLabels", "driverOpts", "labels"))
-"""Members whose own names are people's."""
+"""Members whose own members' names are the user's."""
 _BY_LOWER = {
     name.lower(): name[:1].lower() + name[1:]
     for name in (*_DOCUMENT, *CONTAINER, *VOLUME, *PORT, *MOUNT, *PLACEMENT, *_DEEPER)
@@ -43,7 +43,7 @@ _BY_LOWER = {
 
 
 def camel_case(value: Any) -> Any:
-    """A document with its members named as people write them; Go's decoder, and so Layer0, takes any case."""
+    """The document with its members in camelCase; Go's decoder, and so Layer0, accepts any case."""
     if isinstance(value, dict):
         named = {_BY_LOWER.get(key.lower(), key[:1].lower() + key[1:]): item for key, item in value.items()}
         return {key: item if key in _PEOPLES_OWN else camel_case(item) for key, item in named.items()}
@@ -51,7 +51,7 @@ def camel_case(value: Any) -> Any:
 
 
 def pascal_case(value: Any) -> Any:
-    """A document in camelCase as Layer0 hands it back inside."""
+    """The inner part of a camelCase document in PascalCase, as Layer0 returns it."""
     if isinstance(value, dict):
         return {
             key[:1].upper() + key[1:]: item if key in _PEOPLES_OWN else pascal_case(item)

@@ -1,4 +1,4 @@
-"""The Dockerrun as Layer0 hands it back: camelCase on top, PascalCase with explicit nulls inside, its own logging added."""
+"""The Dockerrun as Layer0 returns it: camelCase at the top, PascalCase with explicit nulls inside, its own logging added."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.sandbox.layer0.identifiers import PREFIX, REGION, family
 from ecr_widgets.sandbox.layer0.members import pascal_case
 
 _ALWAYS_LISTS = ("Environment", "MountPoints", "PortMappings", "VolumesFrom")
-"""ECS answers these with a list where nothing was given."""
+"""For these ECS returns a list even if nothing was given."""
 _LOGGING = {
     "LogDriver": "awslogs",
     "Options": {
@@ -25,7 +25,7 @@ _LOGGING = {
 
 
 def render(deploy_name: str, document: Document) -> bytes:
-    """The document of a stored deploy."""
+    """The document for a stored deploy."""
     rendered: dict[str, Any] = {
         "containerDefinitions": [_container(each) for each in document.containerDefinitions]
     }

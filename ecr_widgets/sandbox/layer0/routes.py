@@ -1,4 +1,4 @@
-"""Which path calls what."""
+"""Maps paths to calls."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ecr_widgets.sandbox.layer0.logic import (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call: `act` gets the world, path parts, then the body where one is taken, then the query where that is read.
+    """One call: `act` gets the world, the path parts, then the body if it takes one, then the query if it reads that.
 
     Args:
-        status: Of a success; 202 gives a job's id, 201 and 204 give nothing.
+        status: HTTP status of a success; 202 returns a job's id, 201 and 204 return nothing.
     """
 
     method: str
@@ -34,13 +34,13 @@ class Route:
     query: bool = False
     status: int = 200
     is_open: bool = False
-    """Whether it is answered without authorization."""
+    """Whether it needs no authorization."""
     is_addition: bool = False
-    """Whether the real server has no such call, so that it is there for those only who ask for additions."""
+    """Whether the real server lacks this call, so that it exists only for clients that ask for additions."""
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """What the path must be, without its last slash."""
+        """Matches the path, without a trailing slash."""
         return re.compile(self.path.replace("ID", "([^/]+)"))
 
 

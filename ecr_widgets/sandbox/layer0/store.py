@@ -1,4 +1,4 @@
-"""All that this Layer0 knows, in memory and on disk: one row an entity, written before a change is answered."""
+"""All that this Layer0 knows, in memory and on disk: one row per entity, written before a change is answered."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _WORDS: dict[type[Any], str] = {
     Job: "job",
     LoadBalancer: "load_balancer",
 }
-"""Each type's word in tags; with `_id` behind it, the member that holds its id."""
+"""Each type's word in tags; followed by `_id`, the member with its id."""
 
 
 class Store:
-    """All entities by id, and the tags that names are resolved by. Implements `workloads.records.Records`.
+    """All entities, by id, and the tags that names are resolved with. Implements `workloads.records.Records`.
 
     Args:
-        folder: Where the file is.
+        folder: Where the file is kept.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,65 +47,65 @@ class Store:
         self.is_new = self._load() == 0
 
     def save(self, entity: Entity) -> None:
-        """Take up an entity, or its changes."""
+        """Add an entity, or save changes to it."""
         word, entity_id = _name(entity)
         self._take_up(word, entity_id, entity)
         self._rows.write(word, entity_id, entity)
 
     def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
-        """Save an entity that was not removed."""
+        """Save an entity, unless it was removed."""
         assert isinstance(record, Service | Task | LoadBalancer)
         word, entity_id = _name(record)
         if self._of(word).get(entity_id) is record:
             self._rows.write(word, entity_id, record)
 
     def remove(self, entity: Entity) -> None:
-        """Drop an entity and its tags."""
+        """Remove an entity and its tags."""
         word, entity_id = _name(entity)
         self._of(word).pop(entity_id, None)
         self._rows.delete(word, entity_id)
         self.drop_tags(word, entity_id)
 
     def tag(self, kind: str, entity_id: str, **values: str) -> None:
-        """Set tags of an entity; a key has one value, the last."""
+        """Set tags on an entity; a key has only one value, the last one set."""
         tags = self.tags.setdefault(kind, {}).setdefault(entity_id, {})
         tags.update(values)
         self._rows.write("tag", f"{kind}/{entity_id}", tags)
 
     def untag(self, kind: str, entity_id: str, key: str) -> None:
-        """Take away one tag of an entity."""
+        """Remove one of an entity's tags."""
         tags = self.tags[kind][entity_id]
         tags.pop(key, None)
         self._rows.write("tag", f"{kind}/{entity_id}", tags)
 
     def drop_tags(self, kind: str, entity_id: str) -> None:
-        """Take away all tags of an entity."""
+        """Remove all of an entity's tags."""
         self.tags.get(kind, {}).pop(entity_id, None)
         self._rows.delete("tag", f"{kind}/{entity_id}")
 
     def tags_of(self, kind: str, entity_id: str) -> Tags:
-        """The tags of an entity; none where it has none."""
+        """An entity's tags, if any."""
         return self.tags.get(kind, {}).get(entity_id, {})
 
     def name(self, kind: str, entity_id: str) -> str:
-        """An entity's name: what its tag says, as everywhere in Layer0; empty where it has none."""
+        """An entity's name, from its tag as everywhere in Layer0; empty if it has none."""
         return self.tags_of(kind, entity_id).get("name", "")
 
     def is_named(self, kind: str, **tags: str) -> bool:
-        """Whether an entity has all of these tags."""
+        """Whether any entity has all of these tags."""
         return any(tags.items() <= each.items() for each in self.tags.get(kind, {}).values())
 
     def next_version(self, deploy_name: str) -> int:
-        """A version of a deploy that was never given out."""
+        """A version number that was never used for this deploy name."""
         return self._highest.get(deploy_name, 0) + 1
 
     def deploy(self, deploy_id: str) -> Deploy | None:
-        """A deploy that was not deleted."""
+        """A deploy, unless it was deleted."""
         deploy = self.deploys.get(deploy_id)
         return None if deploy is None or deploy.deleted else deploy
 
     def task_definition(self, definition_id: str) -> TaskDefinition:
-        """What a deploy runs, also after it was deleted."""
+        """What a deploy runs, even after it was deleted."""
         deploy = self.deploys[definition_id]
         containers = [container_definition(each) for each in deploy.containers]
         return TaskDefinition(containers, [str(each.get("name")) for each in deploy.volumes])

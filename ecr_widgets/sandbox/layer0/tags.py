@@ -1,4 +1,4 @@
-"""`GET /tag`: how every name is found, since no other call takes names."""
+"""`GET /tag`: finds entities by name, which no other call does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Wire = dict[str, Any]
 def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
     """Select by type and id, then by any key, then by prefix of id or name, then the latest version.
 
-    Of several versions the latest is given for each name; the real server gives one of all names, which is why
-    `timeout:latest` fails there once `timeout-worker` has a higher version. The `l0` command takes both.
+    The latest version is returned for each name; the real server returns one for all names, which is why
+    `timeout:latest` fails there once `timeout-worker` has a higher version. The `l0` command accepts both.
 
     Raises:
         ApiError: No type is given.
@@ -30,7 +30,7 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
         each: tags
         for each, tags in store.tags.get(kind, {}).items()
         if exact in (None, each)
-        # Key and value may belong to different tags; that is how the real server filters. No tag's value is empty.
+        # Key and value may belong to different tags, as in the real server's filter. No tag's value is empty.
         and all(key in tags and value in tags.values() for key, value in given.items())
         and (fuzz is None or each.startswith(fuzz) or tags.get("name", "").startswith(fuzz))
     }

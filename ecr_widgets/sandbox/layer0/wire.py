@@ -1,4 +1,4 @@
-"""Answers as Layer0 writes them: every member always there, in its order."""
+"""Answers as Layer0 writes them: every member is always present, in its order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ecr_widgets.sandbox.workloads.records import Copy, Deployment, Port, Status
 
 Wire = dict[str, Any]
 _REASONS = "stopped_reasons"
-"""A member of a deployment that the real server has not."""
+"""A member of a deployment that the real server lacks."""
 
 
 class Shapes:
-    """Makes answers; names are what the tags say, as everywhere in Layer0."""
+    """Makes answers; names come from the tags, as everywhere in Layer0."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -114,7 +114,7 @@ class Shapes:
         return named | self._named("environment", given.environment_id)
 
     def load_balancer(self, given: LoadBalancer) -> Wire:
-        """LoadBalancer as a GET answers it."""
+        """LoadBalancer, as GET returns it."""
         services = self._store.services.values()
         served = [each.service_id for each in services if each.load_balancer_id == given.load_balancer_id]
         return {
@@ -133,7 +133,7 @@ class Shapes:
         return {f"{kind}_id": entity_id, f"{kind}_name": self._store.name(kind, entity_id)}
 
     def _of_deploy(self, deploy_id: str) -> Wire:
-        # A deleted deploy still runs, and has lost its tags.
+        # A deleted deploy may still run, but has lost its tags.
         version = self._store.tags_of("deploy", deploy_id).get("version", "")
         return {**self._named("deploy", deploy_id), "deploy_version": version}
 
@@ -150,12 +150,12 @@ class Shapes:
             "updated": given.updated,
             "deployment_id": given.deployment_id,
         }
-        # Layer0 has no place for these; they are there only where there is something to say.
+        # Layer0 has no member for these; it is included only if there are any.
         return wire | ({_REASONS: list(given.stopped_reasons)} if given.stopped_reasons else {})
 
 
 def without_reasons(value: Any) -> Any:
-    """A service as the real server shows it; any other answer as it is."""
+    """A service as the real server shows it; any other answer unchanged."""
     if not isinstance(value, dict) or "deployments" not in value:
         return value
     plain = [{key: item for key, item in each.items() if key != _REASONS} for each in value["deployments"]]
@@ -163,13 +163,13 @@ def without_reasons(value: Any) -> Any:
 
 
 def _full_port(given: Port) -> Wire:
-    # AWS knows a listener's certificate by its ARN alone; Layer0 looks up the name.
+    # AWS knows a listener's certificate only by its ARN; Layer0 looks up the name.
     name, arn = given.certificate_name, given.certificate_arn
     return port(given) | {"certificate_name": full_name(name, arn), "certificate_arn": full_arn(name, arn)}
 
 
 def port(given: Port) -> Wire:
-    """Port, as it was given."""
+    """Port, as given."""
     return {name: value for name, value in asdict(given).items() if name != "listening_port"}
 
 
@@ -181,6 +181,6 @@ def _counts(owner: Service | Task, copies: Iterable[Copy]) -> dict[str, int]:
 
 
 def _url(ports: list[Port]) -> str:
-    # A host name, to which people add the port that they asked for; where that was taken, the one that listens.
+    # A host name, to which people add the port that they asked for; if that was taken, it includes the actual port.
     moved = [each.listening_port for each in ports if each.listening_port not in (0, each.host_port)]
     return f"127.0.0.1:{moved[0]}" if moved else "127.0.0.1"

@@ -18,7 +18,7 @@ _OWN_HEADERS = (b"connection", b"x-forwarded-proto", b"x-forwarded-port")
 async def forward_stream(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, *, idle_s: float
 ) -> None:
-    """Forward bytes both ways until both ends are done, or nothing arrives for `idle_s` seconds."""
+    """Forward bytes both ways until the target closes, or nothing arrives for `idle_s` seconds."""
     back_reader, back_writer = await asyncio.open_connection("127.0.0.1", target)
     try:
         await _both_ways(reader, writer, back_reader, back_writer, idle_s=idle_s)

@@ -1,1 +1,1 @@
-"""What each call does, by Layer0's rules: bodies in, wire shapes out; one module a kind of entity."""
+"""What each call does, by Layer0's rules, from request body to answer; one module per kind of entity."""

@@ -1,4 +1,4 @@
-"""Layer0's own affairs, and its tags."""
+"""The admin calls, the tag calls, and Layer0's own entities."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def config(_: World) -> Wire:
 
 
 def scale(world: World, environment_id: str) -> Wire:
-    """`PUT /admin/scale/{id}`: what would run on the one instance, which is this machine."""
+    """`PUT /admin/scale/{id}`: what would run on the one instance (this machine)."""
     environment = world.environment(environment_id)
     definitions = [
         each
@@ -65,7 +65,7 @@ def scale(world: World, environment_id: str) -> Wire:
 
 
 def sql(world: World) -> None:
-    """`POST /admin/sql`: restores the tags of `api`; its body is never read."""
+    """`POST /admin/sql`: restores `api`'s tags; the body is never read."""
     tag_api(world)
 
 
@@ -96,7 +96,7 @@ def listeners(world: World) -> dict[str, dict[str, str]]:
 
 
 def add_api(world: World) -> None:
-    """Add what every Layer0 has from its start."""
+    """Add what every Layer0 has from the start."""
     containers = [{"name": "api", "image": "layer0/api", "memory": 64}]
     document = render(API, Document(containers))
     world.store.save(Deploy(f"{API}.1", API, 1, document, containers))
@@ -125,7 +125,7 @@ def add_api(world: World) -> None:
 
 
 def tag_api(world: World) -> None:
-    """The tags of `api`; its deploy has none."""
+    """Set `api`'s tags; its deploy has none."""
     world.store.tag("environment", API, name=API, os="linux")
     world.store.tag("load_balancer", API, name=API, environment_id=API)
     world.store.tag("service", API, name=API, environment_id=API, load_balancer_id=API)
@@ -133,7 +133,7 @@ def tag_api(world: World) -> None:
 
 def _check_tag(body: TagRequest) -> None:
     if not body.entity_id or not body.entity_type:
-        # Layer0 checks nothing; the table behind it wants both.
+        # Layer0 checks nothing, but the table behind it requires both.
         raise aws_error("One of the required keys was not given a value", "ValidationException")
     if not body.key:
         raise ApiError(Code.INVALID_TAG_KEY, "Key is required")

@@ -1,4 +1,4 @@
-"""Deploys: stored Dockerruns, numbered by name; no number is given twice."""
+"""Deploys: stored Dockerruns, numbered per name; no number is used twice."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.layer0.render import render
 
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
-"""What ECS takes as the name of a task definition's family."""
+"""What ECS accepts as a task definition's family."""
 
 
 def list_all(world: World) -> list[Wire]:
-    """`GET /deploy`: without deleted ones."""
+    """`GET /deploy`: excludes deleted ones."""
     return [world.shapes.deploy_summary(each) for each in world.store.deploys.values() if not each.deleted]
 
 

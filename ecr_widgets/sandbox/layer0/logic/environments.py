@@ -41,7 +41,7 @@ def create(world: World, body: CreateEnvironment) -> Wire:
     if system.lower() not in ("linux", "windows"):
         raise ApiError(Code.UNEXPECTED_ERROR, f"Operating system '{system}' is not recognized")
     if (body.target_cap_size or body.max_cluster_count) and not body.min_cluster_count:
-        # The counts become step sizes of a capacity provider, which AWS wants to be 1 at least.
+        # The counts become a capacity provider's step sizes, which AWS requires to be at least 1.
         wrong = 1 if body.max_cluster_count else 2
         raise aws_error(f"{wrong} validation error(s) found.", "InvalidParameter")
     made = Environment(
@@ -55,7 +55,7 @@ def create(world: World, body: CreateEnvironment) -> Wire:
         max_count=max(body.max_cluster_count, body.min_cluster_count),
     )
     if untouched is not None:
-        # Whoever creates one that is there from the start gets it as asked for, as on a server that does not have it.
+        # Creating the initial environment while it is unused replaces it, as on a server that does not have it.
         world.store.remove(untouched)
     add(world, made)
     return world.shapes.environment(made)
@@ -76,7 +76,7 @@ def _untouched(world: World, name: str) -> Environment | None:
 
 
 def update(world: World, environment_id: str, body: UpdateEnvironment) -> Wire:
-    """`PUT /environment/{id}`: answers with what there was before the change."""
+    """`PUT /environment/{id}`: returns the environment from before the change."""
     environment = world.environment(environment_id)
     before = world.shapes.environment(environment)
     environment.min_count = max(body.min_cluster_count, 0)
@@ -109,7 +109,7 @@ def delete(world: World, environment_id: str) -> str:
 
 
 def link(world: World, environment_id: str, body: Link) -> str:
-    """`POST /environment/{id}/link`: both ways. All links are kept; the tag holds the last, as on the real server."""
+    """`POST /environment/{id}/link`: both ways. All links are kept; the tag has only the last, as on the real server."""
     ends = [world.store.environments.get(each) for each in (environment_id, body.environment_id)]
     source, target = ends
     if source is None or target is None:
@@ -124,7 +124,7 @@ def link(world: World, environment_id: str, body: Link) -> str:
 
 
 def unlink(world: World, source_id: str, target_id: str) -> str:
-    """`DELETE /environment/{source}/link/{dest}`; ids that name nothing are no error."""
+    """`DELETE /environment/{source}/link/{dest}`; unknown ids are not an error."""
     for one_id, other_id in ((source_id, target_id), (target_id, source_id)):
         one = world.store.environments.get(one_id)
         if one is None or other_id not in one.links:

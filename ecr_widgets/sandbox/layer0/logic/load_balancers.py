@@ -1,4 +1,4 @@
-"""Load balancers: what they forward, and how they look after their targets."""
+"""Load balancers: what they forward, and how they check their targets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read(world: World, load_balancer_id: str) -> Wire:
 
 
 async def create(world: World, body: CreateLoadBalancer) -> Wire:
-    """`POST /loadbalancer`: nothing is left of one that is refused, where AWS keeps half of it."""
+    """`POST /loadbalancer`: a refused one leaves nothing behind, whereas AWS keeps half of it."""
     for value, word in (
         (body.environment_id, "EnvironmentID"),
         (body.load_balancer_name, "LoadBalancerName"),
@@ -69,7 +69,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
     world.store.save(made)
     world.store.tag("load_balancer", made.load_balancer_id, name=name, environment_id=environment_id)
     await world.balancers.listen(made)
-    # The real answer repeats what was sent and has no address yet.
+    # The real response repeats what was sent and has no address yet.
     return world.shapes.load_balancer(made) | {"ports": [port_shape(each) for each in body.ports], "url": ""}
 
 
@@ -83,7 +83,7 @@ def delete(world: World, load_balancer_id: str) -> str:
 
 
 async def remove(world: World, balancer: LoadBalancer) -> None:
-    """Stop listening and forget it; its service keeps running.
+    """Stop listening and remove it; its service keeps running.
 
     Raises:
         ApiError: It is Layer0's own.
@@ -95,7 +95,7 @@ async def remove(world: World, balancer: LoadBalancer) -> None:
 
 
 async def update_ports(world: World, load_balancer_id: str, body: UpdatePorts) -> Wire:
-    """`PUT /loadbalancer/{id}/ports`: the whole list; the answer repeats it as sent."""
+    """`PUT /loadbalancer/{id}/ports`: replaces the whole list; the response repeats it as sent."""
     balancer = world.load_balancer(load_balancer_id)
     balancer.ports = _listeners(body.ports)
     await world.balancers.listen(balancer)
@@ -121,7 +121,7 @@ def update_idle_timeout(world: World, load_balancer_id: str, body: UpdateIdleTim
 
 
 def update_cross_zone(world: World, load_balancer_id: str, body: UpdateCrossZone) -> Wire:
-    """`PUT /loadbalancer/{id}/crosszone`: kept and shown, without effect on one machine."""
+    """`PUT /loadbalancer/{id}/crosszone`: stored and shown, but without effect on one machine."""
     balancer = _known_to_aws(world, load_balancer_id)
     balancer.cross_zone = body.cross_zone
     world.store.save(balancer)
@@ -138,7 +138,7 @@ def _known_to_aws(world: World, load_balancer_id: str) -> LoadBalancer:
 
 
 def _listeners(ports: list[Port]) -> list[Port]:
-    """The ports as listeners; one that is given twice, as `l0` does with one that is there, is one.
+    """The ports as listeners; a port given twice, as `l0` does with an existing one, becomes one listener.
 
     Raises:
         ApiError: Layer0 or AWS would refuse one, or two of them together.

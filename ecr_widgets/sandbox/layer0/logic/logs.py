@@ -1,4 +1,4 @@
-"""Log lines of copies, as both services and tasks hand them out."""
+"""Log lines of copies, for both services and tasks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _JOB_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ")
 
 
 def tail_of(query: Mapping[str, str]) -> int:
-    """How many last lines are asked for, 0 for all; the real server reads this before anything else.
+    """How many lines from the end are requested, 0 for all; the real server reads this before anything else.
 
     Raises:
-        ApiError: It is no number.
+        ApiError: Not a number.
     """
     tail = query.get("tail") or "0"
     if not re.fullmatch(r"[+-]?\d+", tail, re.ASCII):
@@ -31,10 +31,10 @@ def tail_of(query: Mapping[str, str]) -> int:
 
 
 class Window:
-    """What part of a log is asked for.
+    """The requested part of a log.
 
     Raises:
-        ApiError: A bound is malformed.
+        ApiError: A bound or the number of lines is malformed.
     """
 
     def __init__(self, query: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ class Window:
         self.start, self.end = (_minute(query.get(each)) for each in ("start", "end"))
 
     def cut(self, lines: Iterable[str]) -> list[str]:
-        """Lines of a job, each of which begins with its time."""
+        """The requested part of a job's lines, each of which begins with its time."""
         kept = [line for line in lines if self._holds(line)]
         return kept[-self.tail :] if self.tail else kept
 
@@ -55,7 +55,7 @@ class Window:
 
 
 async def read_logs(world: World, copies: Iterable[Copy], query: Mapping[str, str]) -> list[Wire]:
-    """One LogFile a container; with several copies the same name comes several times."""
+    """One LogFile per container; with several copies the same name occurs several times."""
     window = Window(query)
     return [
         {

@@ -1,4 +1,4 @@
-"""Services: copies of a deploy kept running."""
+"""Services: copies of a deploy that are kept running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.workloads.records import Deployment
 
 _MOST_COPIES = 100
-"""More would not fit on one machine."""
+"""Most copies of a service: more would not fit on one machine."""
 
 
 def list_all(world: World) -> list[Wire]:
@@ -22,12 +22,12 @@ def list_all(world: World) -> list[Wire]:
 
 
 def read(world: World, service_id: str) -> Wire:
-    """`GET /service/{id}`; a deployment whose copies ended also carries `stopped_reasons`, an addition."""
+    """`GET /service/{id}`; a deployment whose copies ended also has `stopped_reasons`, an addition."""
     return world.shapes.service(world.service(service_id))
 
 
 def create(world: World, body: CreateService) -> Wire:
-    """`POST /service`: desired count 1, always."""
+    """`POST /service`: the desired count is always 1."""
     for value, word in (
         (body.environment_id, "EnvironmentID"),
         (body.service_name, "ServiceName"),
@@ -59,7 +59,7 @@ def create(world: World, body: CreateService) -> Wire:
     if body.load_balancer_id:
         tags["load_balancer_id"] = body.load_balancer_id
     world.store.tag("service", service.service_id, **tags)
-    # ECS answers before it has looked for room: nothing is pending yet.
+    # ECS answers before it looks for room, so nothing is pending yet.
     made = world.shapes.service(service)
     world.scheduler.adjust(service)
     return made
@@ -95,7 +95,7 @@ def delete(world: World, service_id: str) -> str:
 
 
 async def remove(world: World, service: Service) -> None:
-    """Stop a service's copies and forget it.
+    """Stop a service's copies and remove it.
 
     Raises:
         ApiError: It is Layer0's own.

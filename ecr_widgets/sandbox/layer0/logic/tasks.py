@@ -14,17 +14,17 @@ from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
 
 def list_all(world: World) -> list[Wire]:
-    """`GET /task`: those that run jobs among them, as on the real server."""
+    """`GET /task`: includes the tasks that run jobs, as on the real server."""
     return [world.shapes.task_summary(each) for each in world.store.tasks.values()]
 
 
 def read(world: World, task_id: str) -> Wire:
-    """`GET /task/{id}`; stopped tasks are kept, where the real server forgets them."""
+    """`GET /task/{id}`; stopped tasks are kept, whereas the real server forgets them."""
     return world.shapes.task(world.task(task_id))
 
 
 def create(world: World, body: CreateTask) -> str:
-    """`POST /task`: a job. Ids are checked at once, where the real server tries for a day."""
+    """`POST /task`: a job. Ids are checked immediately, whereas the real server keeps trying for a day."""
     for value, word in ((body.environment_id, "EnvironmentID"), (body.task_name, "TaskName")):
         if not value:
             raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
@@ -73,14 +73,14 @@ async def delete(world: World, task_id: str) -> str:
 
 
 async def remove(world: World, task: Task) -> None:
-    """Stop a task and forget it."""
+    """Stop a task and remove it."""
     await world.scheduler.stop(task.copy, "Task stopped by user")
     await world.scheduler.remove([task.copy])
     world.store.remove(task)
 
 
 async def logs(world: World, task_id: str, query: Mapping[str, str]) -> list[Wire]:
-    """`GET /task/{id}/logs`; of a job's task, what the job did."""
+    """`GET /task/{id}/logs`; for a job's task, what the job did."""
     tail_of(query)
     task = world.task(task_id)
     job = next((each for each in world.store.jobs.values() if each.task_id == task_id), None)

@@ -1,4 +1,4 @@
-"""What all calls work with."""
+"""The state that all calls work on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 Wire = dict[str, Any]
 Entity = TypeVar("Entity")
 API = "api"
-"""Id and name of what Layer0 itself runs in."""
+"""Id and name of Layer0's own environment, service and load balancer."""
 
 _WORDS = {
     JobType.DELETE_ENVIRONMENT: "Delete Environment",
@@ -38,7 +38,7 @@ _WORDS = {
     JobType.DELETE_LOAD_BALANCER: "Delete Load Balancer",
     JobType.CREATE_TASK: "Create Task",
 }
-"""A job's step; its id begins with these words."""
+"""The step of each kind of job; the job's id begins with these words."""
 
 
 @dataclass
@@ -53,49 +53,49 @@ class World:
     version: str
 
     def environment(self, environment_id: str) -> Environment:
-        """An environment that exists.
+        """An existing environment.
 
         Raises:
-            ApiError: It does not.
+            ApiError: No such environment.
         """
         text = f"Environment with id '{environment_id}' does not exist"
         return _require(self.store.environments.get(environment_id), Code.ENVIRONMENT_DOES_NOT_EXIST, text)
 
     def used(self, environment_id: str) -> None:
-        """Note that something was done with an environment that was there from the start."""
+        """Record that an environment that exists from the start has been used."""
         environment = self.store.environments.get(environment_id)
         if environment is not None and environment.seeded:
             environment.seeded = False
             self.store.save(environment)
 
     def deploy(self, deploy_id: str) -> Deploy:
-        """A deploy that was not deleted; an ApiError where there is none."""
+        """A deploy that was not deleted; raises ApiError if there is none."""
         text = f"Deploy with id '{deploy_id}' does not exist"
         return _require(self.store.deploy(deploy_id), Code.DEPLOY_DOES_NOT_EXIST, text)
 
     def service(self, service_id: str) -> Service:
-        """A service that exists; an ApiError where it does not."""
+        """An existing service; raises ApiError if there is none."""
         text = f"Service {service_id} does not exist"
         return _require(self.store.services.get(service_id), Code.SERVICE_DOES_NOT_EXIST, text)
 
     def task(self, task_id: str) -> Task:
-        """A task that exists; an ApiError where it does not."""
+        """An existing task; raises ApiError if there is none."""
         text = f"Failed to find environment for task {task_id}"
         return _require(self.store.tasks.get(task_id), Code.TASK_DOES_NOT_EXIST, text)
 
     def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
-        """A load balancer that exists; an ApiError where it does not."""
+        """An existing load balancer; raises ApiError if there is none."""
         text = f"LoadBalancer with id '{load_balancer_id}' does not exist"
         balancer = self.store.load_balancers.get(load_balancer_id)
         return _require(balancer, Code.LOAD_BALANCER_DOES_NOT_EXIST, text)
 
     @staticmethod
     def own(kind: str, entity_id: str) -> ApiError:
-        """What is said to those who would delete what Layer0 itself runs in."""
+        """The error for deleting what Layer0 itself runs in."""
         return ApiError(Code.UNEXPECTED_ERROR, f"The {kind} '{entity_id}' is Layer0's own and stays")
 
     def add_task(self, task: Task) -> None:
-        """Take up a task with its tags."""
+        """Add a task with its tags."""
         self.store.save(task)
         self.store.tag(
             "task",
@@ -109,9 +109,9 @@ class World:
     def start_job(
         self, kind: JobType, request: str, on: str, work: Awaitable[Mapping[str, str] | None]
     ) -> str:
-        """Do work in the background as a job, and give its id; `on` is what its log names.
+        """Do work in the background as a job, and return the job's id; `on` is named in its log.
 
-        Layer0 runs each job as a task of its own in environment `api`, from a new version of deploy `job`; both are
+        Layer0 runs each job as a separate task in environment `api`, from a new version of deploy `job`; both are
         listed like all others, and the task's log is the job's.
         """
         words = _WORDS[kind]
@@ -141,9 +141,9 @@ class World:
         return job.job_id
 
     def end_interrupted(self) -> None:
-        """Let jobs that an earlier server of the folder was in end in error: nobody works on them any more.
+        """End with an error the jobs that an earlier server in this folder left unfinished: nothing works on them any more.
 
-        What a job was to delete and did not is a thing like any other again, and can be deleted.
+        A service that such a job was deleting counts as existing again, and can be deleted.
         """
         for job in self.store.jobs.values():
             if job.status in (JobStatus.PENDING, JobStatus.IN_PROGRESS):
