@@ -1,6 +1,6 @@
-"""The command line: parses words, calls, prints. Results on stdout, talk and progress on stderr.
+"""The command line: parses arguments, calls, prints. Results go to stdout, messages and progress to stderr.
 
-Each command is a module that is imported when it is asked for, so that none pays for another.
+Each command is a module that is only imported when it is used, so that no command loads another's imports.
 """
 
 from __future__ import annotations
@@ -90,6 +90,6 @@ def main() -> None:
 
 
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    """Print a warning without the place in our source, which helps nobody at a command line."""
-    # Not by click, whose echo writes past rich and so into a bar's line.
+    """Print a warning without its place in our source, which does not help at a command line."""
+    # Not with click, whose echo bypasses rich and would write into a bar's line.
     sys.stderr.write(f"ecr-widgets: warning: {message}\n")

@@ -53,7 +53,7 @@ def command(
     if with_notebook and missing:
         raise InputError("a notebook is attached for one run at a time", hint="give RUN_ID")
     ring = default_ring()
-    # Of a run that was resumed the newest seal.
+    # If a run was resumed, only its newest seal.
     newest = {each.seal.run_id: each for each in attachable(runs, ring)} if missing else {}
     chosen = [find_attachable(runs, whole_run_id(run_id, runs), ring)] if run_id else newest.values()
     done: list[Attached] = []
@@ -71,12 +71,12 @@ def command(
 
 
 def _attached(chosen: Iterable[Attachable], notebooks: Place | None, *, goes_on: bool) -> Iterator[Attached]:
-    """Attach each of them.
+    """Attach each of the chosen seals.
 
     Args:
-        notebooks: The folder or bucket with their notebooks, where these are attached, too.
+        notebooks: The folder or bucket with their notebooks, to attach these too; None to attach only seals.
 
-        goes_on: Whether one that must not be published is reported, and not raised.
+        goes_on: Whether to report a seal that must not be published instead of raising the error.
     """
     known, registries = SecretRegistry(), Registries()
     known.register_environment(os.environ)

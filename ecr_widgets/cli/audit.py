@@ -1,4 +1,4 @@
-"""`ecr-widgets audit`: questions to a folder of saved runs, where nothing outside is asked; `of` asks an image's registry."""
+"""`ecr-widgets audit`: queries on saved runs that contact no other service; only `of` asks an image's registry."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from ecr_widgets.model.times import to_rfc3339
 
 _place_option = runs_option("Folder or bucket of saved runs", buckets=True)
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
-"""What a seal says of a run that it does not call tampered."""
+"""Findings on seals that do not make a run tampered."""
 _STATES = ("succeeded", "unknown")
-"""A run's own words that are no verdicts too."""
+"""A run's own states that are not also verdicts."""
 
 
 @click.group(name="audit", cls=OurErrors)

@@ -1,4 +1,4 @@
-"""`ecr-widgets audit list` and `figures` for eyes: what became of each run, of what, who made it and why."""
+"""`ecr-widgets audit list` and `figures` for people: each run's outcome, what it was about, who ran it and why."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHORT_ID = 6
 
 
 def print_runs(rows: Iterable[Row], *, wide: bool) -> bool:
-    """Print runs; whether there were any."""
+    """Print runs; return whether there were any."""
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
@@ -42,7 +42,7 @@ def print_runs(rows: Iterable[Row], *, wide: bool) -> bool:
     if is_brief(wide=wide):
         print_table(every, _BRIEF, _BRIEF, wide=False)
         return True
-    # Line by line: a folder may hold 100,000.
+    # Line by line, because a folder may have 100,000.
     click.echo("  ".join((*(f"{header:<{width}}" for header, width, _ in _FULL), "NOTEBOOK")))
     for row in every:
         cells = [f"{one_line(of(row)) or '-':<{width}}" for _, width, of in _FULL]
@@ -65,7 +65,7 @@ _FULL: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
 
 
 def outcome_text(row: Row) -> str:
-    """What became of a run and why, and what its verdict and its seal say beyond that."""
+    """Return a run's outcome and the reason, and what its verdict and seal add to that."""
     told = row.outcome_words or row.verdict
     if row.verdict == Verdict.TAMPERED or (
         row.outcome == Outcome.SUCCEEDED and row.verdict != Verdict.PROVEN
@@ -76,7 +76,7 @@ def outcome_text(row: Row) -> str:
 
 
 def print_figures(found: Iterable[ServiceFigures], *, wide: bool) -> None:
-    """Print figures by service."""
+    """Print the figures of each service."""
     service = Column[ServiceFigures]("SERVICE", lambda one: one.names, least=12)
     deploys = Column[ServiceFigures]("DEPLOYS", lambda one: one.deploys, is_number=True)
     a_day = Column[ServiceFigures]("A DAY", lambda one: f"{one.deploys_a_day:.2f}", is_number=True)

@@ -8,7 +8,7 @@ from ecr_widgets.cli.printing import json_option, tell
 
 
 def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """Read `NAME=VALUE` words."""
+    """Parse `NAME=VALUE` arguments."""
     pairs = {}
     for each in given:
         name, separator, value = each.partition("=")

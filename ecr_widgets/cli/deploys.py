@@ -13,7 +13,7 @@ from ecr_widgets.cli.targets import client, find_deploy, services_of
 from ecr_widgets.model.services import Dialect
 
 _JOBS = "job"
-"""Name under which Layer0 stores what its own background jobs run."""
+"""The name under which Layer0 stores the deploys of its own background jobs."""
 
 
 @click.group(name="deploys", cls=OurErrors)

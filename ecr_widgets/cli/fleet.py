@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ecr_widgets.model.target_lists import Check
 
 _LARGEST_INPUT = 16_000
-"""Characters on standard input: they become a parameter of the run, and are saved with it."""
+"""In characters, on standard input: the text becomes a parameter of the run, and is saved with it."""
 _RUNBOOK = "fleet"
 
 
 class _Fleet(OurErrors):
-    """Its commands are `gate`, and one for every runbook there is."""
+    """The group's commands: `gate`, and one for each runbook."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return ["gate", "RUNBOOK"]
@@ -46,7 +46,7 @@ def command() -> None:
 
 
 def _start(runbook: str) -> click.Command:
-    """The command that runs a fleet of one runbook."""
+    """Return the command that runs a fleet of one runbook."""
 
     @click.command(name=runbook, help=_HELP)
     @click.option(
@@ -195,7 +195,7 @@ def _fleet_runs(runs: Place) -> OwnRuns:
 
 
 def _source(targets: str, book: FleetRunbook) -> str:
-    """The targets as the fleet's run gets them: what came over standard input becomes a parameter, a path absolute."""
+    """Return the targets as the fleet's run takes them: text from standard input as it is, a path made absolute."""
     from ecr_widgets.model.target_lists import Source, read_targets, source_of
     from ecr_widgets.steps.shared.fleet_targets import decoded
 
@@ -214,7 +214,7 @@ def _source(targets: str, book: FleetRunbook) -> str:
 
 
 def _targets(source: str, book: FleetRunbook, common: Mapping[str, str], check: Check) -> tuple[Target, ...]:
-    """What the fleet's first step will find as well: whatever is wrong is said before anything starts."""
+    """Find the targets like the fleet's first step does, so that errors are reported before anything starts."""
     from ecr_widgets.cli.targets import services_of
     from ecr_widgets.steps.shared.fleet_targets import find_targets
 

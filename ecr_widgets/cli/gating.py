@@ -1,4 +1,4 @@
-"""What the commands that change what runs have in common: a policy that may refuse it."""
+"""`--override-gate`, for all commands that a policy may refuse."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _override(ctx: click.Context, _: click.Parameter, reason: str | None) -> Non
     known = SecretRegistry()
     known.register_environment(os.environ)
     refuse_secrets({"--override-gate": reason}, known)
-    # For this command alone, and for the run that it starts.
+    # Only for this command and the run that it starts.
     before = os.environ.get(OVERRIDE_VARIABLE)
     ctx.call_on_close(lambda: _put_back(before))
     os.environ[OVERRIDE_VARIABLE] = reason

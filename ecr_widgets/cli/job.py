@@ -77,5 +77,5 @@ def _state(job: Job) -> str:
 
 
 def _plain(job: Job) -> object:
-    # A request may hold values of a task's variables, which may be secret.
+    # A request may contain values of a task's variables, which may be secret.
     return plain(replace(job, request="")) | {"state": _state(job)}

@@ -76,7 +76,7 @@ def command(
 
 
 def _painter() -> Callable[[LogLine], str]:
-    """How a line is shown: where a terminal has colours, each copy in one of its own."""
+    """Return a function that formats a line: on a terminal with colours each copy has its own."""
     from ecr_widgets.cli.tables import has_colours
     from ecr_widgets.model.text import visible
 
@@ -92,10 +92,12 @@ def _painter() -> Callable[[LogLine], str]:
 
 
 class Source:
-    """A service, or else a task.
+    """The service of that name, or else the task.
 
     Raises:
-        EntityNotFound: Neither has the name in that environment.
+        EntityNotFound: The environment has neither a service nor a task of that name.
+
+        InputError: Several tasks have the name.
     """
 
     def __init__(self, services: Services, environment: str, name: str) -> None:
@@ -129,11 +131,11 @@ class Source:
             (self._task_id,) = tasks
 
     def read(self, tail: int, start: datetime | None, end: datetime | None) -> Sequence[ContainerLog]:
-        """Its logs."""
+        """Read its logs."""
         if self._service_id is not None:
             return self._services.service_logs(self._service_id, tail=tail, start=start, end=end)
         return self._services.task_logs(self._task_id, tail=tail, start=start, end=end)
 
     def is_over(self) -> bool:
-        """Whether it is a task that has ended."""
+        """Whether the source is a task that has ended."""
         return self._service_id is None and self._services.read_task(self._task_id).is_stopped

@@ -1,4 +1,4 @@
-"""How a command ends: our errors as one line, and the contract's exit code."""
+"""How a command ends: with an error on one line, and with the contract's exit code."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ecr_widgets.model.nearest import did_you_mean
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
 _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
-"""Where a click context notes that stdout gets one JSON document, whatever happens, and that it describes a run."""
+"""Keys in a click context: whether stdout must get one JSON document in any case, and whether that describes a run."""
 
 
 def exit_code_of(error: EcrWidgetsError) -> int:
-    """The contract's exit code for an error."""
+    """Return the contract's exit code for an error."""
     if isinstance(error, (InputError, SettingsError, EngineUnavailable, BuildRefused)):
         return REFUSED
     if isinstance(error, OutcomeUnknown):
@@ -45,7 +45,7 @@ class OurErrors(click.Group):
     """A group whose commands end with one line on stderr when they fail, and with one document if `--json` is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note `--json` before the words are parsed, so that a wrong one is reported as a document too."""
+        """Note `--json` before parsing, so that a wrong argument is also reported as a document."""
         words = args[: args.index("--")] if "--" in args else args
         ctx.meta[_AS_JSON] = "--json" in words
         return super().parse_args(ctx, args)
@@ -53,7 +53,7 @@ class OurErrors(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or name the nearest ones."""
+        """Find the command, or suggest the nearest ones."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             hint = did_you_mean(name, self.list_commands(ctx), "see --help")
@@ -61,7 +61,7 @@ class OurErrors(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command's first sentence whole, wrapped, where click would cut it short."""
+        """Write each command's whole first sentence, wrapped, instead of cutting it short as click would."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(
@@ -69,7 +69,7 @@ class OurErrors(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, and report its errors."""
         try:
             return super().invoke(ctx)
         except EcrWidgetsError as error:
@@ -108,7 +108,7 @@ def _as_json(error: EcrWidgetsError, code: int) -> dict[str, Any]:
 
 
 def _no_run(error: EcrWidgetsError, code: int, *, runbook: str | None, run_id: str | None) -> dict[str, Any]:
-    """The members of a run; those that it does not have are null."""
+    """A run's document for a run that never began: what it does not have is null."""
     return {
         "run_id": run_id,
         "runbook": runbook,
@@ -123,6 +123,6 @@ def _no_run(error: EcrWidgetsError, code: int, *, runbook: str | None, run_id: s
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

@@ -32,7 +32,7 @@ def service_file_option(command: Command) -> Command:
 
 
 class _Runs(click.Path):
-    """A folder, or where that is possible a bucket."""
+    """A folder or, if the command can use one, a bucket."""
 
     def __init__(self, *, buckets: bool) -> None:
         super().__init__(path_type=Path, file_okay=False)
@@ -69,7 +69,7 @@ def runs_option(what: str, *, buckets: bool = False) -> Callable[[Command], Comm
 
 
 def _asking_a_bucket(command: Command) -> Command:
-    """The same; a bucket that does not answer, or refuses, ends it as any other failure does."""
+    """Wrap the command so that a bucket that does not answer, or refuses, ends it like any other failure."""
 
     @wraps(command)
     def asking(*words: Any, **given: Any) -> Any:
@@ -92,14 +92,14 @@ def tell(value: Any, line: str, *, as_json: bool) -> None:
 
 
 def plain(value: Any) -> Any:
-    """One of our values in JSON's types, as records hold it: images as references, times as RFC 3339."""
+    """Convert one of our values to JSON types as in records: images to references, times to RFC 3339."""
     from ecr_widgets.recording.recorder import as_json
 
     return as_json(value)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print aligned columns; what could move the cursor is shown as text."""
+    """Print aligned columns; control characters are shown as text."""
     from ecr_widgets.model.text import visible
 
     texts = [list(headers), *([visible(str(cell)) for cell in row] for row in rows)]

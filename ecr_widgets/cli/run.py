@@ -15,7 +15,7 @@ from ecr_widgets.model.bucket_path import Place
 
 
 class _Run(click.Command):
-    """Told as a run that never began, where already its words are wrong."""
+    """Reports wrong arguments as a run that never began."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         note_run(ctx, runbook=None, run_id=None)
@@ -121,7 +121,7 @@ def command(
                 "A run is resumed with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
-            # Runs that are not resumed start sooner without the index.
+            # Imported here, because new runs start faster without the index.
             from ecr_widgets.cli.run_ids import whole_run_id
 
             run_id = whole_run_id(str(resume), runs)
@@ -133,7 +133,7 @@ def command(
 
 
 def by_name(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """The parameters of `-p`.
+    """Return the parameters from `-p`.
 
     Raises:
         InputError: One was given twice.

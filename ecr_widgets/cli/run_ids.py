@@ -1,4 +1,4 @@
-"""A run's id as people remember it: any part that no other run of the folder or bucket has."""
+"""A run's id as people type it: any part that no other run in the folder or bucket shares."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SAVED = re.compile(rf"({RUN_ID})-.*\.ipynb")
 
 
 def whole_run_id(part: str, runs: Place) -> str:
-    """The id that a part of it names; as given where no run has it, which the command itself refuses.
+    """Return the id that contains this part, or the part itself if no run has it; the command then refuses that.
 
     Raises:
-        InputError: Several runs have it.
+        InputError: Several runs' ids contain it.
     """
     if re.fullmatch(RUN_ID, part):
         return part
@@ -41,7 +41,7 @@ def _ids_in_folder(part: str, runs: Path) -> Sequence[str]:
 
 
 def _ids_in_bucket(part: str, runs: BucketPath) -> Sequence[str]:
-    """By their names, which one request lists a thousand at a time: no run has to be read."""
+    """From the names, which are listed a thousand per request, so that no run need be read."""
     if len(part) < LEAST_PART:
         return ()
     names = bucket_store(runs).names(prefix=part if re.match(r"\d{8}T?", part) else "")

@@ -60,10 +60,10 @@ def show(name: str) -> None:
 
 
 def tell_runbook(book: Runbook, *, values: str) -> None:
-    """What a runbook does, and the parameters it takes.
+    """Print what a runbook does, and the parameters that it takes.
 
     Args:
-        values: How a value is given.
+        values: How to give a value, in words.
     """
     click.echo(book.title)
     if book.purpose:
@@ -94,7 +94,7 @@ def _tell_parameters(book: Runbook) -> None:
 
 
 def _width() -> int:
-    """Columns to fill: a terminal's, but no more than reads well; in a pipe each entry stays one line."""
+    """The width to fill: the terminal's, up to a readable maximum; in a pipe each entry stays on one line."""
     return min(100, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
 
 

@@ -1,4 +1,4 @@
-"""`ecr-widgets service list`: how each service is, what it runs since when, and who deployed that."""
+"""`ecr-widgets service list`: each service's state, what it runs and since when, and who deployed that."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SIGNS = {
 def print_services(
     listed: Iterable[ListedService], runs: Place, *, wide: bool, in_one_environment: bool
 ) -> None:
-    """Print them.
+    """Print the services.
 
     Args:
-        runs: Saved runs, which say who deployed what; it need not exist.
+        runs: The saved runs, which show who deployed what; the folder need not exist.
     """
     listed = tuple(listed)
     deploys = _deploys(runs)
@@ -79,4 +79,4 @@ def _deploys(runs: Place) -> dict[str, tuple[Row, ...]]:
         with open_index(runs) as index:
             return dict(deploys_by_service(index.rows()))
     except EcrWidgetsError:
-        return {}  # no such folder: nobody is known
+        return {}  # for example, there is no such folder: the deployers are unknown

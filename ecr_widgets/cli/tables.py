@@ -1,4 +1,4 @@
-"""Tables: on a terminal as wide as it is, with colours, signs and ages; anywhere else whole, plain and always the same."""
+"""Tables: on a terminal fitted to its width, with colours, signs and ages; elsewhere complete, plain and always the same."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Column(Generic[T]):
 
     header: str
     of: Callable[[T], object]
-    """What a row has in it."""
+    """The value of a row in this column."""
     least: int = 0
-    """Letters that it keeps where a terminal is narrow; 0 where it is never cut."""
+    """The characters that it keeps on a narrow terminal; 0 if it is never cut."""
     colour: Callable[[T], str | None] | None = None
     optional: bool = False
-    """Whether a terminal that is too narrow all the same does without it."""
+    """Whether it is dropped if the terminal is still too narrow."""
     is_number: bool = False
 
 
@@ -43,17 +43,17 @@ def wide_option(command: Command) -> Command:
 
 
 def is_brief(*, wide: bool) -> bool:
-    """Whether the brief form of a table is wanted: for eyes on a terminal, not for programs."""
+    """Whether to print a table's brief form: for people at a terminal, not for programs."""
     return not wide and is_live(sys.stdout)
 
 
 def print_table(
     rows: Iterable[T], full: Sequence[Column[T]], brief: Sequence[Column[T]], *, wide: bool
 ) -> None:
-    """Print a table in one of its two forms; what could move the cursor is shown as text.
+    """Print a table in one of its two forms; control characters are shown as text.
 
     Args:
-        full: Its columns in a pipe, in a file and by --wide: none is cut.
+        full: Its columns in a pipe, in a file and with --wide; none is cut.
 
         brief: Its columns on a terminal.
     """
@@ -69,29 +69,29 @@ def print_table(
     while (widths := _fitted(rows, columns, room)) is None:
         dropped = next((each for each in reversed(columns) if each.optional), None)
         if dropped is None:
-            widths = [each.least for each in columns]  # wraps, but loses nothing more
+            widths = [each.least for each in columns]  # lines wrap, but no more is cut
             break
         columns.remove(dropped)
     _print(rows, columns, widths, colours=has_colours())
 
 
 def has_colours() -> bool:
-    """Whether stdout takes colours, and the user wants any."""
+    """Whether stdout shows colours and the user wants them."""
     return is_live(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 def since(moment: datetime | None) -> str:
-    """How long ago, for a column on a terminal; empty where it is not known."""
+    """How long ago a moment was, for a column on a terminal; empty if unknown."""
     return "" if moment is None else age(datetime.now(UTC) - moment)
 
 
 def short_digest(digest: str) -> str:
-    """As much of a digest as people compare."""
+    """The part of a digest that people compare."""
     return digest.removeprefix("sha256:")[:12]
 
 
 def _fitted(rows: Sequence[T], columns: Sequence[Column[T]], room: int) -> list[int] | None:
-    """Widths with which a line fits, the widest cut first; None where none do. 0 stands for: as wide as it is."""
+    """Column widths that make a line fit, the widest cut first; None if nothing fits. 0 means uncut."""
     natural = [max([len(each.header), *(_width(_cell(each, row)) for row in rows)]) for each in columns]
     widths = list(natural)
     over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
@@ -147,7 +147,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a terminal gives it."""
+    """How many terminal columns a text takes."""
     return len(text) + sum(
         unicodedata.east_asian_width(letter) in "WF" for letter in text if ord(letter) > 127
     )

@@ -1,4 +1,4 @@
-"""Our command as a fleet starts it for one target: it ends when whatever started it has ended."""
+"""Our command as a fleet starts it for one target: it ends when its starter ends."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Be `ecr-widgets` with the words behind the starter's process id; only Linux ends it with the starter."""
+    """Run `ecr-widgets` with the arguments after the starter's process id; only Linux ends it with the starter."""
     starter = int(sys.argv.pop(1))
     call = getattr(ctypes.CDLL(None), "prctl", None)
     if call is not None:
-        # As from a scheduler that gives up: the run is saved and sealed as interrupted.
+        # The signal that a scheduler sends to stop a job: the run is saved and sealed as interrupted.
         call(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != starter:
             os._exit(1)

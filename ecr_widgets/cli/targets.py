@@ -1,4 +1,4 @@
-"""The deploy targets as the commands reach them, and deploys and times as people write them."""
+"""How commands reach the deploy targets, and parse deploys and times that users write."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 OWN_ENVIRONMENT = "api"
-"""Id of the environment that Layer0 itself and its jobs run in."""
+"""The id of the environment that Layer0 itself and its jobs run in."""
 
 
 def services_of(name: str | None) -> Services:
-    """The deploy target that an environment of that name is on, or what has that id; Layer0 where none is given.
+    """Return the deploy target of an environment, or of a thing with this name or id; Layer0 if none is given.
 
     Raises:
-        SettingsError: It is not set up.
+        SettingsError: The target is not configured.
     """
     if name is None or not is_ecs(name):
         return client()
@@ -35,10 +35,10 @@ def services_of(name: str | None) -> Services:
 
 
 def client() -> Layer0Api:
-    """The client for the Layer0 that the environment's variables name.
+    """Return the client for the Layer0 that the environment variables name.
 
     Raises:
-        SettingsError: They name none.
+        SettingsError: The variables are not set.
     """
     from ecr_widgets.adapters.layer0.client import Layer0Api
 
@@ -51,10 +51,10 @@ def client() -> Layer0Api:
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time as people write it: `2026-11-23 17:00`, `2026-11-23T17:00:00Z`, UTC where no zone is given.
+    """Parse a time that a user wrote: `2026-11-23 17:00`, `2026-11-23T17:00:00Z`; UTC if no zone is given.
 
     Raises:
-        InputError: It is not a time.
+        InputError: Not a time.
     """
     if text is None:
         return None
@@ -66,10 +66,10 @@ def moment(text: str | None) -> datetime | None:
 
 
 def find_deploy(services: Services, text: str) -> str:
-    """Id of a deploy by name, NAME:VERSION or id; of ECS, FAMILY:REVISION is the id.
+    """Return a deploy's id from a name, NAME:VERSION or an id; on ECS, FAMILY:REVISION is the id.
 
     Raises:
-        EntityNotFound: There is none.
+        EntityNotFound: No such deploy.
     """
     name, colon, version = text.partition(":")
     if colon and version != "latest":

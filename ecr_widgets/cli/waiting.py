@@ -11,14 +11,14 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LONG = "--wait-if-busy"
-"""The name that our messages use: some commands have another `--wait`."""
+"""The name to use in messages: some commands have a different `--wait`."""
 
 
 class _Seconds(click.FloatRange):
     """A finite number of seconds: `nan` and `inf` are floats too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number."""
+        """Convert it, and refuse `nan` and `inf`."""
         seconds = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
             self.fail(f"{value} is not a number of seconds.", param, ctx)
@@ -26,7 +26,7 @@ class _Seconds(click.FloatRange):
 
 
 def wait_option(*names: str) -> Callable[[Command], Command]:
-    """`--wait-if-busy SECONDS`, by shorter names too where they are free; the parameter is `wait_if_busy_s`."""
+    """`--wait-if-busy SECONDS`, and any shorter names given; the parameter is `wait_if_busy_s`."""
     return click.option(
         LONG,
         *names,

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: its steps as they happen, on stderr."""
+"""A run on a terminal: its steps as they happen, on stderr."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Prints each step when it has ended; on a terminal a bar counts the cells meanwhile.
+    """Prints each step when it has ended; meanwhile a bar on a terminal counts the cells.
 
     Args:
-        quiet: Whether only failures are printed.
+        quiet: Whether to print only failures.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -42,7 +42,7 @@ class Watcher:
             self._step = self._bars.add_task("", total=None, visible=False)
 
     def __call__(self, event: RunEvent) -> None:
-        """Take one event."""
+        """Show one event."""
         if event.kind is RunEventKind.RECORD:
             self._record(event)
         if self._bars is not None and self._run is not None:
@@ -84,7 +84,7 @@ class Watcher:
 
 
 def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
-    """Print how a run ended, send notices where it did not end well, and exit with its code."""
+    """Print how a run ended, send notices if it did not end well, and exit with its code."""
     from ecr_widgets.engine.notices import tell_end
     from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
 

@@ -1,4 +1,4 @@
-"""Sentences on a terminal: broken between words, where the terminal itself would break within one."""
+"""Sentences on a terminal, broken between words; the terminal itself would break within words."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TextIO
 
 _COMMAND = re.compile("`[^`]*`")
 _WHOLE = "\N{NO-BREAK SPACE}"
-"""In place of a blank where no line may end."""
+"""Replaces a blank where no line may end."""
 
 
 def wrapped(text: str, stream: TextIO, *, hang: int = 2) -> str:
-    """The text as wide as the terminal; as it is where the stream is none.
+    """Wrap the text to the terminal's width; return it unchanged if the stream is not a terminal.
 
-    A command in backticks stays on a line, so that it can be copied.
+    A command in backticks stays on one line, so that it can be copied.
 
     Args:
-        hang: Blanks before each line but the first.
+        hang: How many blanks to put before each line but the first.
     """
     from ecr_widgets.recording.terminal import is_live
 
