@@ -204,7 +204,9 @@ class PrivateEngine:
     def _arguments(self) -> list[str]:
         run_folder = Path(self.traces.run_folder)
         settings = run_folder / "daemon.json"
-        settings.write_text("{}\n", encoding="ascii")  # otherwise dockerd reads the one of the machine's own engine
+        settings.write_text(
+            "{}\n", encoding="ascii"
+        )  # otherwise dockerd reads the one of the machine's own engine
         (run_folder / "forwarding").write_text("1\n", encoding="ascii")
         (run_folder / "containerd.toml").write_text(
             _CONTAINERD_SETTINGS.format(run=run_folder, data=self._folder.engine_data / "containerd-root"),

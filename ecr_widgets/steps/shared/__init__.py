@@ -1,1 +1,1 @@
-"""What several steps use: the outside, sessions, targets, and what is found out about images and services."""
+"""What several steps use: the outside systems, sessions, targets, and what is known about images and services."""

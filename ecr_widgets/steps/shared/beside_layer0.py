@@ -1,4 +1,4 @@
-"""A service of ECS's own beside a Layer0 service: its service file, and what becomes of balancer, environment and links."""
+"""A native ECS service beside a Layer0 service: its service file, and what becomes of balancer, environment and links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPEAKS_HTTP = ("HTTP", "HTTPS")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What people said of the new service."""
+    """What people said about the new service."""
 
     launch_type: str = "EC2"
     subnets: Sequence[str] = ()
@@ -59,7 +59,7 @@ def service_file(answers: Answers, ports: Sequence[tuple[str, int]]) -> dict[str
 
 
 def ports_behind(balancer: LoadBalancer, document: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
-    """Container and container port behind each of a balancer's ports, which know only ports of the instance."""
+    """Container and container port behind each of a balancer's ports, which only refer to ports of the instance."""
     behind = {
         mapping.get("hostPort") or mapping.get("containerPort"): (each["name"], mapping.get("containerPort"))
         for each in document["containerDefinitions"]
@@ -69,7 +69,7 @@ def ports_behind(balancer: LoadBalancer, document: Mapping[str, Any]) -> tuple[t
 
 
 def network_questions(answers: Answers) -> Iterator[str]:
-    """What of the network nobody has said."""
+    """What nobody has said about the network."""
     if answers.launch_type == "FARGATE" and not answers.subnets:
         yield "subnets: which private subnets of Layer0's VPC do the tasks get?"
     if answers.launch_type == "FARGATE" and not answers.security_groups:
@@ -106,10 +106,10 @@ def balancer_notes(balancer: LoadBalancer, answers: Answers) -> tuple[list[str],
 
 
 def environment_notes(environment: Environment, links: Sequence[str], answers: Answers) -> list[str]:
-    """What of the environment needs an answer.
+    """What needs an answer about the environment.
 
     Args:
-        links: Names of the environments that it is linked with.
+        links: Names of the environments that it is linked to.
     """
     questions = [
         f"link to environment {each!r}: does its security group let the new service in, and the other way round?"

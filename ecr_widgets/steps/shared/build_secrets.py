@@ -23,7 +23,7 @@ def secrets_of(options: BuildOptions) -> dict[str, str]:
     """The build's secrets by their ids, from the variables that hold them.
 
     Raises:
-        InputError: A variable is not set, or holds what is too short to be kept out of texts.
+        InputError: A variable is not set, or its value is too short to be masked.
     """
     found = {}
     for name, variable in options.secrets.items():
@@ -38,10 +38,10 @@ def secrets_of(options: BuildOptions) -> dict[str, str]:
 
 
 def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
-    """Refuse arguments that everybody who has the image could read in its history; a message never shows the value.
+    """Refuse secret arguments, which everybody who has the image could read in its history; a message never shows the value.
 
     Raises:
-        InputError: One is or looks like a secret.
+        InputError: An argument is or looks like a secret.
     """
     if not build_args:
         return
@@ -57,7 +57,7 @@ def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
 
 
 def kept_secrets(dockerfile: str) -> list[str]:
-    """What in a Dockerfile's text looks as if a secret would stay in the image, one text each, without values."""
+    """What looks in a Dockerfile as if a secret would stay in the image: one text for each, without values."""
     found = []
     for number, line in enumerate(dockerfile.splitlines(), start=1):
         given = _GIVEN.match(line)

@@ -1,4 +1,4 @@
-"""The document that a service runs now, for those who only want another image in it."""
+"""The document that a service runs now, for deploying it with another image."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.service_lookup import find_service
 
 ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
-"""Stands for the image that a document is to get."""
+"""A placeholder for the image that the document will get."""
 
 
 class CurrentDocument(NamedTuple):
     """What the deploy holds that a service runs or moves to."""
 
     name: str
-    """Of the deploy; the service's where the deploy has none."""
+    """Name of the deploy; the service's if the deploy has none."""
     content: bytes
 
 
@@ -25,7 +25,7 @@ def current_document(services: Services, environment: str, service: str) -> Curr
     """Read what a service runs or moves to.
 
     Raises:
-        InputError: The service runs nothing yet, or what it runs is not told.
+        InputError: The service runs nothing yet, or what it runs is not reported.
 
         EntityNotFound: No such environment, or the deploy was deleted.
     """

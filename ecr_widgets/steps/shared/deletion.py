@@ -1,4 +1,4 @@
-"""What all deletions of Layer0's entities have in common: no error if it does not exist, and what is left is waited for."""
+"""What all deletions of Layer0's entities have in common: no error if it does not exist, and a wait until Layer0 is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True, slots=True)
 class DeletionOutcome:
-    """What is gone; `job_id` is None where it was gone before, and where Layer0 needs no job for it."""
+    """What was deleted; `job_id` is None if it did not exist, or if Layer0 needs no job for it."""
 
     kind: str
     name: str
@@ -24,14 +24,14 @@ class DeletionOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """What is to be deleted, as it exists now."""
+    """What is to be deleted."""
 
     entity_id: str
     name: str
 
 
 class Deletion(Step[Entity | None, DeletionOutcome]):
-    """A deletion; its subclasses find the entity and ask for its end."""
+    """A deletion; its subclasses find the entity and request its deletion."""
 
     kind: ClassVar[str]
     compares: ClassVar = False
@@ -42,7 +42,7 @@ class Deletion(Step[Entity | None, DeletionOutcome]):
         raise NotImplementedError
 
     def delete(self, outside: Outside, entity_id: str) -> str | None:
-        """Ask for the deletion, and give back the id of the job that does it, if Layer0 has one for it."""
+        """Request the deletion, and return the id of the job that does it, if Layer0 has one for it."""
         raise NotImplementedError
 
     def plan(self, outside: Outside, found: Entity | None) -> DeletionOutcome:
@@ -56,6 +56,6 @@ class Deletion(Step[Entity | None, DeletionOutcome]):
         job_id = self.delete(outside, found.entity_id)
         if job_id is not None:
             what = f"deletion of {self.kind} {found.name!r}"
-            timeout_s = getattr(self, "timeout_s")  # noqa: B009 -- of the subclasses that a job works for
+            timeout_s = getattr(self, "timeout_s")  # noqa: B009 -- only subclasses with a job have it
             wait_for_job(outside.layer0, outside.clock, job_id, what=what, timeout_s=timeout_s)
         return DeletionOutcome(self.kind, found.name, found.entity_id, job_id, changed=True)

@@ -1,4 +1,4 @@
-"""Which deploy a service goes back to: the last one that is proven to have run, else the version before."""
+"""Which deploy a service goes back to: the last one that is proven to have run, or else the previous version."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ecr_widgets.ports.services import Services
 def earlier_deploy(
     services: Services, service: Service, proven: Callable[[], Collection[str]] = frozenset
 ) -> str | None:
-    """Id of the deploy that going back means, of the same name and never newer than what runs; None where there is none.
+    """Id of the deploy to go back to, of the same name and never newer than what runs; None if there is none.
 
-    Where saved runs prove of some that the service ran them, the newest proven one before the newest of all: two failed
-    deploys in a row do not lead back to the first of them. Without any proof, the version before the newest. A service that
-    is on such a deploy has been brought back already and stays, so that going back twice does not go back further.
+    If saved runs prove that the service ran older deploys, it is the newest of these, so that two failed deploys in a row do
+    not lead back to the first of them. Without any proof it is the version before the newest. A service that is already on
+    such a deploy was rolled back and stays there, so that going back twice does not go back further.
 
     Args:
-        proven: Gives ids of deploys that a run verified; called where it matters.
+        proven: Returns the ids of deploys that a run verified; only called if they matter.
     """
     if service.primary is None:
         return None
@@ -39,7 +39,7 @@ def earlier_deploy(
 
 
 def _retired(services: Services, standing: Deploy, proven: Collection[str]) -> list[Deploy]:
-    """Proven deploys that are no longer listed and can still be read, oldest first: other tools retire what they replace."""
+    """Proven deploys that are no longer listed but can still be read, oldest first: other tools retire what they replace."""
     found = []
     for deploy_id in proven:
         with suppress(EntityNotFound):
@@ -49,12 +49,12 @@ def _retired(services: Services, standing: Deploy, proven: Collection[str]) -> l
 
 
 def require_earlier(services: Services, service: str, deploy_id: str | None) -> Deploy:
-    """Give back the deploy that a service is to go back to.
+    """Return the deploy that a service is to go back to.
 
     Raises:
         InputError: There is none to go back to.
 
-        EntityNotFound: The one named is not stored.
+        EntityNotFound: It is not stored.
     """
     if not deploy_id:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A policy, asked whether images may run in an environment or be copied to a repository. What is not known is not met."""
+"""Checks by the policy whether images may run in an environment or be copied to a repository. What is unknown is not met."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ecr_widgets.steps.step import NOT_YET
 
 PASSED, NO_RULES, REFUSED, WARNED, OVERRIDDEN = "passed", "no rules", "refused", "warned", "overridden"
 _LAYER0_CLUSTER = "l0-"
-"""Begins the names of Layer0's clusters, which end in the environment's id."""
+"""The beginning of the names of Layer0's clusters, which end in the environment's id."""
 _PUSHES = "release"
-"""The runbook whose own image is exempt, where a policy names runbooks."""
+"""The runbook whose own image is exempt if a policy names runbooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ class GateOutcome:
     """What the policy said."""
 
     decision: str
-    """`passed`, `no rules`, `refused`, `warned` or `overridden`; in a plan also that it is known when the image is made."""
+    """`passed`, `no rules`, `refused`, `warned` or `overridden`; in a plan also that it is not known before the image is made."""
     policy_sha256: str = ""
-    """Of the file; empty where it could not be read."""
+    """SHA-256 of the file; empty if it could not be read."""
     images: tuple[str, ...] = ()
-    """By digest, as far as they are known."""
+    """References by digest, as far as they are known."""
     evidence: tuple[str, ...] = ()
     """Digests of the statements that counted."""
     unmet: tuple[str, ...] = ()
     """Each rule that is not met: its name, and why."""
     override: str = ""
-    """The reason that was given for not keeping to it."""
+    """The reason given for overriding the policy."""
     warnings: tuple[str, ...] = ()
     changed: bool = False
 
@@ -52,18 +52,18 @@ class Place:
     environment: str = ""
     repository: str = ""
     registry: str = ""
-    """The repository's."""
+    """The repository's registry."""
 
 
 def examine(
     outside: Outside, place: Place, images: Callable[[], Iterable[ImageReference]], *, warns_only: bool
 ) -> GateOutcome:
-    """Ask the policy.
+    """Check images by the policy.
 
     Args:
-        images: Gives them, where there are rules at all.
+        images: Returns them; only called if there are rules.
 
-        warns_only: Whether whatever is not met only warns.
+        warns_only: Whether an unmet rule is only a warning.
     """
     gate = outside.connections.gate
     examined = _Examined(outside, place)
@@ -106,7 +106,7 @@ def _warnings(outcome: GateOutcome) -> Iterator[str]:
 
 
 class _Examined:
-    """What was seen so far."""
+    """What was found so far."""
 
     def __init__(self, outside: Outside, place: Place) -> None:
         self._outside = outside
@@ -117,13 +117,13 @@ class _Examined:
         self.unmet: list[str] = []
         self.refuses = False
         self.waits = False
-        """In a plan: whether an image is still to be made."""
+        """In a plan: whether an image has yet to be made."""
 
     def unknown(self, error: EcrWidgetsError, *, warns: bool) -> None:
         self._note((f"it is not known whether the rules are met: {error.message}",), warns=warns)
 
     def look(self, rules: Rules, image: ImageReference, *, warns: bool) -> None:
-        """Hold one image against the rules of one place."""
+        """Check one image by the rules of one place."""
         repository = f"{image.registry or 'docker.io'}/{image.repository}"
         if rules.needs_none(repository):
             return
@@ -182,10 +182,10 @@ class _Examined:
 
 
 def _session_for(outside: Outside, image: ImageReference) -> tuple[RegistrySession, ImageReference]:
-    """The registry that an image is in, of this account in any region, and the image under the name that it has there.
+    """The registry that an image is in, of this account in any region, and the image by its name there.
 
     Raises:
-        InvalidReference: It is another account's, or none of ECR's.
+        InvalidReference: The registry is another account's, or not in ECR.
     """
     own = outside.session.registry()
     if image.registry is not None and own.sameness(image.registry) is Sameness.SAME:
@@ -197,7 +197,7 @@ def _session_for(outside: Outside, image: ImageReference) -> tuple[RegistrySessi
 
 
 def _is_of_this_run(outside: Outside, rules: Rules, image: ImageReference) -> bool:
-    """Whether this run has pushed the image, by its own journal: nothing can be attached to it before the run ends."""
+    """Whether this run has pushed the image, by its journal: nothing can be attached to it before the run ends."""
     if not outside.connections.gate.is_sealed_run or (rules.runbooks and _PUSHES not in rules.runbooks):
         return False
     return any(
@@ -207,7 +207,7 @@ def _is_of_this_run(outside: Outside, rules: Rules, image: ImageReference) -> bo
 
 
 def _copied_from(outside: Outside, image: ImageReference) -> ImageReference | None:
-    """Where this run has copied the image from; None where it has not."""
+    """Where this run has copied the image from; None if it has not."""
     for each in outside.journal():
         if each.step == "copy_image" and _is_copy(each.outcome, image):
             return ImageReference.parse(str(each.outcome.get("source")))
@@ -215,7 +215,7 @@ def _copied_from(outside: Outside, image: ImageReference) -> ImageReference | No
 
 
 def _is_copy(outcome: JsonObject, image: ImageReference) -> bool:
-    """Whether a step's outcome is that image, under whichever name of its registry."""
+    """Whether a step's outcome is that image, by any name of its registry."""
     made = ImageReference.parse(str(outcome.get("image")))
     return (made.repository, made.digest) == (image.repository, image.digest)
 
@@ -229,7 +229,7 @@ def _rules_for(outside: Outside, policy: GatePolicy, place: Place) -> tuple[Rule
 
 
 def names_of(outside: Outside, environment: str) -> tuple[str, ...]:
-    """What an environment is called, by whoever names it in whichever form.
+    """All names of an environment: as given here, by name and by id.
 
     Raises:
         EcrWidgetsError: The target does not answer.
@@ -241,14 +241,14 @@ def names_of(outside: Outside, environment: str) -> tuple[str, ...]:
 
 
 def _names_known(outside: Outside, environment: str) -> tuple[str, ...]:
-    """The same, as far as the target says: it may be one that this run has nothing to do with."""
+    """The same, as far as the target answers: it may be one that this run does not use."""
     with suppress(EcrWidgetsError):
         return names_of(outside, environment)
     return (environment,)
 
 
 def _layer0_on(outside: Outside, policy: GatePolicy, environment: str) -> Iterator[str]:
-    """Environments of Layer0 in the policy whose cluster it is."""
+    """The policy's Layer0 environments whose cluster it is."""
     cluster = bare_cluster(environment) if is_ecs(environment) else ""
     if not cluster.startswith(_LAYER0_CLUSTER):
         return
@@ -260,7 +260,7 @@ def _layer0_on(outside: Outside, policy: GatePolicy, environment: str) -> Iterat
 
 
 def refusal(place: str, outcome: GateOutcome) -> GateRefused:
-    """The error where the policy refuses."""
+    """The error if the policy refuses."""
     first, *others = outcome.unmet
     more = f", and {len(others)} more" if others else ""
     return GateRefused(

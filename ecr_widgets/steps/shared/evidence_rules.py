@@ -1,7 +1,7 @@
-"""A policy's rules over what is proven of one image; nothing is asked of anybody here.
+"""A policy's rules on what is proven about one image. This makes no requests.
 
-All that counts is about just this digest. A later run that failed in an environment, or brought it back from the image, takes
-away what an earlier one proved there.
+Only statements about exactly this digest count. A later run that failed in an environment, or rolled it back from the image,
+cancels what an earlier one proved there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ecr_widgets.model.registry import Findings
 from ecr_widgets.model.times import to_rfc3339
 
 _AHEAD = timedelta(hours=1)
-"""How far another machine's clock may be ahead."""
+"""How far ahead another machine's clock may be."""
 _FAILED = frozenset(("failed", "interrupted", "tampered"))
 _SCANNED = frozenset(("COMPLETE", "ACTIVE"))
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of one image."""
+    """What is required of one image."""
 
     rules: Rules
     digest: str
@@ -45,7 +45,7 @@ class EvidenceJudge:
         }
         soon = asked.now + _AHEAD
         self._vouching = [each for each in known if each.key in self._rules.keys and each.sealed_at <= soon]
-        # Whoever says that it failed needs less trust than who says that it works.
+        # A statement that it failed needs less trust than one that it works: any key will do.
         standing = [each for at, each in enumerate(known) if not self._is_taken_back(each, known[at + 1 :])]
         self._recent = [each for each in self._vouching if self._is_recent(each)]
         self._proven = [each for each in self._recent if each.run.verdict == "proven" and each in standing]
@@ -64,9 +64,9 @@ class EvidenceJudge:
         """Each rule that is not met, by its name and why.
 
         Args:
-            is_own: Whether this very run has pushed the image, so that nothing can be proven of it yet.
+            is_own: Whether this run itself has pushed the image, so that nothing can be proven about it yet.
 
-            is_approved: Whether another person has approved this very run.
+            is_approved: Whether another person has approved this run.
         """
         if self._evidence.left_out:
             yield f"evidence: not all that is attached was looked at: {self._evidence.left_out}"
@@ -112,7 +112,7 @@ class EvidenceJudge:
         return run.verdict in _FAILED or run.state in _FAILED | {"unknown"} or (went_back and not runs_it)
 
     def _places(self, proof: Proof) -> frozenset[str]:
-        """Environments in which a run did something with the image, under one name each."""
+        """Environments in which a run did something with the image, each by one name."""
         deeds = (each.environment for each in proof.run.deeds if each.digest == self._asked.digest)
         tried = (each.rpartition("/")[0] for each in proof.run.deployed)
         return frozenset(self._one_name(each) for each in (*deeds, *tried) if each)
@@ -136,12 +136,12 @@ def _is_approved(proof: Proof) -> bool:
     approval = proof.run.approval
     if approval is None or not approval.approved_by or approval.approved_by == approval.requested_by:
         return False
-    # Two names are soon had; two keys are two people, or one who was trusted with both.
+    # Anybody can use two names. Two keys mean two people, or one person who was trusted with both.
     return approval.plan_key is not None and approval.plan_key != proof.key
 
 
 def unmet_by_findings(limits: FindingLimits, found: Findings | None, now: datetime) -> Iterator[str]:
-    """What a scan's findings lack."""
+    """How a scan's findings do not meet the limits."""
     if found is None or found.scanned_at is None or found.status not in _SCANNED:
         yield f"findings: there is no finished scan of it ({found.status if found else 'never scanned'})"
         return

@@ -1,4 +1,4 @@
-"""The targets that a fleet is given: a list in the text itself, a file, or services whose names match."""
+"""The targets that a fleet is given: a list as text, a file, or services whose names match."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def find_targets(
 
         common: Parameters of all targets, as a person typed them.
 
-        read: Gives a file's content.
+        read: Returns a file's content.
 
-        services_of: Gives the deploy target of an environment.
+        services_of: Returns the deploy target of an environment.
 
     Raises:
         InputError: A target is refused, or there is none.
 
-        EntityNotFound: There is no such environment.
+        EntityNotFound: No such environment.
     """
     source = source_of(targets)
     if source is not Source.SERVICES:
@@ -77,7 +77,7 @@ def _check_declared(runbook: FleetRunbook) -> None:
 
 
 def decoded(content: bytes, named: str) -> str:
-    """A list of targets as text, without the mark at its beginning that some programs write.
+    """A list of targets as text, without the byte-order mark that some programs write.
 
     Raises:
         InputError: It is not UTF-8.

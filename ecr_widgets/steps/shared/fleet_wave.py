@@ -1,4 +1,4 @@
-"""Runs the targets of one wave on an executor, at most so many at once, and takes down how each ended."""
+"""Runs the targets of one wave on an executor, only so many at a time, and records how each ended."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Wave:
     under_way: dict[Future[RunEnd], TargetRun] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Run those that have no end yet; who is busy is tried once more when all others have ended.
+        """Run those that have not ended yet; busy ones are tried once more when all others have ended.
 
-        Where nobody knows what came of one, no other is started.
+        Once the outcome of one is unknown, no other is started.
         """
         self._run_each(each for each in self.runs if each.target not in self.ends)
         if not self.counts.unknown:
@@ -56,7 +56,7 @@ class Wave:
         )
 
     def await_ends(self, longest_s: float) -> None:
-        """Take down the ends of those that are under way, of which no more are started."""
+        """Record how those that are running end, without starting more."""
         done, _ = wait(self.under_way, timeout=longest_s)
         for future in done:
             self._take(future)
@@ -66,7 +66,7 @@ class Wave:
         while queue or self.under_way:
             while queue and len(self.under_way) < self.at_once:
                 run = queue.popleft()
-                # No more are handed over than may run: what an engine holds in a queue cannot be called back.
+                # Only as many are submitted as may run: what an engine holds in a queue cannot be called back.
                 self.under_way[self.executor.submit(self.start, run)] = run
             done, _ = wait(self.under_way, timeout=_BETWEEN_LOOKS_S, return_when=FIRST_COMPLETED)
             for future in done:
@@ -78,7 +78,7 @@ class Wave:
     def _take(self, future: Future[Any]) -> None:
         run = self.under_way.pop(future)
         error = future.exception()
-        # What ran it got lost, and perhaps not the run: its slot knows, and is asked by another start.
+        # The process that started the run is lost, but perhaps not the run: another start finds out from its slot.
         lost = RunEnd(run.target, _BUSY, reason=f"lost: {type(error).__name__}: {error}"[:300])
         self.ends[run.target] = future.result() if error is None else lost
 

@@ -1,4 +1,4 @@
-"""What may be deleted of a repository, by `image_uses` never what is used, and what is deleted with it."""
+"""What may be deleted from a repository (never what is used, by `image_uses`), and what is deleted with it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def check_unused(
     """Make sure that none of the images is used.
 
     Args:
-        used: What `used_images` found of the uses.
+        used: What `used_images` returned for the uses.
 
     Raises:
-        ImageInUse: The message names the first and what uses it, or what cannot be told.
+        ImageInUse: The message names the first one and what uses it, or what is not known.
     """
     if uses.unknown:
         raise ImageInUse(
@@ -36,12 +36,12 @@ def check_unused(
 
 
 def may_be_a_part(image: Image, parts: Parts) -> bool:
-    """Whether it could be one of the images of an index that nobody can read."""
+    """Whether it could be one of the images of an index that cannot be read."""
     return bool(parts.unread) and not image.tags and image.digest not in parts.unread
 
 
 def deleted_with(digests: Iterable[str], every: Iterable[Image], parts: Parts) -> tuple[str, ...]:
-    """What goes with these: all that belongs to nothing else and is no image of its own."""
+    """What is deleted with these: everything that belongs to nothing else and is not an image in its own right."""
     going = frozenset(digests)
     images = {image.digest: image for image in every}
     asked = going
@@ -57,10 +57,10 @@ def deleted_with(digests: Iterable[str], every: Iterable[Image], parts: Parts) -
 
 
 def days_before(now: datetime, days: float) -> datetime | None:
-    """So many days ago; None for 0, which means that no day counts."""
+    """The time that many days ago; None for 0, which means no limit."""
     return now - timedelta(days=days) if days else None
 
 
 def pulled_lately(every: Iterable[Image], parts: Parts, since: datetime | None) -> frozenset[str]:
-    """Digests of what was pulled since then; None where that is all the same."""
+    """Digests of what was pulled since then; empty if `since` is None."""
     return frozenset() if since is None else pulled_since(every, parts, since)

@@ -11,7 +11,7 @@ from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSessi
 
 
 def require_image(ecr: Ecr, repository: str, reference: str) -> Image:
-    """The image that a tag or digest names.
+    """The image with this tag or digest.
 
     Raises:
         ImageNotFound: The repository has no such image.
@@ -33,7 +33,7 @@ def list_all(ecr: Ecr, repository: str) -> list[Image]:
 def find_tagged(
     registry: Registry, session: RegistrySession | StepSession, image: ImageReference
 ) -> str | None:
-    """Digest that a tag names now; None where there is neither such a tag nor such a repository."""
+    """The digest that a tag names now; None if there is no such tag or no such repository."""
     try:
         return session.use(lambda token: registry.find_digest(image, token))
     except RepositoryNotFound:

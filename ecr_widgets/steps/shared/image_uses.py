@@ -1,6 +1,6 @@
 """What uses the images of a repository. Everything that deletes, proposes or marks an image goes by `used_images`.
 
-Layer0 tells no digest of what runs. Where that is not known for certain, an image counts as used.
+Layer0 does not report the digest of what runs. If that is not known for certain, an image counts as used.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from ecr_widgets.steps.shared.layer0_on_ecs import Listed
 
 _AT_ONCE = 8
 _START = timedelta(hours=1)
-"""How long after its beginning a deployment may first ask for what its tag names."""
+"""How long after its start a deployment may resolve its tag for the first time."""
 _NEVER = datetime(1, 1, 2, tzinfo=UTC)
-"""Before this Layer0 has told no time."""
+"""An earlier time means that Layer0 reported none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class ImageUse:
     """One place where an image is used."""
 
     image: ImageReference
-    """As it is named there."""
+    """The reference used there."""
     by: str
     """`service demo/timeoutsvc`, `task demo/backup`, or `deploy timeout.2`."""
     runs: bool
-    """Whether it runs or is to run; False where a stored deploy only names it."""
+    """Whether it runs or is to run; False if a stored deploy only names it."""
     since: datetime | None = None
-    """When what runs began to; None where Layer0 does not tell."""
+    """When what runs it began; None if Layer0 does not report it."""
 
     def at_the_latest(self, other: ImageUse) -> ImageUse:
-        """The one of two that may run more images."""
+        """The one of the two that may run more images."""
         return other if self.since is not None and (other.since is None or other.since > self.since) else self
 
     def names(self, image: Image) -> bool:
-        """Whether the reference means this image of the repository now."""
+        """Whether the reference now means this image of the repository."""
         if self.image.digest is not None:
             return self.image.digest == image.digest
         return (self.image.tag or "latest") in image.tags
@@ -57,8 +57,8 @@ class ImageUse:
     def may_run(self, image: Image, *, was_pulled: bool) -> bool:
         """Whether this runs by a tag that may have named the image when a copy was started.
 
-        A tag may have moved since, to an image that was pushed later or earlier. Each copy asks again, so that also an image
-        that was pushed after the deployment began may run, if it has ever been pulled.
+        A tag may have moved since, to an image that was pushed later or earlier. Each copy resolves it again, so an image
+        that was pushed after the deployment began may also run, if it was ever pulled.
         """
         if not self.runs or self.image.digest is not None:
             return False
@@ -72,9 +72,9 @@ class UsesOutcome:
     repository: str
     uses: tuple[ImageUse, ...]
     unknown: tuple[str, ...] = ()
-    """What may use any image of the repository, since it is not known what it names."""
+    """What may use any image of the repository, since it is not known which."""
     not_read: tuple[str, ...] = ()
-    """Which stored deploys were not read, since there are too many: an image that only they name counts as unused."""
+    """Which stored deploys were not read, since there are too many: an image that only these name counts as unused."""
     changed: bool = False
 
     @property
@@ -84,10 +84,10 @@ class UsesOutcome:
 
 
 def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Mapping[str, tuple[str, ...]]:
-    """What uses each image, by digest; what nothing uses is not in it.
+    """What uses each image, by digest; unused images are left out.
 
-    An image is used with all that belongs to it, and so is what it belongs to. Where `uses.unknown` has anything, an image
-    that is not in here may be used as well.
+    If an image is used, so is everything that belongs to it, and what it belongs to. If `uses.unknown` is not empty, an image
+    that is left out may be used as well.
 
     Args:
         parts: Of the same images.
@@ -114,10 +114,10 @@ def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Map
 
 
 def pulled_since(images: Iterable[Image], parts: Parts, since: datetime) -> frozenset[str]:
-    """What was pulled since then, with all that it belongs to.
+    """What was pulled since then, with everything that it belongs to.
 
-    Whoever looks what an index names pulls the index in ECR's eyes, and so does this tool: an index counts as pulled when
-    one of its images was.
+    ECR counts reading an index as a pull, and this tool reads them as well. So an index only counts as pulled if one of its
+    images was.
     """
     indexes = frozenset(owner for each in parts.owners.values() for owner in each)
     pulled = [
@@ -139,7 +139,7 @@ def _using(image: Image, uses: UsesOutcome, parts: Parts, *, was_pulled: bool) -
 
 
 def _is_run(image: Image, parts: Parts) -> bool:
-    """Whether it is an image, and not something that is said about one."""
+    """Whether it is an image, not something attached to one."""
     return subject_of(image) is None and parts.kinds.get(image.digest) != "attestation"
 
 
@@ -157,7 +157,7 @@ def find_uses(
     registry: OwnRegistry,
     progress: ProgressSink = ignore_progress,
 ) -> UsesOutcome:
-    """Look through every service, task and stored deploy of the deploy targets for a repository's images.
+    """Search every service, task and stored deploy of the deploy targets for a repository's images.
 
     Args:
         repository: Name in the registry.
@@ -171,7 +171,7 @@ def find_uses(
 
 
 def running_images(targets: Iterable[Services], repository: str, *, registry: OwnRegistry) -> UsesOutcome:
-    """Services and tasks that run a repository's images; stored deploys are not looked at, which is quicker.
+    """Services and tasks that run a repository's images; stored deploys are not read, which is quicker.
 
     Args:
         repository: Name in the registry.
@@ -189,7 +189,7 @@ def _looks(targets: Iterable[Services], repository: str, registry: OwnRegistry) 
 
 
 def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
-    """What was found, what runs first; each once, though several deployments or targets say the same."""
+    """What was found, with what runs first; each use once, though several deployments or targets may report it."""
     uses: dict[ImageUse, ImageUse] = {}
     for use in (each for look in looks for each in look.uses):
         same = replace(use, since=None)
@@ -201,7 +201,7 @@ def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
 
 
 class _Look:
-    """One look through a deploy target, which reads each stored deploy once."""
+    """One search of a deploy target, which reads each stored deploy once."""
 
     def __init__(self, services: Services, repository: str, registry: OwnRegistry, listed: Listed) -> None:
         self._services = services
@@ -213,12 +213,12 @@ class _Look:
         self.unknown: list[str] = []
         """What may use any image of the repository, and why."""
         self.not_read: list[str] = []
-        """Stored deploys that are too many to be read, in words."""
+        """Stored deploys that are too many to read, in words."""
         self._texts: dict[str, tuple[str, ...] | None] = {}
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
-        """Take note where the target may not be asked: what it runs is not known then."""
+        """Note that what the target runs is not known if its requests are denied."""
         try:
             yield
         except AuthorizationError as error:
@@ -246,7 +246,7 @@ class _Look:
             for deployment in service.deployments:
                 since = deployment.created_at if deployment.created_at > _NEVER else None
                 self._note_running(deployment.deploy_id, by, since)
-            # A tag that moved since is still what new copies get.
+            # If a tag has moved since, new copies still get what it was resolved to.
             self._note(self._services.resolved_images(service.service_id), by, runs=True, since=None)
         for each in self._services.list_tasks():
             try:
@@ -257,7 +257,7 @@ class _Look:
                 self._note_running(task.deploy_id, where("task", task.environment_id, task.name), None)
 
     def at_stored(self, progress: ProgressSink) -> None:
-        """All that could be run again; of a name with very many deploys the newest."""
+        """Everything that could be run again; only the newest deploys of a name with very many."""
         deploys, limits = self._services.list_all_deploys(), self._services.deploy_limits()
         self._note_stored(deploys, progress)
         if limits is None:
@@ -265,7 +265,7 @@ class _Look:
         counts = Counter(each.name for each in deploys)
         cut = {name for name, count in counts.items() if count >= limits.of_each}
         naming = sorted(cut & {each.name for each in deploys if self._names_it(each.deploy_id)})
-        # Each is read by a call of its own, so that the older ones are read only where the repository's images are deployed.
+        # Each takes a call of its own, so the older ones are only read for names that deploy the repository's images.
         listed = {name: self._services.list_deploys(name) for name in naming}
         older = [each for some in listed.values() for each in some if each.deploy_id not in self._texts]
         self._note_stored(older, progress)
@@ -285,7 +285,7 @@ class _Look:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             read = pool.map(lambda each: self._read(each.deploy_id), deploys)
             for number, (deploy, texts) in enumerate(zip(deploys, read, strict=True), 1):
-                # One that was deleted meanwhile, or whose tags outlive it, names nothing.
+                # A deploy that was deleted meanwhile, or whose tags outlive it, names nothing.
                 by = self._listed.deploy(deploy.name, deploy.version)
                 self._note(texts or (), by, runs=False, since=None)
                 progress(Progress("deploys", "reading what they name", number, len(deploys)))
@@ -304,7 +304,7 @@ class _Look:
             try:
                 image = ImageReference.parse(text)
             except InputError:
-                # Such as a template that nobody filled in: no engine pulls it, unless it reads it in another way.
+                # Such as a template that was not filled in: no engine pulls it, unless it reads it differently.
                 if self._within.search(text):
                     self.unknown.append(f"{by} names {text!r}, which may be any image of {self._repository}")
                 continue
@@ -316,7 +316,7 @@ class _Look:
                 self.uses.append(ImageUse(image, told, runs, since))
 
     def _read(self, deploy_id: str) -> tuple[str, ...] | None:
-        """What a stored deploy names; None where there is none of that id."""
+        """What a stored deploy names; None if there is none with that id."""
         if deploy_id not in self._texts:
             self._texts[deploy_id] = self._read_anew(deploy_id)
         return self._texts[deploy_id]

@@ -1,4 +1,4 @@
-"""Wait for what Layer0 does in the background; where it fails, its own log says why."""
+"""Wait for what Layer0 does in the background; if it fails, its own log says why."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wait_for_job(
     Raises:
         DeploymentFailed: It ended in error; `reasons` has the end of its log, whose last line is in the message, too.
 
-        WaitTimeout: The deadline came first; the job goes on.
+        WaitTimeout: The deadline came first; the job continues.
 
         OutcomeUnknown: Layer0 no longer reports the job.
     """

@@ -1,7 +1,7 @@
-"""The ECS service that a Layer0 service is: found by Layer0's names for it, and proven to be the same.
+"""The ECS service behind a Layer0 service: found by Layer0's names for it, and proven to be the same.
 
-Source: Layer0 v0.12.6. Of the instance PREFIX, environment and service are `l0-PREFIX-ID`, and deploy `NAME.N` is the task
-definition `l0-PREFIX-NAME:N`. Deployments have ECS's own ids.
+Source: Layer0 v0.12.6. In the instance PREFIX, environments and services are called `l0-PREFIX-ID`, and deploy `NAME.N` is
+the task definition `l0-PREFIX-NAME:N`. Deployments have ECS's own ids.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BEGINS = "l0-"
 
 
 class Listed:
-    """What targets list, in the words of the first that lists it: a Layer0 service is a service of ECS, too."""
+    """What targets list, by the name that the first one gives it: a Layer0 service is also an ECS service."""
 
     def __init__(self) -> None:
         self._services: list[tuple[Service, str]] = []
@@ -26,7 +26,7 @@ class Listed:
         self._prefixes: set[str] = set()
 
     def service(self, service: Service, cluster: str, words: str) -> str:
-        """What a service is called: `words`, unless Layer0 has listed it by its own name.
+        """The name of a service: `words`, unless Layer0 has listed it by its own name.
 
         Args:
             cluster: Name of the place where it runs.
@@ -45,7 +45,7 @@ class Listed:
         return words
 
     def deploy(self, name: str, version: int) -> str:
-        """What a stored deploy is called, by name and version; for one of Layer0's on ECS those of Layer0."""
+        """The name of a stored deploy, by name and version; Layer0's name for a Layer0 deploy that ECS lists."""
         for prefix in self._prefixes:
             if name.startswith(prefix) and (name.removeprefix(prefix), version) in self._deploys:
                 return f"deploy {name.removeprefix(prefix)}.{version}"
@@ -59,13 +59,13 @@ class SameService:
 
     layer0: Service
     environment: Place
-    """Layer0's."""
+    """Layer0's environment."""
     ecs: Service
     cluster: Place
     deploy: Dockerrun
     """Its task definition as ECS has it."""
     running: Mapping[str, str]
-    """Digest that the running copies report, by container; without those that report none or several."""
+    """Digest that the running copies report, by container; without containers that report none or several."""
 
     @property
     def layer0_deploy_id(self) -> str:
@@ -152,7 +152,7 @@ def _running(ecs: Services, service: Service) -> dict[str, str]:
 
 def _primary(service: Service) -> Deployment:
     primary = service.primary
-    assert primary is not None  # looked at when it was found
+    assert primary is not None  # checked when it was found
     return primary
 
 

@@ -1,4 +1,4 @@
-"""Lifecycle policies: the simple ones, and in words what one would replace and expire."""
+"""Lifecycle policies: the simple ones, and a description of what one would replace and expire."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ecr_widgets.model.registry import Expiry, Image
 
 
 def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str | None:
-    """A lifecycle policy of the two rules that most need, as JSON text; None where neither is asked for.
+    """A lifecycle policy with the two rules that most people need, as JSON text; None if neither is wanted.
 
     Args:
         untagged_days: Images without a tag expire after so many days; 0 leaves the rule out.
 
-        keep_newest: Of all images only so many, pushed last, stay; 0 leaves the rule out.
+        keep_newest: Only so many images stay, the last ones pushed; 0 leaves the rule out.
 
     Raises:
         InputError: A number below 0.
@@ -66,7 +66,7 @@ def parse_policy(policy: str) -> object:
     """A lifecycle policy as JSON values.
 
     Raises:
-        InputError: It is no JSON object with rules.
+        InputError: Not a JSON object with rules.
     """
     try:
         parsed = json.loads(policy)
@@ -80,10 +80,10 @@ def parse_policy(policy: str) -> object:
 
 
 def policy_lines(current: str | None, wanted: str) -> tuple[str, ...]:
-    """What is set, and what becomes of the current policy, a line a rule: ECR keeps one policy a repository.
+    """What is set, and what becomes of the current policy, one line per rule: ECR keeps one policy per repository.
 
     Args:
-        current: JSON text; None where there is none.
+        current: JSON text; None if there is none.
 
         wanted: JSON text.
     """
@@ -102,9 +102,9 @@ def expiry_lines(
     images: Iterable[Image],
     parts: Parts,
 ) -> tuple[str, ...]:
-    """What would expire, a line an image; one that is used is marked, since a policy does not spare it.
+    """What would expire, one line per image; used images are marked, since a policy does not spare them.
 
-    A signature or the like is counted with its image where that expires, too; where the image stays, it is a line.
+    A signature or the like is counted with its image if that expires, too; if the image stays, it has its own line.
 
     Args:
         images: All of the repository.
@@ -119,7 +119,7 @@ def expiry_lines(
     expiring, images = tuple(expiring), tuple(images)
     names = {image.digest: ", ".join(image.tags) or image.digest[:19] for image in images}
     going = frozenset(each.digest for each in expiring)
-    # ECR removes referrers with their image, whatever the rules say of them.
+    # ECR removes referrers with their image, whatever the rules say about them.
     referrers = {image.digest for image in images if image.subject is not None}
     about = referrers | {image.digest for image in images if subject_of(image) is not None}
     about |= {digest for digest, kind in parts.kinds.items() if kind == "attestation"}
@@ -142,7 +142,7 @@ def expiry_lines(
 
 
 def counting_lines(policy: str, images: Iterable[Image]) -> tuple[str, ...]:
-    """What a rule that keeps so many images counts as one, and is none."""
+    """What a rule that keeps a number of images counts as images, though it is not."""
     rules = json.loads(policy)["rules"]
     counts = any(each.get("selection", {}).get("countType") == "imageCountMoreThan" for each in rules)
     attached = sum(subject_of(image) is not None for image in images)

@@ -1,7 +1,7 @@
-"""A local image beside what a registry holds: the one answer to whether both are the same.
+"""A local image compared with what a registry holds: the one place that decides whether both are the same.
 
 An image has two digests, of its configuration and of its manifest, and engines differ in which of them they call its id.
-The configuration is the same whoever pushes the image; the manifest is written by who pushes it.
+The configuration is the same in every push; the manifest is written by the engine that pushes.
 
 Source: OCI image specification, "Image Manifest", "Image Index".
 """
@@ -23,17 +23,17 @@ class LocalImage:
     """One image on one engine."""
 
     source: str
-    """As it was asked for."""
+    """The name or id that it was asked for by."""
     image_id: str
     engine: EngineFacts
     known_as: tuple[ImageReference, ...]
-    """By digest, as far as the engine knows; what a registry serves there is the registry's word."""
+    """Its references by digest, as far as the engine knows; only the registry knows what it serves there."""
     is_image: bool
-    """Whether the engine says that it is no index; false where it does not say."""
+    """Whether the engine says that it is not an index; False if it does not say."""
 
     @classmethod
     def find(cls, engine: Engine, source: str) -> LocalImage:
-        """Look at it.
+        """Look it up on the engine.
 
         Raises:
             ImageNotFound: No such local image.
@@ -47,7 +47,7 @@ class LocalImage:
 
     @property
     def digest(self) -> str | None:
-        """The digest that a registry will give it, where it is known before a push."""
+        """The digest that a registry will give it; None if that is not known before a push."""
         return self.image_id if self.engine.ids_are_manifests else None
 
     def is_served_as(self, image: ImageReference, registry: Registry, step: StepSession) -> bool:
@@ -61,9 +61,9 @@ class LocalImage:
     def index_to_copy(
         self, target: ImageReference, registry: Registry, step: StepSession, *, is_own: Callable[[str], bool]
     ) -> ImageReference | None:
-        """The index in the target's registry that the local image stands for; None where it is a single image.
+        """The index in the target's registry that the local image was pulled from; None if it is a single image.
 
-        An engine that holds one image of an index pushes that one, so an index has to be copied by its digest.
+        An engine that holds one image of an index only pushes that one, so an index has to be copied by its digest.
 
         Args:
             is_own: Whether a host is another name of the target's registry.
@@ -84,7 +84,7 @@ class LocalImage:
         return indexes[0] if len(indexes) == 1 else None
 
     def _named(self, target: ImageReference, registry: Registry, step: StepSession) -> str | None:
-        """The digest that the image was asked for by, where that was by a name in the target's registry."""
+        """The digest that the image was asked for by, or that its name has in the target's registry; None if neither."""
         try:
             source = ImageReference.parse(self.source)
         except InvalidReference:
@@ -98,11 +98,11 @@ class LocalImage:
 
 
 def _children(image: ImageReference, registry: Registry, step: StepSession) -> int | None:
-    """How many manifests an index names; 0 for a single image, None where the registry has neither."""
+    """How many manifests an index has; 0 for a single image, None if the registry has neither."""
     try:
         if step.use(lambda token: registry.find_image_id(image, token)) is not None:
             return 0
         return len(step.use(lambda token: registry.read_details(image, token)).children)
     except (ImageNotFound, RepositoryNotFound):
-        # A name that was given here, and pushed nowhere.
+        # A name that was given on this engine, and never pushed.
         return None

@@ -1,4 +1,4 @@
-"""Log lines of all copies of a service or of a task, together, and as they come."""
+"""Log lines of all copies of a service or task, merged, and as they come."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIME = re.compile(r"\W?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line and where it comes from: the container's name, with a number where several copies run."""
+    """One line and where it comes from: the container's name, with a number if several copies run."""
 
     source: str
     text: str
@@ -26,18 +26,18 @@ class LogLine:
 
 
 def merge(logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-    """All lines by time, after those of copies that tell no times: copy by copy, oldest first, as Layer0 lists the newest first.
+    """All lines by time, after those without times: these come copy by copy, oldest first, as Layer0 lists the newest first.
 
-    Where the target tells no times, those at the beginnings of lines count.
+    If the target reports no times, those at the beginnings of lines count.
     """
     return Follower().news(logs)
 
 
 class Follower:
-    """Tells apart what is new in a log that is read again and again.
+    """Finds what is new in a log that is read again and again.
 
-    A copy is known by its id. Layer0 tells none, so there a copy is known by its lines: what was read of it before is how
-    it still begins.
+    A copy is recognised by its id. Layer0 reports none, so there a copy is recognised by its lines: it still begins with what
+    was read before.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Follower:
         """What was read of each copy, and what it is called."""
 
     def news(self, logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-        """The lines that were not given yet, of whole logs."""
+        """The lines of whole logs that were not returned yet."""
         known = sorted(self._seen, key=lambda each: len(each[0].lines), reverse=True)
         new: list[tuple[ContainerLog, str, int]] = []
         unknown: list[ContainerLog] = []
@@ -77,7 +77,7 @@ class Follower:
 
 
 def _written_times(lines: Sequence[str]) -> tuple[datetime, ...]:
-    """The times at the beginnings of lines; a line without one belongs to the line before. None where no line has one."""
+    """The times at the beginnings of lines; a line without one has that of the line before. Empty if no line has one."""
     found = list(map(_written_time, lines))
     last = next((each for each in found if each is not None), None)
     times: list[datetime] = []
@@ -89,7 +89,7 @@ def _written_times(lines: Sequence[str]) -> tuple[datetime, ...]:
 
 
 def _written_time(line: str) -> datetime | None:
-    """The time that a line begins with, such as `[2026-11-23T17:00:01Z]`; one without an offset is taken for UTC."""
+    """The time that a line begins with, such as `[2026-11-23T17:00:01Z]`; a time without an offset counts as UTC."""
     match = _TIME.match(line)
     if match is None:
         return None
@@ -114,7 +114,7 @@ def follow(
     Args:
         read: Reads whole logs; a log that is cut to its tail cannot be followed.
 
-        is_over: Whether nothing more will come; asked before a last read.
+        is_over: Returns whether nothing more will come; called before each read, so that one more read follows.
     """
     follower = Follower()
     deadline_s = clock.monotonic_s() + timeout_s

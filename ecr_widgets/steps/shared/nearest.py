@@ -11,7 +11,7 @@ from ecr_widgets.ports import Ecr
 
 
 def nearest_of(name: str, names: Callable[[], Iterable[str]], otherwise: str) -> str:
-    """The nearest of the names, or else another hint; also where they cannot be listed."""
+    """The nearest of the names, or else another hint, also if they cannot be listed."""
     try:
         return did_you_mean(name, names(), otherwise)
     except EcrWidgetsError:
@@ -24,7 +24,7 @@ def nearest_repository(ecr: Ecr, repository: str, otherwise: str) -> str:
 
 
 def nearest_tag(ecr: Ecr, repository: str, tag: str, otherwise: str) -> str:
-    """The nearest tags of a repository; where that does not exist, the nearest repositories."""
+    """The nearest tags of a repository; if that does not exist, the nearest repositories."""
     try:
         images = [image for page in ecr.list_images(repository) for image in page]
         tags = [tag for image in images if subject_of(image) is None for tag in image.tags]

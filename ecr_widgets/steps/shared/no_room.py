@@ -1,4 +1,4 @@
-"""Copies that find no place to run: the scheduler says so in its events, and tries again for ever."""
+"""Copies that find no place to run: the scheduler reports it in its events, and keeps trying."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from ecr_widgets.model.services import Service, Settings
 
 PATIENCE_S = 30.0
-"""How long the scheduler may say so where copies that are being replaced may still make room."""
+"""How long the scheduler may report it if copies that are being replaced may still make room."""
 SHORT_PATIENCE_S = 5.0
-"""And where none will: only what others run could."""
+"""The same if they will not: only other services could."""
 _SAYS = "unable to place a task"
 _ON_INSTANCES = "no container instance met all of its requirements"
-"""What it says of instances that somebody registered; of Fargate's capacity, which comes and goes, it says something else."""
+"""What it says about registered instances; about Fargate's capacity, which comes and goes, it says something else."""
 
 
 class NoRoom:
-    """What the scheduler says of one deployment, from look to look."""
+    """What the scheduler says about one deployment, from check to check."""
 
     def __init__(self) -> None:
         self._since_s: float | None = None
@@ -31,12 +31,12 @@ class NoRoom:
         settings: Callable[[], Settings | None],
         never_fits: Callable[[], str] = lambda: "",
     ) -> bool:
-        """Take note of it, and say whether waiting on makes no sense.
+        """Note what it says, and return whether further waiting makes no sense.
 
         Args:
-            settings: Reads how the service is run; called where it matters.
+            settings: Reads how the service is run; only called if it matters.
 
-            never_fits: Reads why no instance could ever run a copy; called where that ends the wait.
+            never_fits: Reads why no instance could ever run a copy; only called if that ends the wait.
         """
         said, was_before = _last_words(service)
         if _SAYS not in said:
@@ -59,10 +59,10 @@ class NoRoom:
 
 
 def _last_words(service: Service) -> tuple[str, bool]:
-    """What the scheduler last said, and whether that was before the deployment that is under way.
+    """What the scheduler last said, and whether that was before the current deployment.
 
-    ECS leaves out an event that is the same as its last one. One that was there before counts where nothing came of the
-    deployment so far.
+    ECS leaves out an event that is the same as its last one. So an earlier event counts if the deployment has started nothing
+    so far.
     """
     primary = service.primary
     if primary is None:
@@ -85,5 +85,5 @@ def _may_go_first(settings: Settings | None) -> bool:
 
 
 def _stay_as_they_are(settings: Settings | None) -> bool:
-    """Whether nothing adds instances because a copy finds no room, as a capacity provider with managed scaling does."""
+    """Whether nothing adds instances when a copy finds no room, as a capacity provider with managed scaling does."""
     return settings is not None and not settings.get("capacityProviderStrategy")

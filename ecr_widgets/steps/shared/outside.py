@@ -1,4 +1,4 @@
-"""What a step works with: the outside systems, and what one run keeps of them from step to step."""
+"""What a step works with: the outside systems, and what one run keeps from step to step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EarlierAttempts(Protocol):
     """What earlier attempts of a resumed run recorded."""
 
     def next_call(self, step: str, inputs: JsonObject) -> Any:
-        """What is left of the same call made by an earlier attempt; None where it made none."""
+        """What is left of the same call made by an earlier attempt; None if it made none."""
         ...
 
     def of_step(self, step: str) -> Iterator[StepRecord]:
@@ -37,7 +37,7 @@ class EarlierAttempts(Protocol):
 
 @dataclass(frozen=True)
 class Outside:
-    """The outside as the steps of one run share it."""
+    """The outside systems as the steps of one run share them."""
 
     connections: Connections
     targets: Targets
@@ -47,9 +47,9 @@ class Outside:
     journal: Callable[[], Iterable[StepRecord]] = tuple
     """What this run has recorded so far."""
     planned: dict[Any, Any] = field(default_factory=dict)
-    """In a plan: what its own steps would make, by what it is: an image's reference, `repository_key` or `service_key`."""
+    """In a plan: what its own steps would make, keyed by an image's reference, `repository_key` or `service_key`."""
     fleets: dict[str, tuple[tuple[TargetRun, ...], ...]] = field(default_factory=dict)
-    """The waves of each fleet that was planned, by the fleet's name: more than a record has room for."""
+    """The waves of each planned fleet, by the fleet's name: more than fits into a record."""
     _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
 
     @property
@@ -79,7 +79,7 @@ class Outside:
 
     @property
     def session(self) -> RegistrySession:
-        """With the account's own registry; nothing is loaded or asked before it is used."""
+        """The session with the account's own registry; nothing is loaded or requested before it is used."""
         return self.session_of("", "")
 
     def services_of(self, environment: str) -> Services:
@@ -97,7 +97,7 @@ class Outside:
         return self.layer0
 
     def service_target(self, environment: str, service: str) -> str:
-        """What a run holds that changes a service, by `Targets`' name for it.
+        """What a run holds while it changes a service, by `Targets`' name for it.
 
         Raises:
             EntityNotFound: No such environment.
@@ -107,18 +107,18 @@ class Outside:
         return self.targets.service(services.address(), place.environment_id, service)
 
     def requests(self, environment: str, *calls: str) -> tuple[str, ...]:
-        """What those calls ask of the deploy target that an environment is on."""
+        """The requests that those calls make to the deploy target that an environment is on."""
         services = self.services_of(environment)
         return tuple(services.request(call) for call in calls)
 
     def ecr_of(self, profile: str, region: str) -> Ecr:
-        """ECR of another account or region, where either is named."""
+        """ECR of another account or region, if either is named."""
         if not profile and not region:
             return self.ecr
         return self.connections.ecr_of(profile=profile or None, region=region or None)
 
     def session_of(self, profile: str, region: str) -> RegistrySession:
-        """A session with that registry; the run's own where neither is named."""
+        """A session with that registry; the run's own if neither is named."""
         if (profile, region) not in self._sessions:
             self._sessions[profile, region] = RegistrySession(
                 self.ecr_of(profile, region), self.clock, on_secret=self.connections.on_secret
@@ -126,7 +126,7 @@ class Outside:
         return self._sessions[profile, region]
 
     def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:
-        """The repository of a reference that a person gave, which must be of the registry that is used or name none.
+        """The repository of a reference that a person gave, which must name the registry that is used, or none.
 
         Raises:
             InvalidReference: It is another registry's.
@@ -145,12 +145,12 @@ class Outside:
 
     @staticmethod
     def repository_key(name: str, profile: str = "", region: str = "") -> tuple[str, ...]:
-        """How `planned` knows a repository that the plan would create."""
+        """The key in `planned` of a repository that the plan would create."""
         return ("repository", profile, region, name)
 
     @staticmethod
     def service_key(environment: str, service: str) -> tuple[str, ...]:
-        """How `planned` knows a service that the plan would create."""
+        """The key in `planned` of a service that the plan would create."""
         return ("service", environment, service)
 
     def find_tagged(
@@ -160,18 +160,18 @@ class Outside:
         profile: str = "",
         region: str = "",
     ) -> str | None:
-        """Digest that a tag names now, or None.
+        """The digest that a tag names now, or None.
 
         Raises:
-            RepositoryNotFound: There is no such repository, and none that this plan would create.
+            RepositoryNotFound: There is no such repository, and this plan would not create it.
         """
         if self.repository_key(image.repository, profile, region) in self.planned:
             return None
         return session.use(lambda token: self.registry.find_digest(image, token))
 
     def uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
-        """What all deploy targets run and store of a repository's images."""
-        # The upkeep of images asks; what deploys does not.
+        """Which of a repository's images all deploy targets run and store."""
+        # Imported late: only image clean-up needs it, deploys do not.
         from ecr_widgets.steps.shared.image_uses import find_uses
 
         repository = check_repository_name(repository)

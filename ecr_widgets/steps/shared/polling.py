@@ -1,4 +1,4 @@
-"""One way to wait for what happens elsewhere: look, pause, look again, with pauses that grow."""
+"""One way to wait for what happens elsewhere: check, pause, check again, with growing pauses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
 
 
 def pauses() -> Iterator[float]:
-    """Pauses between looks, in seconds; without end."""
+    """Pauses between checks, in seconds; without end."""
     pause_s = FIRST_PAUSE_S
     while True:
         yield pause_s

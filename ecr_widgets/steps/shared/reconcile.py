@@ -1,4 +1,4 @@
-"""After a change whose reply was lost: look whether it was made. A change is never asked for again without that."""
+"""After a change whose reply was lost: look whether it was made. A change is never requested again without that."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ecr_widgets.ports import Clock
 T = TypeVar("T")
 
 _PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
-"""A change that was under way when its reply was lost may show up a little later."""
+"""A change that was in progress when its reply was lost may show up a little later."""
 _APART_S = (0.5, 1.0, 2.0, 4.0)
-"""Before a change is asked for again that met somebody else's; each a little longer or shorter, so that both do not meet
-again."""
+"""Pauses before a change is requested again that conflicted with another one; each is varied a little, so that the two do not
+conflict again."""
 
 
 def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None]) -> tuple[T, bool]:
-    """Make a change; where its reply was lost, or somebody else's came first, look for what it should have made.
+    """Make a change; if its reply was lost, or another change came first, look for what it should have made.
 
     Args:
-        look: Finds what the change makes, None where there is nothing of it.
+        look: Finds what the change makes; None if there is nothing.
 
     Returns:
-        What the change made, and whether it was found rather than told.
+        What the change made, and whether it was found rather than replied.
 
     Raises:
         OutcomeUnknown: The reply was lost, and nothing was found: it may still come.
 
-        ConcurrentChange: It met somebody else's each time, and theirs was another.
+        ConcurrentChange: It conflicted with a different change each time.
     """
     for apart_s in (*_APART_S, None):
         try:

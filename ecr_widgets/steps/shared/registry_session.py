@@ -1,4 +1,4 @@
-"""One authorization token for the account's registry, kept for as long as it is good."""
+"""One authorization token for the account's registry, kept as long as it is valid."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BELIEVABLE_LIFE = timedelta(hours=6)
 
 
 class RegistrySession:
-    """The one holder of the authorization token; asks for a new one when half of its life is over.
+    """The only holder of the authorization token; requests a new one when half of its lifetime is over.
 
-    Where the clock cannot be right it waits for the registry's refusal instead.
+    If the clock cannot be right, it waits for the registry's refusal instead.
     """
 
     def __init__(self, ecr: Ecr, clock: Clock, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
@@ -33,17 +33,17 @@ class RegistrySession:
         self._id: RegistryId | None = None
 
     def registry(self) -> OwnRegistry:
-        """Which registry the token is for; AWS is asked for account and region only where its host does not tell."""
+        """Which registry the token is for; AWS is only asked for account and region if the host does not show them."""
         host = self.token().registry
         self._id = self._id or registry_id_of(host)
         if self._id is None:
-            # Without them no other name of the registry is known, which is refused or kept where it matters.
+            # Without them other names of the registry are not known, and are refused or kept where that matters.
             with suppress(EcrWidgetsError):
                 self._id = self.ecr.registry_id()
         return OwnRegistry(host, self._id)
 
     def repository(self, name: str) -> str:
-        """A repository as a person names it, as the registry does: without the registry's host, where it has that in front.
+        """The registry's name for a repository that a person named: without the registry's host, if that is in front.
 
         Raises:
             InvalidReference: It begins with another registry's host.
@@ -53,45 +53,45 @@ class RegistrySession:
         )
 
     def token(self) -> AuthorizationToken:
-        """The token in hand where it is fresh, else a new one."""
+        """The current token if it is fresh, or else a new one."""
         if self._token is None or (self._clock_is_right and not self._token.is_fresh_at(self.clock.now())):
             return self.renew()
         return self._token
 
     def renew(self) -> AuthorizationToken:
-        """Ask for a new token, whatever the clock says of the old one."""
+        """Request a new token, whatever the clock says about the old one."""
         token = self.ecr.authorization_token()
-        # Known as a secret before anything can print it.
+        # Registered as a secret before anything can print it.
         self._on_secret(token.password)
         self._token = token
-        # A new token that seems stale, or to live for far less than ECR's 12 hours, shows a wrong clock, here or
-        # there. The registry's word alone counts then; asking before each call would be a loop.
+        # If a new token seems stale, or valid for far less than ECR's 12 hours, a clock is wrong, here or there. Then only
+        # the registry's refusal counts: otherwise every call would request a new token.
         self._clock_is_right = token.expires_at - token.issued_at >= _BELIEVABLE_LIFE and token.is_fresh_at(
             self.clock.now()
         )
         return token
 
     def use(self, call: Callable[[AuthorizationToken], T]) -> T:
-        """Make a call with the token, and once more with a new one where the registry refused it.
+        """Make a call with the token, and once more with a new one if the registry refused it.
 
-        The registry's word decides, not the clock: a token that looks valid may be refused, and one renewal is the most.
+        The registry decides, not the clock: a token that looks valid may be refused. It is renewed at most once.
         """
         return self.for_step().use(call)
 
     def for_step(self) -> StepSession:
-        """The same for all calls of one step: one renewal is the most for all of them together."""
+        """The same for all calls of one step: the token is renewed at most once for all of them together."""
         return StepSession(self)
 
 
 class StepSession:
-    """What a step of several calls uses the token through; from `RegistrySession.for_step`."""
+    """How a step with several calls uses the token; from `RegistrySession.for_step`."""
 
     def __init__(self, session: RegistrySession) -> None:
         self._session = session
         self._may_renew = True
 
     def use(self, call: Callable[[AuthorizationToken], T]) -> T:
-        """Make a call as `RegistrySession.use` does, but renew the token only where this step did not yet."""
+        """Make a call as `RegistrySession.use` does, but only renew the token if this step has not yet."""
         try:
             return call(self._session.token())
         except AuthorizationError:

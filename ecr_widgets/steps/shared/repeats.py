@@ -1,4 +1,4 @@
-"""What had to be tried once more, so that a record tells a smooth transfer from one that got through in the end."""
+"""What had to be retried, so that a record distinguishes a smooth transfer from one that only got through in the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 
 class Repeats:
-    """Passes progress on and keeps what of it says that something is tried again."""
+    """Passes progress on, and keeps reports that something is retried."""
 
     def __init__(self, sink: ProgressSink) -> None:
         self._sink = sink
@@ -19,5 +19,5 @@ class Repeats:
 
     @property
     def repeats(self) -> tuple[str, ...]:
-        """One text for each further try, oldest first."""
+        """One text for each retry, oldest first."""
         return tuple(self._repeats)

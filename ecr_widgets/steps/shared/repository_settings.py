@@ -1,4 +1,4 @@
-"""A repository's settings: what a step says of them, and what was asked for otherwise."""
+"""A repository's settings: what a step reports about them, and how they differ from what was asked for."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class RepositoryOutcome:
     scan_on_push: bool
     changed: bool
     encryption: str | None = None
-    """Where one was asked for: what ECR says of it."""
+    """What ECR reports, if an encryption was asked for."""
     kms_key: str | None = None
-    """Where an encryption was asked for: ARN of the key, as ECR gives it."""
+    """ARN of the key as ECR reports it, if an encryption was asked for."""
     tag_exceptions: tuple[str, ...] = ()
     """Patterns of the tags for which the opposite of `tags_immutable` holds."""
 
 
 def outcome_of(repository: Repository, encryption: Encryption | None, *, changed: bool) -> RepositoryOutcome:
-    """What a step says of a repository that exists.
+    """What a step reports about a repository that exists.
 
     Args:
-        encryption: What was asked for; None where nothing was, and nothing is said of it.
+        encryption: What was asked for; None if nothing was, so that nothing is reported about it.
 
     Raises:
-        VerifyError: It is encrypted in another way.
+        VerifyError: It is encrypted differently.
     """
     differs = other_encryption(repository, encryption)
     if differs:
@@ -61,7 +61,7 @@ def outcome_of(repository: Repository, encryption: Encryption | None, *, changed
 
 
 def other_encryption(repository: Repository, wanted: Encryption | None) -> tuple[str, ...]:
-    """How its encryption differs from the one that was asked for, in one sentence; nothing where it does not."""
+    """How its encryption differs from the one that was asked for, in one sentence; empty if it does not."""
     has = Encryption(repository.encryption, repository.kms_key)
     if wanted is None or wanted.is_met_by(has):
         return ()
@@ -72,7 +72,7 @@ def require_repository(ecr: Ecr, name: str) -> Repository:
     """The repository of that name.
 
     Raises:
-        RepositoryNotFound: There is none.
+        RepositoryNotFound: No such repository.
     """
     found = ecr.find_repository(check_repository_name(name))
     if found is None:

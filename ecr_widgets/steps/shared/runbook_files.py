@@ -1,4 +1,4 @@
-"""The files that a runbook names: where they are, and what a record says of that."""
+"""The files that a runbook names: where they are, and what a record says about that."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
 
 @dataclass(frozen=True, slots=True)
 class RunbookFiles:
-    """Folders in which a relative path is looked for, in this order."""
+    """The folders in which a relative path is looked up, in this order."""
 
     folders: tuple[Path, ...] = (Path(),)
     examples: Path | None = None
     """Folder of the shipped examples; records say when a file is one of them."""
     approved: ApprovedFiles = ANY_FILES
-    """What the files that a run acts by must hold."""
+    """What must be in the files that a run acts on."""
     drafts: dict[str, bytes] = field(default_factory=dict)
     """In a plan: files that it would write, by path."""
 
     def find(self, path: str | Path) -> Path:
-        """The file or folder of that name, absolute; as it was given where there is none."""
+        """The absolute path of the file or folder with that name; the path as given if there is none."""
         path = Path(path)
         return next(((at / path).absolute() for at in self.folders if (at / path).exists()), path)
 
@@ -46,10 +46,10 @@ class RunbookFiles:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
 
     def read_settings(self, path: str | Path | None) -> tuple[Settings | None, str]:
-        """The settings of a service file and its SHA-256; None and nothing where no file is named.
+        """The settings of a service file and its SHA-256; None and an empty text if no file is named.
 
         Raises:
-            InputError: It cannot be read, is not what was approved, or holds what it must not.
+            InputError: It cannot be read, is not what was approved, or has a setting that is not allowed.
         """
         if not path:
             return None, ""
@@ -59,7 +59,7 @@ class RunbookFiles:
             return read_service_file(content), file_sha256(content)
 
     def whereabouts(self, path: str | Path) -> dict[str, str]:
-        """What a record says of where a relative path was found: of several files of that name, one is used."""
+        """What a record says about where a relative path was found, since several folders may have a file of that name."""
         place = self.find(path)
         if Path(path).is_absolute() or not place.exists():
             return {}
@@ -70,7 +70,7 @@ class RunbookFiles:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Say of a refused Dockerrun which file it is."""
+    """Name the file in the error if a Dockerrun is refused."""
     try:
         yield
     except InvalidDockerrun as error:

@@ -1,4 +1,4 @@
-"""What the copies of a service run, by the digest that each of their containers reports."""
+"""What the copies of a service run, by the digest that each container reports."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ecr_widgets.model.services import Copy, Deployment
 def reported_digest(
     copies: Sequence[Copy], deployment: Deployment, container: str, wanted: Collection[str], *, service: str
 ) -> str | None:
-    """The digest that all running copies report of a container; None where one of them reports none.
+    """The digest that all running copies report for a container; None if one of them reports none.
 
     Args:
         copies: All copies of the service.
 
-        deployment: The one that they must be of.
+        deployment: The deployment that they must belong to.
 
-        wanted: Digests that mean the image: an engine may report an index, or the image of it for its platform.
+        wanted: Digests that mean the image: an engine may report an index, or its image for the platform.
 
     Raises:
-        VerifyError: A copy runs another image or is of another deployment, or none runs.
+        VerifyError: A copy runs another image or belongs to another deployment, or none runs.
     """
     running = [each for each in copies if each.status == "RUNNING"]
     if not running:

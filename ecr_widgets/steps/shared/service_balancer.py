@@ -1,4 +1,4 @@
-"""The load balancer in front of a service: found by its name, and able to reach what the deploy listens on."""
+"""The load balancer in front of a service: found by its name, and checked against the ports the deploy listens on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def require_balancer(layer0: Layer0, environment: Place, name: str) -> LoadBalan
     """The load balancer of that name.
 
     Raises:
-        EntityNotFound: There is none.
+        EntityNotFound: No such load balancer.
     """
     found = layer0.find_load_balancer(environment.environment_id, name)
     if found is None:
@@ -26,7 +26,7 @@ def require_balancer(layer0: Layer0, environment: Place, name: str) -> LoadBalan
 
 
 def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:
-    """Make sure that a container listens where the balancer forwards to; Layer0 says so only after half of the work.
+    """Make sure that a container listens where the balancer forwards to; Layer0 only complains after half of the work.
 
     Raises:
         InputError: No container's host port is one that the balancer forwards to.
@@ -51,7 +51,7 @@ def balancer_for(
 
         InputError: No container's host port is one that it forwards to.
 
-        VerifyError: The service stands behind another one, or behind none.
+        VerifyError: The service is behind another one, or behind none.
     """
     balancer = require_balancer(layer0, environment, name)
     if standing is not None and standing.load_balancer_id != balancer.load_balancer_id:
@@ -64,7 +64,7 @@ def balancer_for(
     try:
         stored = Dockerrun.stored(document, layer0.dialect()) if document is not None else None
     except InvalidDockerrun:
-        stored = None  # stored by other means: Layer0 takes it, and says itself where the ports do not fit
+        stored = None  # stored by other means: Layer0 accepts it, and reports itself if the ports do not fit
     if stored is not None:
         check_host_ports(stored, balancer)
     return balancer

@@ -1,4 +1,4 @@
-"""Services as lists show them: how each is, and which image it runs."""
+"""Services as lists show them: the state of each, and which image it runs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ecr_widgets.ports.services import Services
 
 _AT_ONCE = 8
 _NEVER = datetime(1971, 1, 1, tzinfo=UTC)
-"""Earlier than that, a server has reported no time at all."""
+"""An earlier time means that the server reported none."""
 
 
 class ServiceState(StrEnum):
-    """How a service is; the value is its name for people."""
+    """The state of a service; the value is its name for people."""
 
     STABLE = "stable"
     MOVING = "moving"
-    """From one deploy to another."""
+    """Moving from one deploy to another."""
     SHORT = "not all run"
     """Fewer copies run than are wanted."""
     FAILED = "failed"
-    """Its target has given up what it was moved to."""
+    """Its target has given up its latest deployment."""
     STOPPED = "stopped"
     """No copy is wanted."""
     GONE = "gone"
@@ -40,9 +40,9 @@ class ListedService:
 
     summary: Summary
     service: Service | None
-    """None where it was deleted since it was listed."""
+    """None if it was deleted since it was listed."""
     images: tuple[str, ...] = ()
-    """References of what its deploy names, container by container; empty where that is not known."""
+    """The image references in its deploy, container by container; empty if they are not known."""
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ class ListedService:
 
     @property
     def state(self) -> ServiceState:
-        """How it is."""
+        """The state of the service."""
         service = self.service
         if service is None:
             return ServiceState.GONE
@@ -70,24 +70,24 @@ class ListedService:
 
     @property
     def deploy_id(self) -> str:
-        """What it runs or moves to; empty where it has no deployment."""
+        """What it runs or moves to; empty if it has no deployment."""
         primary = self.service.primary if self.service is not None else None
         return primary.deploy_id if primary is not None else ""
 
     @property
     def since(self) -> datetime | None:
-        """When it was moved to that; None where its target does not say."""
+        """When it was moved to that; None if its target does not say."""
         primary = self.service.primary if self.service is not None else None
         return primary.created_at if primary is not None and primary.created_at > _NEVER else None
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Digests in its images' references."""
+        """The digests in its image references."""
         return tuple(each.digest for each in map(_parsed, self.images) if each is not None and each.digest)
 
 
 def list_with_state(services: Services, environment_id: str | None = None) -> tuple[ListedService, ...]:
-    """The services of an environment, or of all, each looked at once."""
+    """The services of an environment, or of all environments, each read once."""
     listed = services.list_services(environment_id)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(pool.map(lambda each: _service(services, each), listed))
@@ -104,7 +104,7 @@ def list_with_state(services: Services, environment_id: str | None = None) -> tu
 
 
 def short_reference(image: str) -> str:
-    """An image's name without its registry, and of its digest what people compare."""
+    """An image's name without its registry, and the part of its digest that people compare."""
     parsed = _parsed(image)
     if parsed is None:
         return image
@@ -125,7 +125,7 @@ def _images(services: Services, deploy_id: str) -> tuple[str, ...]:
         document = services.read_deploy(deploy_id).dockerrun
         return tuple(image for _, image in container_images(document)) if document is not None else ()
     except (EntityNotFound, InputError):
-        return ()  # deleted, or not readable: what runs it goes on
+        return ()  # deleted or not readable, though it may still run
 
 
 def _parsed(image: str) -> ImageReference | None:

@@ -20,7 +20,7 @@ def find_environment(services: Services, name: str) -> Place:
     """The environment of that name.
 
     Raises:
-        EntityNotFound: There is none.
+        EntityNotFound: No such environment.
     """
     environment = services.find_environment(name)
     if environment is None:
@@ -40,7 +40,7 @@ def find_service(services: Services, environment: str, name: str) -> tuple[Place
     """The environment, and the service in it or None.
 
     Raises:
-        EntityNotFound: The environment does not exist.
+        EntityNotFound: No such environment.
     """
     check_name(services.dialect(), name, "service")
     place = find_environment(services, environment)
@@ -48,10 +48,10 @@ def find_service(services: Services, environment: str, name: str) -> tuple[Place
 
 
 def require_movable(service: Service | None) -> None:
-    """Refuse a service that something else moves.
+    """Refuse a service that something else deploys.
 
     Raises:
-        InputError: The target says why.
+        InputError: The target refuses changes; the message says why.
     """
     if service is not None and service.refused:
         raise InputError(f"service {service.name!r} is not changed: {service.refused}")
@@ -61,7 +61,7 @@ def require_service(services: Services, environment: Place, name: str) -> Servic
     """The service of that name.
 
     Raises:
-        EntityNotFound: There is none.
+        EntityNotFound: No such service.
     """
     service = services.find_service(environment.environment_id, name)
     if service is None:

@@ -1,4 +1,4 @@
-"""A service as it is: what it runs by image, what its containers said, and the deploys that it could go to."""
+"""The current state of a service: which images it runs, what its containers said, and the deploys that it could move to."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from ecr_widgets.steps.shared.service_lookup import find_service
 
 _LOG_LINES = 5
 _MOST_CRASHED = 4
-"""Containers of copies that stopped whose lines are shown."""
+"""How many containers of stopped copies lines are shown for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """One look at a service."""
+    """A service at one time."""
 
     environment: Place
     service: Service | None
-    """None where the environment has no such service yet."""
+    """None if the environment has no such service yet."""
     images: dict[str, tuple[str, ...]]
     """What the containers of each deployment run, by deploy id."""
     stored: tuple[Deploy, ...]
-    """All stored deploys: those of the name that the service stands on first, then by name; newest first."""
+    """All stored deploys: those with the name of the current one first, then by name; newest first."""
     log: tuple[str, ...]
     """Last lines of all copies."""
     copies: tuple[Copy, ...] = ()
-    """Those that the target tells apart, oldest first."""
+    """The copies that the target reports, oldest first."""
     earlier_deploy_id: str | None = None
     """What a rollback would go back to."""
     containers: tuple[tuple[str, str], ...] = ()
     """Name and image of each container of what the service runs or moves to."""
     crash_logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Last lines of the copy that stopped last, by deploy id."""
+    """Last lines of the last copies that stopped, by deploy id."""
     proven: Mapping[str, Proof] = field(default_factory=dict)
-    """Deploys that saved runs say that the service ran, by id."""
+    """The deploys that the service ran according to saved runs, by id."""
 
     @property
     def deploy_id(self) -> str | None:
-        """What the service stands on or moves to."""
+        """What the service runs or moves to."""
         primary = self.service.primary if self.service is not None else None
         return primary.deploy_id if primary is not None else None
 
@@ -62,13 +62,13 @@ class ServiceView:
 def look_at_service(
     services: Services, environment: str, service: str, proven: Callable[[str], Mapping[str, Proof]]
 ) -> ServiceView:
-    """Look at a service of an environment; it need not exist.
+    """Read a service of an environment; it need not exist.
 
     Args:
-        proven: Gives the deploys that a service is proven to have run, by its id.
+        proven: Returns the deploys that a service is proven to have run, by the service's id.
 
     Raises:
-        EntityNotFound: The environment does not exist.
+        EntityNotFound: No such environment.
     """
     place, current = find_service(services, environment, service)
     if current is None:
@@ -110,7 +110,7 @@ def _earlier(services: Services, service: Service, proven: Mapping[str, Proof]) 
     try:
         return earlier_deploy(services, service, lambda: proven)
     except EntityNotFound:
-        return None  # what it is on was deleted
+        return None  # the deploy that it runs was deleted
 
 
 def _ordered(deploys: Iterable[Deploy], first: str | None) -> tuple[Deploy, ...]:
@@ -121,7 +121,7 @@ def _read(services: Services, deploy_id: str) -> Deploy | None:
     try:
         return services.read_deploy(deploy_id)
     except EntityNotFound:
-        return None  # deleted; what runs it goes on
+        return None  # deleted, though it may still run
 
 
 def _images(deploy: Deploy | None) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
 GOOD_CHECKS = 3
 """Good checks in a row that make a service stable; a bad one starts the count again."""
 CHECKS_UNTIL_SUPERSEDED = 3
-"""Checks in a row that see the service on another deploy; the first may be older than the change."""
+"""Checks in a row that find the service on another deploy; the first may be older than the change."""
 SETTLE_S = 0.5
-"""Between good checks of a service that was just moved: containers that fail do so in their first moments."""
+"""Between good checks of a service that was just moved: containers that fail do so soon after they start."""
 _LONGEST_COURSE = 60
 YOUNG_S = 120.0
-"""A deployment younger than this was just moved, whoever did it: this run, its first attempt, somebody else."""
+"""A deployment younger than this was just begun: by this run, by its first attempt or by somebody else."""
 
 _FIX_IT = "look at the reasons and log lines, fix the image or the Dockerrun, then deploy again"
 
@@ -39,7 +39,7 @@ class WaitOutcome:
     waited_s: float
     changed: bool = False
     copies_by_s: tuple[tuple[float, int, int], ...] = ()
-    """The rollout: seconds waited, running copies of other deploys, and of this one, at each change; empty where none was seen."""
+    """The rollout: seconds waited, running copies of other deploys, and of this one, at each change; empty if none was seen."""
 
 
 def wait_for_service(
@@ -57,12 +57,12 @@ def wait_for_service(
     """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
 
     Args:
-        deployment_id: The deployment that brings it there; empty where that is not known. One that failed is not taken for
-            good because the target brought back another that runs well.
+        deployment_id: The deployment that brings it there; empty if that is not known. If it failed, the wait does not
+            succeed just because the target rolled back to another one that runs well.
 
         timeout_s: Longest wait, in seconds.
 
-        good_checks: Good checks in a row that count as stable. They follow each other closely only where the
+        good_checks: Good checks in a row that count as stable. They only follow each other closely if the
             deployment is no longer young and none of its containers has stopped.
 
         run_id: The run that waits, for its errors.
@@ -85,7 +85,7 @@ def wait_for_service(
         waited_s = clock.monotonic_s() - started_s
         crashes.look(service, is_young=not _is_settled(service, clock.now()))
         course = _longer(course, waited_s, service, deploy_id)
-        # A container that was started again between two looks is no good check, however well it runs now.
+        # A check is not good if a container was restarted since the last one, however well it runs now.
         good = good + 1 if _is_stable(service, deploy_id) and not crashes.has_grown else 0
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
         if good >= good_checks:
@@ -149,7 +149,7 @@ def wait_for_service(
                 last_seen=describe(service),
                 hint="look at the service's logs, or wait longer",
             )
-        # While checks are good they follow each other evenly; a growing pause suits only a slow start.
+        # Good checks follow each other evenly; a growing pause only suits a slow start.
         between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes.reasons else SETTLE_S
         clock.sleep(between_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
     raise AssertionError  # the pauses never end
@@ -171,7 +171,7 @@ def _longer(
     others = sum(each.running_count for each in service.deployments) - ours
     if course and course[-1][1:] == (others, ours):
         return course
-    # A service that never settles would fill the record: of a long course every second point is enough.
+    # A service that never settles would fill the record: if there are many points, every second one is enough.
     kept = course if len(course) < _LONGEST_COURSE else course[::2]
     return [*kept, (waited_s, others, ours)]
 
@@ -184,14 +184,14 @@ def _describe(deployment: Deployment) -> str:
 
 
 def _failed(services: Services, service: Service, deploy_id: str, deployment_id: str) -> Deployment | None:
-    """The deployment, where the target has given it up; it may be gone from the service by then."""
+    """The deployment if the target has given it up, or else None; by then the service may no longer list it."""
     primary = service.primary
     for each in service.deployments:
         is_ours = each.deployment_id == deployment_id if deployment_id else each.deploy_id == deploy_id
         if is_ours:
             return each if each.state == "FAILED" else None
     if not deployment_id or primary is None or primary.deploy_id == deploy_id:
-        return None  # whoever started what it is on: it runs, or will run, the deploy that is waited for
+        return None  # another deployment of the same deploy: it runs, or will run, what is waited for
     ended = services.find_deployment(service.service_id, deployment_id)
     return ended if ended is not None and ended.state == "FAILED" else None
 
@@ -219,7 +219,7 @@ def _is_stable(service: Service, deploy_id: str) -> bool:
 
 def _is_settled(service: Service, now: datetime) -> bool:
     primary = service.primary
-    # Where a server tells no time, its deployment has year 1 and might be young.
+    # If a server reports no time, its deployment has year 1 and might be young.
     return (
         primary is not None
         and primary.created_at.year > 1

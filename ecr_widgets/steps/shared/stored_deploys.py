@@ -11,11 +11,11 @@ from ecr_widgets.model.services import Deploy
 from ecr_widgets.ports.services import Services
 
 _COMPARED = 20
-"""Stored deploys of the name that are read; a name may have thousands."""
+"""How many stored deploys of a name are read; a name may have thousands."""
 
 
 def stored_documents(services: Services, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
-    """The newest deploys of a name that hold a Dockerrun of our form, newest first."""
+    """The newest deploys of a name that hold a document this kit can read, newest first."""
     for each in islice(reversed(services.list_deploys(name)), _COMPARED):
         held = read_stored(services, each.deploy_id)
         if held is not None:
@@ -23,13 +23,13 @@ def stored_documents(services: Services, name: str) -> Iterator[tuple[Deploy, Do
 
 
 def equal_deploy(services: Services, name: str, content: str) -> Deploy | None:
-    """The newest of a name whose content has that SHA-256; None where none of those that are compared has."""
+    """The newest deploy of a name whose content has that SHA-256; None if none of those compared has."""
     deploys = (each for each, held in stored_documents(services, name) if held.content_sha256() == content)
     return next(deploys, None)
 
 
 def read_stored(services: Services, deploy_id: str) -> Dockerrun | None:
-    """None where it was deleted meanwhile, or is nothing that this kit would have stored."""
+    """What a deploy holds; None if it was deleted meanwhile, or is not something that this kit would have stored."""
     try:
         document = services.read_deploy(deploy_id).dockerrun
         return Dockerrun.stored(document, services.dialect()) if document is not None else None

@@ -1,4 +1,4 @@
-"""What a run changes: held for it alone, and looked at once more before each change for the sake of others."""
+"""What a run changes: held for it alone, and checked again before each change, in case somebody else changed it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ecr_widgets.ports.locks import Lease, Locks
 class Targets:
     """The images and services that one run changes.
 
-    A lock keeps other runs of this host away, and where runs are saved in a bucket, those of all hosts that save there. Others are noticed by what the target is on: where it is neither what
-    this run saw first nor what it wants, somebody else was at work.
+    A lock keeps away other runs of this host and, if runs are saved in a bucket, those of all hosts that save there. Others
+    are noticed by what the target is on: if it is neither what this run saw before nor what it wants, somebody else changed it.
     """
 
     def __init__(self, locks: Locks, run_id: str) -> None:
@@ -33,7 +33,7 @@ class Targets:
 
     @contextmanager
     def hold(self, target: str) -> Iterator[HeldTarget]:
-        """Hold the target at least within the context.
+        """Hold the target, at least within the context.
 
         Raises:
             TargetBusy: Another run holds it.
@@ -44,7 +44,7 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class HeldTarget:
-    """A target while it is held: what it was on when this run looked last."""
+    """A target while it is held, and what it was on when this run last looked."""
 
     name: str
     _lease: Lease
@@ -52,7 +52,7 @@ class HeldTarget:
     _run_id: str
 
     def refuse_lost(self) -> None:
-        """Ask right before a change whether the target is still held.
+        """Check right before a change that the target is still held.
 
         Raises:
             TargetBusy: Another run may hold it by now; nothing was changed.
@@ -66,7 +66,7 @@ class HeldTarget:
             )
 
     def refuse_lost_meanwhile(self) -> None:
-        """Ask after a change whether the target was held all the time.
+        """Check after a change that the target was held all the time.
 
         Raises:
             OutcomeUnknown: Another run may have changed it as well.
@@ -78,11 +78,11 @@ class HeldTarget:
             )
 
     def note(self, current: str | None) -> None:
-        """Take note of what it is on: a digest, a deploy's id, None for nothing."""
+        """Note what it is on: a digest, a deploy's id, None for nothing."""
         self._seen[self.name] = current
 
     def compare(self, current: str | None, *, wanted: str | None = None) -> None:
-        """Compare what it is on right before a change with what was noted last.
+        """Compare what it is on, right before a change, with what was last noted.
 
         Raises:
             TargetBusy: Somebody else has changed it since.

@@ -11,7 +11,7 @@ def find_task(services: Services, text: str) -> Task:
     """One task by its id, its name, or ENVIRONMENT:NAME; several tasks may have one name.
 
     Raises:
-        EntityNotFound: There is none.
+        EntityNotFound: No such task.
 
         InputError: Several have that name.
     """

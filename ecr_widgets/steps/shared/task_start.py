@@ -1,4 +1,4 @@
-"""Start a task once, whatever became of the reply: which request is this run's own, and whether an earlier attempt made it."""
+"""Start a task only once, even if the reply was lost: find this run's own request, also if an earlier attempt made it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from ecr_widgets.steps.shared.polling import pauses
 EnvVars = Mapping[str, Mapping[str, str]]
 """Values of environment variables by container name."""
 REQUESTS_ARE_KEPT = timedelta(hours=1)
-"""Then Layer0's janitor may drop the job of a task that was started, and ECS may no longer report a task that ended."""
+"""After this, Layer0's janitor may drop the job of a task that was started, and ECS may no longer report a task that ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierStart:
-    """What is known of a task that an earlier attempt asked for, without knowing what became of it."""
+    """What is known about a task that an earlier attempt requested, without knowing what became of it."""
 
     asked_at: datetime
     known_requests: Collection[str]
-    """Requests for the same that were there before: none of them is its."""
+    """Requests for the same task that existed before: its own is not among them."""
     later_requests: Collection[str] | None
-    """Requests that were there when the next such task was asked for: its is among them. None where none was."""
+    """Requests that existed when the next such task was requested: its own is among them. None if no other was requested."""
     start_id: str
 
     @classmethod
     def of(cls, call: Any) -> EarlierStart | None:
-        """What to look for where a call's end is not known: neither that nothing was started nor that all of it ended.
+        """What to look for if a call's outcome is not known; None if it is known that nothing was started, or that it failed.
 
         Args:
-            call: What is left of the call of an earlier attempt; None where there is none.
+            call: What is left of the call of an earlier attempt; None if there is none.
         """
         if call is None or (call.record.error or {}).get("type") == DeploymentFailed.__name__:
             return None
         known = call.record.inputs.get(KNOWN_REQUESTS, ())
         if known is None:
-            return None  # it ended while it looked: nothing was started
+            return None  # it ended while it was still looking: nothing was started
         return cls(
             call.record.started_at,
             known,
@@ -52,15 +52,15 @@ class EarlierStart:
 
 
 def new_start_id() -> str:
-    """What a target may tell a repeated request by."""
+    """An id by which a target can recognise a repeated request."""
     return secrets.token_hex(16)
 
 
 def started_earlier(name: str, requests: frozenset[str], earlier: EarlierStart, now: datetime) -> str | None:
-    """The request that an earlier attempt made; None where it made none.
+    """The request that an earlier attempt made; None if it made none.
 
     Raises:
-        OutcomeUnknown: Several may be it, or it may be forgotten.
+        OutcomeUnknown: It may be one of several, or may no longer be reported.
     """
     candidates = requests - frozenset(earlier.known_requests)
     if earlier.later_requests is not None:
@@ -82,10 +82,10 @@ def started_earlier(name: str, requests: frozenset[str], earlier: EarlierStart, 
 def wait_for_start(
     services: Services, clock: Clock, request_id: str, name: str, deadline_s: float, timeout_s: float
 ) -> str:
-    """Wait until a request has started its task, and give back the task's id.
+    """Wait until a request has started its task, and return the task's id.
 
     Raises:
-        DeploymentFailed: It ended without one.
+        DeploymentFailed: It ended without a task.
 
         WaitTimeout: The deadline came first.
 
