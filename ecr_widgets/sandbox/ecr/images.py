@@ -34,7 +34,7 @@ class Images:
 
     @property
     def backend(self) -> ECRBackend:
-        """moto's own store."""
+        """The store that moto itself keeps."""
         return ecr_backends[self.account][self._region]
 
     def find_repository(self, name: str) -> Repository | None:
