@@ -162,7 +162,7 @@ class FakeEcr:
         kept: dict[str, str] = {}
         gone = set()
         for digest in digests:
-            # As ECR does it: one after the other.
+            # One at a time, as ECR does.
             others = [d for r, d in self._world.manifests - gone if r == repository and d != digest]
             named = {c.digest for d in others for c in self._world.details.get(d, ImageDetails()).children}
             if digest in named:

@@ -93,7 +93,7 @@ class FakeEngine:
         self._world.pushed_at.setdefault(digest, self._world.now)
         self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
         self._world.changes.append(f"push {image.repository}:{image.tag}")
-        # A graph driver alone names the digest where programs find it.
+        # Only an engine with a graph driver reports the digest where programs can find it.
         return digest if self._store is ImageStore.GRAPH_DRIVER else None
 
     def _manifest(self, image_id: str) -> str:
@@ -114,7 +114,7 @@ class FakeEngine:
             return ()
         if self._store is ImageStore.GRAPH_DRIVER:
             return tuple(self._world.pushed.get(image_id, ()))
-        # Every local name with one digest, pushed or not; Podman's is one that no registry serves.
+        # Every local name with the same digest, pushed or not; Podman's digest is one that no registry serves.
         digest = image_id if self._store is ImageStore.CONTAINERD else digest_of("local " + image_id)
         names = [name for name, held in self._world.local.items() if held == image_id and name != image_id]
         return tuple(ImageReference.parse(name).with_digest(digest) for name in sorted(names))

@@ -63,7 +63,7 @@ def run_cells(
                 if "parameters" in cell["metadata"].get("tags", ()):
                     names |= values
         except EcrWidgetsError:
-            # What no step recorded would be lost on who looks at the records.
+            # An error that no step recorded would not show in the records.
             if not sink.records or sink.records[-1].state is StepState.SUCCEEDED:
                 raise
         finally:

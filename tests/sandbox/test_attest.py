@@ -66,7 +66,7 @@ def test_what_is_attached_is_found_from_the_registry_alone(here: Attested, tmp_p
     assert "demo/timeoutsvc" in text
     assert "nothing is attached to it" in run("audit", "of", str(other), code=1).stdout
     run("audit", "of", f"{REPOSITORY}:none", code=1)
-    # Nobody's key: what is there proves nothing.
+    # Without a known key, what is attached proves nothing.
     KeyRing(tmp_path / "data").folder.joinpath("ecr-widgets").rename(tmp_path / "gone")
     assert "not known here" in run("audit", "of", str(image), code=1).stdout
 

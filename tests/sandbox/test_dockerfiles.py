@@ -186,9 +186,9 @@ def test_the_image_is_what_its_dockerfile_says_or_the_build_is_refused(
             return
         built = build()
         assert built.image_id == engine.find_image_id(case.image)
-        # With provenance, which holds times, no two builds are the same index.
+        # Provenance contains times, so no two builds with it make the same index.
         assert reference is None or built.image_id == reference or case.wishes.get("provenance")
-        # Podman before 5.6 builds a step with a mounted stage each time anew.
+        # Podman before 5.6 rebuilds a step with a mounted stage every time.
         is_cached = facts.takes_buildkit or facts.is_at_least(5, 6) or name != "mount-bind"
         assert build().changed is not is_cached
         check(case, engine, built.image_id)

@@ -107,7 +107,7 @@ def test_an_image_runs_once_it_is_proven_or_overridden(gated: Gated) -> None:
     listed = gated.command("audit", "figures").splitlines()[-1]
     assert listed.startswith(f"gate overridden: {overridden['started_at']} {overridden['run_id']} by ")
     assert listed.endswith(": INC-7: prod is down")
-    # The commands ask as the runbooks do.
+    # The commands check the policy like the runbooks.
     assert "did: no proven run" in gated.command(
         "service",
         "deploy",

@@ -64,7 +64,7 @@ def test_a_layer0_service_is_an_ecs_service(run: Run, ecs: Any, sandbox_environ:
     assert (deployment["deploy_id"], shown["running_count"]) == ("seen.2", 2)
     stored = layer0(sandbox_environ, "deploys", "show", "seen.2")
     assert b'"Value":"1000"' in base64.b64decode(stored["dockerrun"])
-    # Names are tags of Layer0's, which ECS does not set.
+    # Names are Layer0's tags, which ECS does not set.
     assert stored["name"] == ""
 
 

@@ -208,7 +208,7 @@ def test_a_failing_build_shows_its_log(run: Run, sandbox: Sandbox, tmp_path: Pat
     told = run(**NEW, context=str(context))
     assert journal(sandbox) == before
     error = records(told)["build_image"]["error"]
-    assert re.search(r"code: 7\b", error["message"])  # the words before are those of the builder at hand
+    assert re.search(r"code: 7\b", error["message"])  # the text before that depends on the builder
     assert "about-to-fail" in error["log"]
 
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_reached_is_said_before_anything_changes(
     """The target check fails with what does not answer; nothing was changed anywhere."""
     environ, why = UNREACHABLE[case]
     if case == "not Layer0":
-        # AWS's endpoint answers HTML or XML where Layer0's JSON belongs.
+        # AWS's endpoint answers with HTML or XML instead of Layer0's JSON.
         environ = {"LAYER0_API_ENDPOINT": sandbox_environ["AWS_ENDPOINT_URL"]}
     before = journal(sandbox)
     assert why in failed(release(environ, repository="first/unreachable"), "check_target")
@@ -325,7 +325,7 @@ def pushes_answered(docker_host: str, answer: bytes) -> Iterator[str]:
                 while line.recv(65536):
                     pass
                 return
-            # One request a connection, so that each is looked at; an upgraded one is no HTTP from there on.
+            # One request per connection, so that each is checked; an upgraded connection is no longer HTTP.
             if not re.search(rb"(?i)\r\nupgrade:", head):
                 head = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head)
                 head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)

@@ -142,7 +142,7 @@ def test_a_runbook_does_its_work_once(
     """
     here = {"environment": environment}
     if name == "rollback":
-        # A second deploy, to come back from.
+        # A second deploy, to roll back from.
         other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
         other["containerDefinitions"][0]["memory"] = 12
         (tmp_path / "other.json").write_text(json.dumps(other))
@@ -163,10 +163,10 @@ def test_a_runbook_does_its_work_once(
     saved = json.loads(Path(second["notebook"]).read_text())
     assert records(second).keys() == {step["step"] for step in second["steps"]}
     if environment == ECS and name != "deploy":
-        return  # papermill does not differ by target
+        return  # what papermill does is the same for both targets
     plain = run_by_papermill(name, sandbox_environ, tmp_path, **here)
     if name == "audit" or name in NEVER_TWICE:
-        # There is one run more to audit each time.
+        # Each time there is one more run to audit.
         assert without_own(facts(plain)) == without_own(facts(saved))
     else:
         assert facts(plain) == facts(saved)

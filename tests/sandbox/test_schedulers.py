@@ -56,7 +56,7 @@ def test_two_starts_of_the_crontab_line_make_one_run(srv: Path, sandbox_environ:
         for name in sandbox_environ
         if name.startswith(("AWS_", "LAYER0_", "DOCKER_", "XDG_"))
     }
-    # cron itself sets none of them.
+    # cron sets none of these by itself.
     (srv / "ecr-widgets" / "environment").write_text(
         "".join(f"{name}={shlex.quote(value)}\n" for name, value in few.items())
     )

@@ -86,7 +86,7 @@ def test_repositories_and_images_are_listed_and_copied(
     assert verb(sandbox_environ, tmp_path, "copy", "lists/app:1", "lists/live:2026.11").endswith(
         f"/lists/live@{digest}\n"
     )
-    # The sandbox's registry is a loopback host, and account 111222333444 in us-east-1 by any of its names.
+    # The sandbox's registry is a loopback host, and any name of account 111222333444's registry in us-east-1.
     own = "111222333444.dkr-ecr.us-east-1.on.aws"
     words = ["copy", f"lists/app@{digest}", f"{own}/lists/live:2026.11", "--to-region", "us-east-1", "--json"]
     assert json.loads(verb(sandbox_environ, tmp_path, *words))["changed"] is False

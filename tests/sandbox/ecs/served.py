@@ -112,7 +112,7 @@ class Served:
 @contextlib.contextmanager
 def serve(containers: Containers | None = None, *, folder: Path | None = None) -> Iterator[Served]:
     """Serve until the block ends; containers stay for the next server on the folder."""
-    # It gives this account what it has from the start, such as an instance.
+    # moto reads the account from here, and creates in it what exists from the start, such as an instance.
     os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
     loop = asyncio.new_event_loop()
     passing = tempfile.TemporaryDirectory(prefix="ecs-")
@@ -140,7 +140,7 @@ def serve(containers: Containers | None = None, *, folder: Path | None = None) -
         try:
             asyncio.run_coroutine_threadsafe(server.close(), loop).result(30)
         finally:
-            # A close that fails must not leave a thread that keeps the whole test run from ending.
+            # Even if closing fails, no thread may be left that would keep the whole test run from ending.
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()

@@ -85,7 +85,7 @@ def deployfish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, installed from the package index; skips where there is none."""
     folder = tmp_path_factory.mktemp("deployfish")
     venv.create(folder)
-    # Half of what it needs is installed here, and is used from here.
+    # Half of its dependencies are installed in this environment, so use them.
     (site,) = folder.glob("lib/*/site-packages")
     (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
     python = folder / "bin" / "python"

@@ -83,7 +83,7 @@ def test_a_circuit_breaker_that_trips(kit: Kit, to: Adapted, tmp_path: Path, *, 
     settings = {"deploymentConfiguration": {"deploymentCircuitBreaker": breaker}}
     (tmp_path / "service.json").write_text(json.dumps(settings))
     release(kit, to.image("a"), service_file="service.json")
-    # Reasons for which one would wait on, so that it is the breaker that ends it.
+    # An error for which the kit keeps waiting, so that the circuit breaker ends the wait.
     bad = to.image("b")
     to.way.served.containers.missing.add(str(bad))
     to.way.served.containers.pull_error = "CannotPullContainerError: 429 Too Many Requests"

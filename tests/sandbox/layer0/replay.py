@@ -125,7 +125,7 @@ class Replay:
                     yield f"{where}/{name} is missing"
                 elif name not in theirs:
                     yield f"{where}/{name} is new"
-            # Names first: ids are learnt from what they stand beside.
+            # Names first: ids are matched by the names next to them.
             for name in sorted(theirs.keys() & ours.keys(), key=lambda each: (each.endswith("_id"), each)):
                 yield from self._differ(f"{where}/{name}", theirs[name], ours[name])
         elif isinstance(theirs, list) and isinstance(ours, list):
@@ -155,7 +155,7 @@ class Replay:
             and ours
         ):
             self.ours[theirs] = ours
-        # Lines of a job's log begin with their time.
+        # Lines in a job's log begin with their time.
         wanted, given = (_TIME.sub("", each) for each in (self._translate(theirs), ours))
         if wanted != given and key not in _VOLATILE:
             yield f"{where} {self._translate(theirs)!r} became {ours!r}"
@@ -176,7 +176,7 @@ class Replay:
             text = "|".join(named) + "|" + text
             return self._translate(text) if translate else text
 
-        # Lines of a log, command words and the like keep their order.
+        # Log lines, command words and the like keep their order.
         return sorted(items, key=rank) if items and isinstance(items[0], dict) else items
 
     def _translate(self, text: str) -> str:
@@ -197,7 +197,7 @@ def _arrived(theirs: Any, ours: Any) -> bool:
             return not all(settled) or (all(now) and len(now) == len(settled))
         return True
     if isinstance(theirs, list) and isinstance(ours, list) and len(ours) - _standing(ours) > len(theirs):
-        return False  # what is being deleted is there for a moment more
+        return False  # what is being deleted still exists for a moment
     if isinstance(theirs, list) and isinstance(ours, list) and theirs and isinstance(theirs[0], dict):
         if "job_status" in theirs[0]:
             return all(each["job_status"] in (3, 4) for each in ours)

@@ -105,7 +105,7 @@ def serve(
         try:
             asyncio.run_coroutine_threadsafe(server.close(remove=not keep), loop).result(30)
         finally:
-            # A close that fails must not leave a thread that keeps the whole test run from ending.
+            # Even if closing fails, no thread may be left that would keep the whole test run from ending.
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()

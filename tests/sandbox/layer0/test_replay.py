@@ -88,7 +88,7 @@ def real_containers(sandbox: Sandbox) -> Iterator[DockerContainers]:
         said = f"echo starting {name}; echo hello from timeout; echo line 3; exec sleep 300"
         dockerfile = f"FROM busybox\nENTRYPOINT {json.dumps(['sh', '-c', said])}\n"
         engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
-    # Layer0's server closes it.
+    # Closed by Layer0's server.
     yield DockerContainers(
         sandbox.env()["DOCKER_HOST"], label="ecr-widgets.replay=1", login_of=lambda _: None
     )

@@ -79,7 +79,7 @@ def test_jobs_of_a_server_that_ended_end_in_error(tmp_path: Path) -> None:
         running(served, service_id, 1)
         job_id = served.value("DELETE", f"/service/{service_id}")
         assert asked.wait(20)
-        # As after a kill: the store has what stood at this moment.
+        # As after a kill: the store has the state of this moment.
         shutil.copytree(tmp_path, tmp_path.with_name("killed"))
         free.set()
     with serve(containers, folder=tmp_path.with_name("killed")) as served:

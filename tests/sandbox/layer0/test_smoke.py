@@ -24,7 +24,7 @@ SERVICE = {
         }
     ],
 }
-# With a member in small letters, which Go reads all the same.
+# With a member in lower case, which Go accepts too.
 TASK = {"containerDefinitions": [{"name": "alpine", "image": "alpine", "memory": 64, "entrypoint": ["env"]}]}
 CHECK = {"target": "TCP:80", "interval": 30, "timeout": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
 

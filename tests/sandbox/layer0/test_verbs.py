@@ -129,7 +129,7 @@ def test_the_deploy_command_looks_at_ports_before_it_stores_anything(
     say("loadbalancer", "create", "demo", "front", "--port", "18080:18081/http", "--check", "TCP:18081")
     path = tmp_path / "Dockerrun.aws.json"
     path.write_text(json.dumps({"containerDefinitions": [{"name": "a", "image": "x", "memory": 10}]}))
-    # No registry is set up here, so that whatever comes after the look would fail otherwise.
+    # No registry is set up here, so anything after the port check would fail with another error.
     words = ("deploy", "demo", "s", "web:1", str(path), "--load-balancer", "front")
     assert "listens on none" in say(*words, code=2)
     assert served.value("GET", "/tag?type=deploy&fuzz=s") == []
@@ -188,7 +188,7 @@ def test_a_version_is_warned_of_in_one_line(tmp_path: Path) -> None:
             "XDG_STATE_HOME": str(tmp_path),
         }
         stored(other, "one")
-        # In a process of its own: here warnings are errors.
+        # In a separate process, as warnings are errors in this one.
         done = subprocess.run(
             [BIN / "ecr-widgets", "deploys", "delete", "one.1"],
             env=os.environ | environ,

@@ -84,7 +84,7 @@ def test_a_service_runs_by_digest_and_keeps_running_when_its_next_deployment_fai
                 environment=[KeyValue("ITS", "me")],
             ),
         )
-        # One that never runs: of one that runs for a moment nobody knows whether it was seen to run.
+        # A container that never runs: one that ran for a moment might or might not be seen running.
         front.define(
             "bad", ContainerDefinition(name="main", image=image, memory=16, command=["/no-such-program"])
         )
@@ -104,7 +104,7 @@ def test_a_service_runs_by_digest_and_keeps_running_when_its_next_deployment_fai
             await until(lambda: bool(service.deployments[0].stopped_reasons))
             assert "no-such-program" in service.deployments[0].stopped_reasons[0]
             assert running(service, "good") == 2
-            # What somebody else takes away is there again.
+            # A container that somebody else removes is replaced.
             engine.containers.get(str(started[0].docker_id)).remove(force=True)
             del service.deployments[0]
             await until(
