@@ -1,7 +1,7 @@
-"""What is done by hand in a panel, each action as a run of its own.
+"""Actions taken by hand in a panel, each as its own run.
 
-Its cells run in the notebook's own kernel, whose panel waits for them; all else is as with a runbook: the run is on disk
-before it changes anything, each intent too, and it is sealed when it has ended. A kernel that is killed leaves an
+Its cells run in the notebook's own kernel, whose panel waits for them. Otherwise it is like a runbook's run: the run and
+each intent are on disk before anything is changed, and it is sealed when it has ended. A killed kernel leaves an
 interrupted run.
 """
 
@@ -35,7 +35,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 _CONNECT = "from ecr_widgets import connect\n\nkit = connect()"
 _LONGEST_REASON = 2_000
-# Without the current folder on its path: a file in it may be named like a module.
+# -P keeps the current folder off the path: a file in it may be named like a module.
 _COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")
 
 
@@ -45,28 +45,29 @@ class ActionRuns:
     Args:
         runs: Where runs are saved.
 
-        environ: Who needs an approval, and whether seals are attached.
+        environ: Says who needs an approval, and whether seals are attached.
 
-        known: Secrets that no saved run shows.
+        known: Secrets to keep out of saved runs.
     """
 
     def __init__(self, runs: Place, environ: Mapping[str, str], known: SecretRegistry) -> None:
         self._runs, self._environ, self._known = runs, environ, known
 
     def asked_by(self, script: Script) -> str | None:
-        """What asks for another person's approval of it; None where nothing does."""
+        """What requires another person's approval of the script; None if nothing does."""
         return who_asks(script.name, script.values, self._environ, required=False)
 
     @contextmanager
     def begin(self, script: Script, reason: str) -> Iterator[ActionRun]:
-        """The run of a script, saved and held by this process; within the block its cells are run.
+        """The run of a script, saved and held by this process; its cells run within the block.
 
-        It is concluded by how the block ends.
+        How the block ends is how the run ends.
 
         Raises:
-            InputError: A value or the reason looks like a secret, or the script needs an approval; nothing was written.
+            InputError: A value or the reason looks like a secret, the script needs an approval, or the folder of runs cannot
+                be made; nothing was written.
 
-            CannotSave: The folder of saved runs cannot be written; nothing may be changed.
+            CannotSave: The run cannot be written; nothing may be changed.
         """
         refuse_secrets({"reason": reason}, self._known)
         if (asked_by := self.asked_by(script)) is not None:
@@ -103,12 +104,12 @@ class ActionRuns:
                 run.unsealed = sealing.why_not or sealing.unattached or ""
 
     def plan(self, script: Script, reason: str) -> Mapping[str, Any]:
-        """Make the plan that another person may let go on, and give back the document of `run --json`.
+        """Make the plan for another person to approve, and return the document of `run --json`.
 
         Raises:
-            InputError: It was refused; nothing was started.
+            InputError: It was refused, or the plan failed; nothing was changed.
         """
-        # Here too: the command line on which the reason stands is open to everybody on this machine.
+        # Checked here too: everybody on this machine can read the command line, which holds the reason.
         refuse_secrets({"reason": reason}, self._known)
         with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
             book, values = Path(scratch, f"{script.name}.ipynb"), Path(scratch, "values.yaml")
@@ -128,18 +129,18 @@ class ActionRuns:
 
 
 class ActionRun:
-    """One action that is being run; it takes the place of a kernel's line to its engine."""
+    """One action in progress; it stands in for a kernel's line to its engine."""
 
     def __init__(self, run_id: str, path: Place, saved: SavedRun, *, cells: int) -> None:
         self.run_id, self.path = run_id, path
         self.unsealed = ""
-        """Why it has no seal, or none that is attached where that is asked for."""
+        """Why it has no seal, or why its seal is not attached if that was requested; else empty."""
         self._saved = saved
         self._outputs = Outputs()
         self._is_outcome_unknown = False
         clear_cells(saved.notebook)
         self._cells = code_cells(saved.notebook)
-        # What is in front of them, its parameters and its kit, the panel has already.
+        # The cells before them, with the parameters and the kit, need not run: the panel has both already.
         self._ready = len(self._cells) - cells
         for number in range(self._ready):
             self._note(number, CellState.SUCCEEDED)
@@ -147,7 +148,7 @@ class ActionRun:
 
     @contextmanager
     def cell(self, number: int) -> Iterator[None]:
-        """Note that a cell of the script is run, and how it ended."""
+        """Record that a cell of the script runs, and how it ended."""
         at = self._ready + number
         with self._saved.lock:
             self._outputs.start_cell(self._cells[at]["outputs"])
@@ -160,10 +161,10 @@ class ActionRun:
         self._note(at, CellState.SUCCEEDED)
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Have an intent on disk before its step acts.
+        """Save an intent to disk before its step acts.
 
         Raises:
-            CannotSave: It is not, so nothing may be changed.
+            CannotSave: It is not on disk, so nothing may be changed.
         """
         with self._saved.lock:
             self._outputs.announce(display_id, bundle)
@@ -173,7 +174,7 @@ class ActionRun:
         """Save a record's outcome.
 
         Raises:
-            CannotSave: The intent stays on disk.
+            CannotSave: It could not be saved; the intent stays on disk.
         """
         with self._saved.lock:
             self._outputs.conclude(display_id, bundle)
@@ -181,7 +182,7 @@ class ActionRun:
             self._saved.write()
 
     def verdict_of(self, error: BaseException) -> tuple[RunState, str]:
-        """How a run has ended that ended by an error."""
+        """State and reason of a run that ended with an error."""
         reason: str = self._saved.redacted(f"{type(error).__name__}: {error}")
         reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
         if self._is_outcome_unknown:
@@ -190,7 +191,7 @@ class ActionRun:
         return (RunState.INTERRUPTED if is_cancelled else RunState.FAILED), reason
 
     def end(self, state: RunState, reason: str | None) -> None:
-        """Save how it has ended."""
+        """Save how the run has ended."""
         with self._saved.lock:
             end_run(self._saved.notebook, state, reason)
             self._saved.write(last=True)
@@ -203,7 +204,7 @@ class ActionRun:
 
 
 def notebook_of(script: Script) -> bytes:
-    """A script as a runbook: the same for all values."""
+    """A script as a runbook; the same bytes for all values."""
     cells = [
         _cell("markdown", f"# {script.title}\n\nDone by hand in a panel."),
         _cell("code", script.parameters, tags=["parameters"]),

@@ -1,4 +1,4 @@
-"""A second person's yes: the run stops at its plan, and is carried out only while that plan still fits what is there."""
+"""A second person's approval: the run stops at its plan, and is carried out only if the plan still fits the current state."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def approve(
     wait_s: float = 0.0,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
-    """Let a plan go on: look once more whether it fits, then run its cells with its parameters, as a run of its own.
+    """Approve a plan: check that it still fits, then run its cells with its parameters, as a new run.
 
     Args:
         run_id: The plan that waits.
 
     Raises:
-        InputError: No such plan, it needs no approval or has one, this person made it or cannot be told, it is sealed by
-            nobody known here, its file was changed since, or it no longer fits what is there; nothing was changed.
+        InputError: No such plan, it needs no approval or already has one, this person made it or is not known, it is not
+            sealed by anybody known here, its file was changed since, or it no longer fits; nothing was changed.
 
-        TargetBusy: It was made for a slot that another process is at work on.
+        TargetBusy: The plan is for a slot that another process is working on.
     """
     saved = find_run(run_id, runs)
-    # Read once: what is looked at here is what runs.
+    # Read once, so that what is checked here is what runs.
     plan, owner_uid = _open(saved)
     header = plan.header
     asked_by = (header.approval or {}).get("asked_by")
@@ -65,7 +65,7 @@ def approve(
         raise InputError(f"plan {run_id} has {header.state}: {header.reason}", hint="make a new plan")
     approver = known_person(environ, doing="approve")
     requester = _requester(header, owner_uid)
-    # Accounts of another host have numbers of their own: there the keys alone say who is who.
+    # Another host numbers its accounts differently: for its plans only the keys tell people apart.
     is_of_this_host = isinstance(saved, Path) or header.host == socket.gethostname()
     if is_of_this_host and approver.may_be(requester):
         raise InputError(
@@ -118,7 +118,7 @@ def _request(plan: OpenRun, run_id: str, saved: Place, folder: Path, options: Ru
 
 @dataclass(frozen=True, slots=True)
 class WaitingPlan:
-    """A plan that another person may let go on."""
+    """A plan that waits for another person's approval."""
 
     run_id: str
     runbook: str
@@ -131,7 +131,7 @@ class WaitingPlan:
 
 
 def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
-    """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
+    """Plans that nobody has approved yet, oldest first; whether they still fit is checked on approval."""
     found, store = [], store_of(runs)
     for name in store.names():
         if not name.endswith(".plan.ipynb") or name.startswith("."):
@@ -157,7 +157,7 @@ def _marker(run_id: str) -> str:
 
 
 def _open(saved: Place) -> tuple[OpenRun, int | None]:
-    """The plan, and the account that wrote it; None where it is in a bucket."""
+    """The plan, and the account that wrote it; None if it is in a bucket."""
     if not isinstance(saved, Path):
         return open_run(saved), None
     content, owner_uid = _read(saved)
@@ -174,7 +174,7 @@ def _read(saved: Path) -> tuple[bytes, int]:
 
 
 def _requester(header: RunHeader, owner_uid: int | None) -> Person:
-    """Who made a plan: what its seal vouches for, and where it is a file in any case the account that that belongs to."""
+    """Who made a plan: the person in its header and, if it is a file, the account that owns the file as well."""
     told = header.approval.get("requester")
     try:
         owners = set() if owner_uid is None else {owner_uid}
@@ -187,8 +187,8 @@ def _check_seal(plan: OpenRun, runs: Place, *, told_apart: bool) -> str:
     """Refuse a plan that was changed since it was sealed, or that nobody known here has sealed.
 
     Args:
-        told_apart: Whether the logins of both tell the two apart. Else a plan under one's own key is one's own; behind sudo
-            two people may sign with root's.
+        told_apart: Whether both logins are known and tell the two people apart. If not, a plan sealed with the approver's own
+            key is refused; behind sudo two people may both sign with root's key.
 
     Returns:
         The name of the key that sealed it.
@@ -216,10 +216,10 @@ def _check_seal(plan: OpenRun, runs: Place, *, told_apart: bool) -> str:
 
 
 def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFiles:
-    """Make the plan once more, and give back which files it looked at.
+    """Make the plan again, and return the files that it examined.
 
     Raises:
-        InputError: It is another one now.
+        InputError: The new plan differs.
     """
     with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
         again_id = new_run_id()
@@ -227,7 +227,7 @@ def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFile
         again = execute(replace(_request(plan, again_id, saved, folder, options), plan=True))
     then, now = ([_fact(record) for record in each] for each in (plan.records, again.steps))
     if then == now:
-        # As they were just seen: whoever made the plan could write anything into its file.
+        # From the new plan: the person who made the old one could write anything into its file.
         return ApprovedFiles.of_plan(again.steps)
     where = next(
         (
@@ -244,7 +244,7 @@ def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFile
 
 
 def _fact(record: StepRecord) -> tuple[str, str, str, bool, str]:
-    """What a planned step says, without what differs from look to look: times and durations."""
+    """A planned step's record, without what differs each time: times and durations."""
     outcome = {name: value for name, value in record.outcome.items() if not name.endswith(("_at", "_s"))}
     return (
         record.step,
@@ -263,7 +263,13 @@ def _would(fact: tuple[str, str, str, bool, str]) -> str:
 
 
 def _use_up(runs: Place, approval: Mapping[str, Any]) -> None:
-    """Have a plan approved once, whoever else tries at the same moment."""
+    """Mark a plan as approved, which only one process can do.
+
+    Raises:
+        InputError: It was approved already.
+
+        RunError: The mark cannot be written.
+    """
     store, marker = store_of(runs), _marker(approval["plan"])
     try:
         store.put(marker, json.dumps(approval).encode(), replacing=None)

@@ -1,4 +1,4 @@
-"""Which runs need another person's yes."""
+"""Which runs need another person's approval."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ecr_widgets.model.ecs_names import bare_cluster, is_ecs
 from ecr_widgets.settings import Settings
 
 APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
-"""Environments that nobody may change alone, by name or id, separated by commas; `*` for all. A cluster of ECS is guarded
-by its name, in all accounts and regions; the cluster that a guarded environment of Layer0 is on is guarded, too."""
+"""Environments that nobody may change alone, by name or id, separated by commas; `*` for all. An ECS cluster is guarded by
+its name, in all accounts and regions; the cluster of a guarded Layer0 environment is guarded, too."""
 _TARGETS = {"environment": "an environment", "cluster": "a cluster"}
-"""Parameters that name what a run changes; of clusters only those of ECS are meant."""
+"""Parameters that name what a run changes; `cluster` counts only if it names an ECS cluster."""
 _LAYER0_CLUSTER = "l0-"
-"""Begins the names of Layer0's clusters, which end in the environment's id."""
+"""Prefix of Layer0's cluster names, which end in the environment's id."""
 
 
 def who_asks(
@@ -27,17 +27,17 @@ def who_asks(
     required: bool,
     computed: Collection[str] = (),
 ) -> str | None:
-    """What asks for an approval, the runbook or its target; None where nothing does.
+    """What requires an approval, the runbook or its target; None if nothing does.
 
     Args:
-        values: All parameters of the run, but those that its cell computes.
+        values: All parameters of the run, except those that its cell computes.
 
-        computed: Names of these. An environment that is not known yet may be any.
+        computed: Names of the computed ones. An environment that is not known yet counts as guarded.
 
-        required: Whether the runbook itself asks.
+        required: Whether the runbook itself requires it.
 
     Raises:
-        EcrWidgetsError: An environment is guarded, and Layer0 does not tell whether it is the one meant.
+        EcrWidgetsError: An environment is guarded, and Layer0 does not say whether it is this one.
     """
     if required:
         return f"runbook {runbook}"
@@ -60,12 +60,12 @@ def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) 
     """Refuse a run that needs an approval and has none.
 
     Args:
-        asked_by: What asks for it, if anything does.
+        asked_by: What requires it; None if nothing does.
 
-        approval: What the run's start knows of one.
+        approval: The run's approval as known at its start; None if there is none.
 
     Raises:
-        InputError: It has none.
+        InputError: It needs an approval and has none.
     """
     if asked_by is not None and not (approval or {}).get("approved_by"):
         raise InputError(
@@ -75,10 +75,10 @@ def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) 
 
 
 def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
-    """Who runs this, where an approval depends on it.
+    """Who runs this process, for an approval that depends on it.
 
     Raises:
-        InputError: It is not known.
+        InputError: The person is not known.
     """
     who = person(environ)
     if who.why_unknown:
@@ -90,7 +90,7 @@ def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
 
 
 def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str]) -> bool:
-    """Whether one of the guarded names is another name of the environment: steps take its name and its id."""
+    """Whether a guarded name is another name of the environment: steps accept its name and its id."""
     cluster = bare_cluster(target) if is_ecs(target) else ""
     of_ecs = {bare_cluster(each) for each in guarded if is_ecs(each)}
     of_layer0 = {each for each in guarded if not is_ecs(each)}
@@ -102,7 +102,7 @@ def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str])
         return True
     settings = Settings.from_environment(environ)
     if settings.layer0 is None:
-        return False  # nothing of Layer0's can be changed from here
+        return False  # Layer0 is not set up, so nothing in it can be changed from here
     from ecr_widgets.adapters.layer0.client import Layer0Api
 
     layer0 = Layer0Api(settings.layer0)

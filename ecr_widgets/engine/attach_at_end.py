@@ -1,4 +1,4 @@
-"""Attaching a run that has ended to its images, where that is asked for; what it takes is loaded while the kernel works."""
+"""Attach a finished run to its images, if that was requested; the libraries for it are loaded while the kernel works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AttachAtEnd:
-    """The attaching of one run."""
+    """Attaches one run."""
 
     def __init__(self, environ: Mapping[str, str], known: SecretRegistry) -> None:
         self._is_asked = environ.get(ATTEST_VARIABLE) == "1"
@@ -25,16 +25,16 @@ class AttachAtEnd:
         self._loading: Thread | None = None
 
     def load(self) -> None:
-        """Begin to load the AWS SDK in the background; the engine has nothing else to do while a cell runs.
+        """Start to load the AWS SDK in the background, since the engine is idle while a cell runs.
 
-        Nobody is asked, no identity is looked for, and no end waits for it but that of a run that is attached.
+        It makes no request and looks up no identity, and only a run that is attached waits for it at its end.
         """
         if self._is_asked and self._loading is None:
             self._loading = Thread(target=self._load, name="load what attaching needs", daemon=True)
             self._loading.start()
 
     def attach(self, path: Place) -> str | None:
-        """Attach a run that was just sealed, and give back why it is not; None also where it is not asked for."""
+        """Attach a run that was just sealed; return why it is not attached, or None if it is or was not to be."""
         if not self._is_asked:
             return None
         from ecr_widgets.audit.attaching import attach_finished_run
@@ -44,7 +44,7 @@ class AttachAtEnd:
         )
 
     def _load(self) -> None:
-        # What is wrong with the settings is said at the end, by the call that needs them.
+        # Errors in the settings are reported at the end, by the call that needs them.
         with suppress(Exception):
             self._registries.load()
 

@@ -19,13 +19,13 @@ class ChannelServer:
     """Listens on a Unix socket in the kernel's private folder.
 
     Args:
-        announce: Puts a record into the running cell and has it on disk when it returns.
+        announce: Puts a record into the running cell; it is on disk when this returns.
 
-        conclude: Puts a record's outcome in the place of its announcement.
+        conclude: Replaces an announced record with its outcome.
 
         learn_secret: Registers a secret.
 
-        need_to_end: Takes the seconds that an interrupted cell needs for its end.
+        need_to_end: Called with the seconds that the cell needs to end if it is interrupted.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Docker's configuration for one run: what a cell's own `docker login` stores goes with the run."""
+"""Docker's configuration for one run: logins that a cell stores with `docker login` are removed with the run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 
 def private_docker_config(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Make a folder used in place of the user's Docker configuration, and give back the variable that names it.
+    """Make a folder used in place of the user's Docker configuration, and return the variable that names it.
 
-    The user's settings and logins are there to be read. The one store of a desktop is asked for the registries that it is
-    known to hold, and not given new ones; all else beside the file is linked to, such as contexts and plug-ins.
+    The user's settings and logins can be read there. A credential store for all registries (`credsStore`) is used only for
+    the registries in `auths`, and gets no new logins. Everything beside the file is linked, such as contexts and plug-ins.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be made.
     """
     folder.mkdir(mode=0o700)
-    # As Docker finds it: HOME decides, and whoever has none has no configuration.
+    # As Docker does it: HOME decides, and without it there is no configuration.
     home = environ.get("HOME")
     users = environ.get("DOCKER_CONFIG") or (home and str(Path(home, ".docker")))
     config: dict[str, Any] = {}

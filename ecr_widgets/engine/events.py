@@ -1,4 +1,4 @@
-"""What a run tells those who watch it."""
+"""Events that a run reports to its watchers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class RunEventKind(StrEnum):
-    """What happened."""
+    """The kind of an event."""
 
     CELL_STARTED = "cell started"
     CELL_ENDED = "cell ended"
@@ -18,9 +18,9 @@ class RunEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One thing that happened; `text` is the cell's first line, the record's JSON or the stream's text.
+    """One event; `text` is the cell's first line, the record's JSON or the stream's text.
 
-    `cell` counts the code cells, `place` all cells, each from 1.
+    `cell` is the cell's number among the code cells, `place` among all cells; both count from 1.
     """
 
     kind: RunEventKind
@@ -30,9 +30,9 @@ class RunEvent:
     plain: str = ""
     """The plain-text form of a record or a display."""
     progress: str = ""
-    """How far the record's step is, in one line; empty where it did not say."""
+    """The progress of the record's step, in one line; empty if it reported none."""
     name: str = ""
-    """The stream's: `stdout` or `stderr`."""
+    """The stream's name: `stdout` or `stderr`."""
     place: int = 0
     share: float | None = None
-    """The share of the step that is done, from 0 to 1; None where the whole is not known."""
+    """The share of the step that is done, from 0 to 1; None if the total is not known."""

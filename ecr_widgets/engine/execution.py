@@ -1,4 +1,4 @@
-"""Runs a notebook's cells one after another and judges each by what was seen of it, never by what should have happened."""
+"""Runs a notebook's cells one after another and judges each only by what was observed."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.1
 _INTERRUPT_GRACE_S = 3.0
-"""How long a cell that was interrupted has for its end: a step says then that its outcome is unknown."""
+"""How long an interrupted cell has to end, in seconds: in that time a step records that its outcome is unknown."""
 _LONGEST_END_S = 60.0
-"""The most that a cell may ask for, for the end of what it has started."""
+"""The longest time, in seconds, that a cell may request for what it has started to end."""
 _LONGEST_SILENCE_S = 4.0
-"""How long a cell that has replied may be silent before its end is taken for lost on the way."""
+"""How long, in seconds, a cell that has replied may be silent before its message that it is done counts as lost."""
 _LONGEST_REASON = 2_000
 _NOT_KEPT = "[the state of a widget is not kept: all states together are too large]\n"
 _CAPTURED = frozenset(("stream", "display_data", "execute_result", "error", "clear_output"))
-"""What an Output widget takes for itself."""
+"""Messages that an Output widget captures."""
 _CUT_SHORT = "[the kernel replied, but never said that this was all: output of this cell may be missing]\n"
 
 
 class Interrupted(BaseException):
-    """A signal asked the run to stop. Not an Exception, so that nothing swallows it on its way."""
+    """A signal asked the run to stop. Not an Exception, so that no handler swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -62,7 +62,7 @@ class _Failure:
 
     reason: str
     error: str | None = None
-    """Name of what it raised; None where the kernel did not say that it ended so."""
+    """Name of the error that it raised; None if it did not end with an error of its own."""
 
 
 class Execution:
@@ -71,11 +71,13 @@ class Execution:
     Args:
         saved: The notebook and its file.
 
-        kernel: Started, not yet connected.
+        kernel: A kernel that was started but is not yet connected.
+
+        learn_secret: Registers a secret.
 
         options: Which cells are run, for how long, and when the run continues after an error.
 
-        on_event: Told what happens, for people who watch.
+        on_event: Called with each event, for people who watch.
     """
 
     def __init__(
@@ -101,9 +103,9 @@ class Execution:
         self._summary_is_due = True
         self._at = 0
         self._is_outcome_unknown = False
-        """Whether a step of the running cell says that nobody knows what came of it."""
+        """Whether a step of the running cell has an unknown outcome."""
         self._end_s = 0.0
-        """What the running cell needs for its end, where the run is interrupted."""
+        """Seconds that the running cell needs to end if the run is interrupted."""
         self._stop = Stop()
 
     def run(self) -> None:
@@ -112,7 +114,7 @@ class Execution:
         Raises:
             Interrupted: A signal ended the run.
 
-            CannotSave: The run could not be saved any more, and was stopped for that.
+            CannotSave: The run could no longer be saved, and was stopped.
         """
         state: RunState = RunState.FAILED
         reason: str | None = "the engine itself failed"
@@ -173,18 +175,18 @@ class Execution:
                     return ended
             self._saved.write_if_due()
         self._stop.check()
-        # While its end is written down.
+        # The kernel ends while the run's end is being saved.
         self._kernel.ask_to_end()
         return ended
 
     def _run_cell(self, client: Any, cell: dict[str, Any]) -> _Failure | None:
-        """Run one cell and give back why it failed, None where it did not."""
+        """Run one cell and return why it failed, or None if it did not."""
         request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
         try:
             return self._await_cell(client, cell, request)
         except Interrupted:
             if self._end_s:
-                # It has started others that end by themselves. A second signal ends the wait.
+                # The cell has started runs that end by themselves. A second signal ends the wait.
                 self._stop_cell(client, request, longest_s=self._end_s)
             raise
 
@@ -206,7 +208,7 @@ class Execution:
                 with self._saved.lock:
                     self._outputs.take("stream", {"name": "stderr", "text": _CUT_SHORT})
                 break
-            # Also while output flows without end, and so while there is always a message to take.
+            # Checked even if endless output means that there is always a message.
             if reply is None and timeout_s is not None and time.monotonic() - started_s > timeout_s:
                 reply = _reply(client, request)
                 if reply is None:
@@ -232,7 +234,7 @@ class Execution:
                 return
 
     def _take(self, message: Mapping[str, Any], request: str) -> bool:
-        """Apply a message; True where it says that the request is done."""
+        """Apply a message; True if it says that the request is done."""
         if message["parent_header"].get("msg_id") != request:
             return False
         kind, content = message["msg_type"], message["content"]
@@ -245,7 +247,7 @@ class Execution:
             return False
         record = content.get("data", {}).get(RECORD_MIME)
         with self._saved.lock:
-            # A record is evidence, and stays where the engine has put it.
+            # A record is evidence, and stays where the engine put it.
             if kind in _CAPTURED and record is None and self._widgets.capture(request, kind, content):
                 self._saved.changed()
                 return False
@@ -255,7 +257,7 @@ class Execution:
             self._tell(RunEventKind.STREAM, content["text"], name=content["name"])
         elif kind in ("display_data", "execute_result"):
             self._tell(RunEventKind.DISPLAY, plain=_plain(content["data"]))
-        # Masked on its way as what is saved is; anything else a cell made up.
+        # Compared with masked records, since the kernel masks it too; a record that differs was made up by a cell.
         if record is not None and record in self._saved.redacted(self._outputs.own_records(content)):
             self._tell(
                 RunEventKind.RECORD,
@@ -275,7 +277,7 @@ class Execution:
             self._saved.changed()
 
     def _settle(self) -> None:
-        """Bring the notebook up to what was heard."""
+        """Bring the notebook up to date with all messages received."""
         self._outputs.settle()
         if self._summary_is_due:
             self._summary_is_due = False
@@ -286,7 +288,7 @@ class Execution:
 
     def _learn(self, secret: str) -> None:
         self._learn_secret(secret)
-        # It may be in what the summary quotes, where only a new one is without it.
+        # The summary may quote the secret, so it has to be written again.
         self._summary_is_due = True
 
     def _let_end(self, duration_s: float) -> None:
@@ -303,7 +305,7 @@ class Execution:
             self._outputs.conclude(display_id, bundle)
             self._summary_is_due = True
             self._saved.changed()
-        # A cell may say anything over the line.
+        # A cell may send anything over the line.
         with contextlib.suppress(RecordError, KeyError, TypeError):
             self._is_outcome_unknown |= StepRecord.from_json(bundle[RECORD_MIME]).state is StepState.UNKNOWN
 
@@ -341,7 +343,7 @@ def _conclude(saved: SavedRun, state: RunState, reason: str | None) -> None:
 
 
 def _share(value: object) -> float | None:
-    """A share as a cell's display says it; a cell may say anything."""
+    """A share from a cell's display; None if it is not a number from 0 to 1, since a cell may send anything."""
     return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
@@ -351,7 +353,7 @@ def _plain(data: Mapping[str, Any]) -> str:
 
 
 def _heard(client: Any) -> Mapping[str, Any] | None:
-    """The next message of the kernel's outputs, None where it is silent."""
+    """The kernel's next output message; None if there is none for a tenth of a second."""
     with contextlib.suppress(queue.Empty):
         message: Mapping[str, Any] = client.get_iopub_msg(timeout=_POLL_S)
         return message
@@ -379,7 +381,7 @@ def _how(code: int) -> str:
 class Stop:
     """The signal that asked to stop, if one did.
 
-    It is raised where it arrives, and kept: asyncio, on which the kernel's client stands, swallows what is raised inside
+    It is raised where it arrives, and also kept: asyncio, which the kernel's client uses, swallows what is raised inside
     its callbacks, and so do finalizers.
     """
 
@@ -392,7 +394,7 @@ class Stop:
         raise Interrupted(number)
 
     def check(self) -> None:
-        """Raise again what may have got lost.
+        """Raise again a signal that may have been swallowed.
 
         Raises:
             Interrupted: A signal came.
@@ -403,7 +405,7 @@ class Stop:
 
 @contextlib.contextmanager
 def signals_raise() -> Iterator[Stop]:
-    """Turn the signals that stop a scheduled job into an exception, so that the record is closed."""
+    """Turn the signals that stop a scheduled job into an exception, so that the run's end is recorded."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -412,7 +414,7 @@ def signals_raise() -> Iterator[Stop]:
     before = {
         number: signal.signal(number, stop)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        # `nohup` and its like have asked for the run to go on.
+        # A signal that `nohup` or the like ignores must not stop the run.
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:

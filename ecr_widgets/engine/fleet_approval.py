@@ -1,4 +1,4 @@
-"""Approvals of fleets: one for the whole, which is that of each target's run as well."""
+"""Approvals of fleets: one for the whole fleet, which also covers each target's run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _RUNBOOK = "fleet"
 
 
 def is_fleet(runbook: Runbook) -> bool:
-    """Whether it is the shipped runbook whose targets are known before it runs."""
+    """Whether it is the shipped fleet runbook, whose targets are known before it runs."""
     return runbook.name == _RUNBOOK and runbook.path.parent == shipped_folder()
 
 
 def who_asks_of_fleet(values: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    """What asks for an approval of a fleet: its runbook, or one of its targets; None where nothing does.
+    """What requires an approval of a fleet: its runbook, or one of its targets; None if nothing does.
 
     Args:
         values: All parameters of the fleet's run.
@@ -59,10 +59,10 @@ def who_asks_of_fleet(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
 def approval_of_fleet(
     fleet_run: str, runbook: Runbook, parameters: Mapping[str, Any], slot: str, runs: Place
 ) -> Mapping[str, Any] | None:
-    """The approval of the fleet that started this run, where just this target was approved; else None.
+    """The approval of the fleet that started this run, if exactly this target was approved; else None.
 
     Args:
-        fleet_run: Id of the fleet's own run, which has to be under way.
+        fleet_run: Id of the fleet's own run, which must be running.
 
         slot: The slot of this run.
     """
@@ -101,7 +101,7 @@ def _sets(values: Mapping[str, Any], runbook: Runbook) -> list[Mapping[str, Any]
 
 
 def _read(name: str) -> str:
-    """From where the run's steps will look for it."""
+    """A file's text, looked up where the run's steps will look it up."""
     path = next((each for each in (Path(name), shipped_folder() / name) if each.exists()), Path(name))
     try:
         return path.read_text(encoding="utf-8-sig")

@@ -1,4 +1,4 @@
-"""One kernel process and the line to it."""
+"""One kernel process and the connection to it."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 _STOP_TIMEOUT_S = 2.0
 _RELEASE_TIMEOUT_S = 12.0
-"""The same where runs are in a bucket: at its end the kernel gives back its leases, for which the next run would wait."""
+"""The same if runs are in a bucket: before it ends the kernel releases its leases, for which the next run would wait."""
 _END_TIMEOUT_S = 5.0
 _RECONNECT_MS = 5
-"""How soon the client looks again for a kernel that does not listen yet; ZeroMQ by itself takes up to 200 ms."""
-# The current folder is for cells, and what is in it must not stand in for a standard module. Python 3.13 imports some before
-# any code of ours could take the folder out of the path, so that it must not be in there at the start.
+"""How soon the client retries a kernel that does not listen yet; ZeroMQ's default is up to 200 ms."""
+# The current folder is for cells: a file in it must not replace a standard module. Python 3.13 imports some modules before
+# our code could remove the folder from the path, so it must not be there at the start.
 _LAUNCH = ("-P", "-c", "from ecr_widgets.engine.kernel_launcher import main; main()")
 _LONGEST_SOCKET_PREFIX = 100
-"""Paths of sockets have 107 bytes at most, on macOS 103."""
+"""Socket paths have at most 107 bytes, on macOS 103."""
 
 
 class Kernel:
-    """A Python kernel below a guard of its own, started at once and connected to later.
+    """A Python kernel as the child of its own guard, started immediately and connected later.
 
-    Starting first and importing the client meanwhile hides most of the kernel's own start.
+    Importing the client while the kernel starts hides most of the start time.
 
     Raises:
         RunError: It cannot be started.
@@ -74,7 +74,7 @@ class Kernel:
                     [sys.executable, *_LAUNCH, "-f", str(connection)],
                     env={**_for_kernels(environ), **own, **docker},
                     cwd=cwd,
-                    # Closes when this process ends, however that happens: the kernel's guard waits for it.
+                    # The kernel's guard waits for this pipe, which closes when this process ends, however it ends.
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -92,7 +92,7 @@ class Kernel:
         self._client: BlockingKernelClient | None = None
         self._asked_to_end = False
         self.language_info: dict[str, Any] = {}
-        """What the kernel says of its language, once it is connected."""
+        """The kernel's description of its language, once it is connected."""
 
     def __enter__(self) -> Kernel:
         return self
@@ -104,7 +104,7 @@ class Kernel:
 
     @property
     def exit_code(self) -> int | None:
-        """None while the kernel lives, else its exit code (negative: the signal), which its guard ends with too."""
+        """None while the kernel runs, else its exit code (negative: the signal), which is also its guard's."""
         return self._process.poll()
 
     def connect(self, *, timeout_s: float) -> BlockingKernelClient:
@@ -126,8 +126,8 @@ class Kernel:
         self._client = client
         deadline_s = time.monotonic() + timeout_s
         asked: set[str] = set()
-        # Messages that arrive before the kernel's sockets are bound wait in ours, so one request would do; the
-        # subscription to iopub has no such promise: a status from it proves that outputs will be seen.
+        # Requests sent before the kernel's sockets are bound wait in ours, so one would do. The subscription to iopub has no
+        # such guarantee: only a status message from it proves that outputs will arrive.
         heard = answered = False
         while not (heard and answered):
             if self.exit_code is not None or time.monotonic() > deadline_s:
@@ -153,12 +153,12 @@ class Kernel:
             return ""
 
     def interrupt(self) -> None:
-        """Interrupt what runs in the kernel."""
+        """Interrupt the running cell."""
         # The guard passes it on.
         self._process.send_signal(signal.SIGINT)
 
     def ask_to_end(self) -> None:
-        """Have the kernel begin to end, so that there is less to wait for when it is closed."""
+        """Ask the kernel to shut down, so that closing it takes less time."""
         if not self._asked_to_end and self.exit_code is None and self._client is not None:
             self._asked_to_end = True
             self._client.shutdown()
@@ -170,23 +170,23 @@ class Kernel:
             if self._asked_to_end:
                 self._await_guard(_RELEASE_TIMEOUT_S if self._has_leases else _STOP_TIMEOUT_S)
         finally:
-            # The guard hears of it, and ends whatever a cell has started before it ends itself.
+            # The guard notices this, and ends everything that a cell has started before it ends itself.
             if self._process.stdin is not None:
                 self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_TIMEOUT_S)
             self._process.kill()
             if self._process.wait() == -signal.SIGKILL:
-                # As its kernel was, or it was hit itself and has ended nothing.
+                # Either its kernel was killed by SIGKILL too, or the guard itself was, and has ended nothing.
                 end_processes_with(ADDRESS_VARIABLE, str(self.channel_address))
             if self._client is not None:
                 self._client.stop_channels()
             self._private.remove()
 
     def _await_guard(self, longest_s: float) -> None:
-        """Wait until the guard has let go of its end of the pipe, which is when it ends."""
+        """Wait until the guard closes its end of the pipe, which it does when it ends."""
         assert self._process.stdin is not None
-        # `Popen.wait` with a timeout looks but every 50 ms.
+        # `Popen.wait` with a timeout polls only every 50 ms.
         end = select.poll()
         end.register(self._process.stdin, 0)
         if end.poll(longest_s * 1000):
@@ -195,7 +195,7 @@ class Kernel:
 
 
 def _for_kernels(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without where notices go, which may be a secret: it is the engine that sends them."""
+    """The environment without the variables for notices, which may hold a secret: only the engine sends notices."""
     return {name: value for name, value in environ.items() if not name.startswith("ECR_WIDGETS_NOTIFY_")}
 
 
@@ -211,7 +211,7 @@ def _connection(folder: Path) -> dict[str, Any]:
     said = {"key": secrets.token_hex(32), "signature_scheme": "hmac-sha256", "kernel_name": "python3"}
     prefix = str(folder / "line")
     if len(os.fsencode(prefix)) <= _LONGEST_SOCKET_PREFIX:
-        # Sockets in a folder of this user only: nobody else can take them before the kernel does.
+        # Sockets in a folder of this user alone: nobody else can bind them before the kernel does.
         return (
             said | {name: number for number, name in enumerate(names, 1)} | {"ip": prefix, "transport": "ipc"}
         )

@@ -1,4 +1,4 @@
-"""Which kernels the engine runs: those of the Python that it runs on itself."""
+"""Which kernels the engine runs: those of its own Python."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 
 
 def refuse_other_kernel(name: str) -> None:
-    """Refuse a kernel that a notebook or `-k` asks for and that is another than ours would be.
+    """Refuse a kernel that a notebook or `-k` requests if it is not the one that the engine would start.
 
     Raises:
-        NoSuchKernel: There is none of that name, as papermill says it.
+        NoSuchKernel: No kernel has that name; the same error as papermill's.
 
-        InputError: It is another language's or another environment's, or is started in another way.
+        InputError: It is for another language or environment, is not ipykernel, or sets variables of its own.
     """
     if name == NATIVE_KERNEL_NAME:
         return
@@ -46,7 +46,7 @@ def refuse_other_kernel(name: str) -> None:
 def _is_this_python(program: str) -> bool:
     ours, asked = Path(sys.executable), Path(program)
     if asked.name == program:
-        # As Jupyter has it: a bare name means the Python that is running.
+        # As in Jupyter, a bare name means the running Python.
         return program in ("python", "python3", f"python3.{sys.version_info.minor}")
-    # Not where links lead to: every virtual environment of a machine ends at the same file.
+    # Compare folders too, because in all virtual environments of a machine the links lead to the same file.
     return asked.exists() and asked.parent.resolve() == ours.parent.resolve() and asked.samefile(ours)

@@ -1,8 +1,8 @@
-"""What the engine starts as its kernel: ipykernel, below a guard that ends all of it with the kernel or the engine.
+"""The process that the engine starts: a guard with ipykernel as its child, which ends everything with the kernel or engine.
 
-Run with `-f CONNECTION_FILE` in a session of its own, with a pipe as standard input whose other end only the engine holds.
-However the engine ends, the pipe then closes, and the guard kills the kernel and whatever its cells started, in sessions of
-their own too. The guard ends as the kernel did: with its exit code, or by its signal. Imports as little as possible before ipykernel.
+Run with `-f CONNECTION_FILE` in its own session, with a pipe as standard input whose other end only the engine holds.
+However the engine ends, the pipe then closes, and the guard kills the kernel and whatever its cells started, even in other
+sessions. The guard ends as the kernel did: with its exit code, or by its signal. Imports as little as possible before ipykernel.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from ecr_widgets.channel import ADDRESS_VARIABLE
 
 WHY_NOT_STARTED = "why-not-started"
-"""Name of the file beside the connection file with what ended a kernel that could not start."""
+"""Name of the file beside the connection file that says why a kernel could not start."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_END_S = 2.0
@@ -26,13 +26,13 @@ _LONGEST_END_S = 2.0
 
 def main() -> None:
     """Become the guard, with the kernel as its child."""
-    # From now on whoever loses his parent below us becomes our child: nobody gets away. Only Linux has that.
+    # From now on orphaned descendants become our children, so none escapes. Only Linux has this.
     adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
     kernel = os.fork()
     if kernel:
         _guard(kernel, adopts=adopts)
-    # A group of its own, so that a cell that signals its group does not hit the guard.
+    # Its own process group, so that a cell that signals its group does not hit the guard.
     os.setsid()
     dies_with_guard = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != guard:
@@ -41,12 +41,12 @@ def main() -> None:
     os.dup2(null, 0)
     os.close(null)
     try:
-        # Not before: the guard needs nothing of it.
+        # Imported only here, since the guard does not need it.
         from ecr_widgets.engine.run_kernel import become_kernel
 
         become_kernel(parent=None if dies_with_guard else guard)
     except Exception as error:
-        # Nobody reads what the kernel prints before it can send it.
+        # Nobody reads what the kernel prints before it is connected.
         from pathlib import Path
 
         with contextlib.suppress(OSError):
@@ -59,7 +59,7 @@ def _run_folder() -> str:
 
 
 def _guard(kernel: int, *, adopts: bool) -> None:
-    """Wait for the end of the kernel or of the engine, end what is left, and end likewise."""
+    """Wait until the kernel or the engine ends, kill what is left, and exit in the same way."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGINT, lambda *_: _signal_group(kernel, signal.SIGINT))
@@ -75,7 +75,7 @@ def _guard(kernel: int, *, adopts: bool) -> None:
         if 0 in ready and not os.read(0, 4096):
             _signal_group(kernel, signal.SIGKILL)
             _end_children(adopts=adopts)
-            # What the engine would have removed: the folder with the connection file and the private line.
+            # The engine would have removed this: the folder with the connection file and the private line.
             import shutil
 
             shutil.rmtree(_run_folder(), ignore_errors=True)
@@ -86,7 +86,7 @@ def _guard(kernel: int, *, adopts: bool) -> None:
     if code < 0:
         import resource
 
-        # The kernel's core file, where there is one, is the one to look at.
+        # No core file of the guard: the kernel's own is the useful one.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if -code not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(-code, signal.SIG_DFL)
@@ -95,7 +95,7 @@ def _guard(kernel: int, *, adopts: bool) -> None:
 
 
 def _reap(kernel: int) -> int | None:
-    """Take leave of those that have ended; the kernel's status where it is one of them."""
+    """Reap children that have ended; return the kernel's status if it is one of them, else None."""
     found = None
     try:
         while True:
@@ -109,13 +109,13 @@ def _reap(kernel: int) -> int | None:
 
 
 def _end_children(*, adopts: bool) -> None:
-    """Kill our children until there are none: those of each become ours when it is gone, or are known by their variable."""
+    """Kill our children until none are left: orphans become our children, or else are found by their variable."""
     if not adopts:
         from ecr_widgets.engine.orphans import end_processes_with
 
         end_processes_with(ADDRESS_VARIABLE, os.environ[ADDRESS_VARIABLE])
     deadline_s = time.monotonic() + _LONGEST_END_S
-    # Another user's, by way of sudo, are not ours to end, and nothing ends who waits for a broken disk.
+    # With a deadline: another user's process, by way of sudo, and one that waits for a broken disk cannot be killed.
     while time.monotonic() < deadline_s:
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -142,6 +142,6 @@ def _signal_group(leader: int, number: int) -> None:
 
 
 def _prctl(option: int, value: int) -> bool:
-    """Ask Linux for it; False where there is no such call."""
+    """Call Linux's prctl; False if it fails or does not exist."""
     call = getattr(ctypes.CDLL(None), "prctl", None)
     return call is not None and call(option, value, 0, 0, 0) == 0

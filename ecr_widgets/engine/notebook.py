@@ -1,4 +1,4 @@
-"""The notebook of a run as it is when its first cell starts."""
+"""The notebook of a run, as prepared before its first cell starts."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 _BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
 _ERROR_MARKER = "papermill-error-cell-tag"
-"""Tag of the cells by which plain papermill says where an earlier run failed."""
+"""Tag of the cells with which plain papermill marks where an earlier run failed."""
 
 
 def prepare(request: RunRequest, known: SecretRegistry) -> dict[str, Any]:
-    """The notebook of a request: with its parameters, its operation note, and the run's header.
+    """The notebook for a request, with its parameters, its operation note and the run's header.
 
     Raises:
-        InputError: It is no notebook, of another language, or a parameter is refused; nothing was started.
+        InputError: It is not a notebook, is in another language, or a parameter is refused; nothing was started.
     """
     notebook = _load(request)
     values = checked_values(declared_in(notebook), request.parameters, known)
@@ -69,7 +69,7 @@ def new_header(
     folder: str,
     runbook_folder: str,
 ) -> RunHeader:
-    """The header of a run that begins now."""
+    """The header for a run that starts now."""
     return RunHeader(
         version=RECORD_VERSION,
         run_id=run_id,
@@ -87,27 +87,27 @@ def new_header(
 
 
 def describe(notebook: dict[str, Any], header: RunHeader) -> None:
-    """Make a notebook one of nbformat 4.5 that bears the run's header."""
+    """Convert a notebook to nbformat 4.5 and add the run's header."""
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
-    # What was a saved run is a new one now.
+    # Remove the summary of an earlier run.
     notebook["cells"] = [cell for cell in notebook["cells"] if not is_summary(cell)]
     for number, cell in enumerate(notebook["cells"]):
         cell.setdefault("id", f"cell-{number}")
     if not header.plan:
-        # What was a plan is none any more.
+        # Remove the banner of an earlier plan.
         notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != _BANNER_ID]
     write_header(notebook, header)
 
 
 def name_version(notebook: dict[str, Any]) -> None:
-    """Say of which papermill the form of a notebook's metadata is; takes its time."""
+    """Record papermill's version in the notebook's metadata; finding the version is slow."""
     from importlib.metadata import version
 
     notebook["metadata"]["papermill"].setdefault("version", version("papermill"))
 
 
 def _load(request: RunRequest) -> dict[str, Any]:
-    """What papermill's own reader makes of a notebook, as plain values."""
+    """Read a notebook as papermill's own reader would, as plain values."""
     try:
         notebook: dict[str, Any] = json.loads(request.content)
         if notebook.get("nbformat", 4) != 4:
@@ -134,9 +134,9 @@ def _load(request: RunRequest) -> dict[str, Any]:
 
 
 def _runbook_folder(request: RunRequest, notebook: Mapping[str, Any]) -> str:
-    """Where the files beside a runbook are; empty where that is not known.
+    """The folder of the runbook and its files; empty if it is not known.
 
-    A saved run that is resumed is not where its runbook was.
+    For a resumed run it comes from the saved run, which is not in the runbook's folder.
     """
     ours = own_metadata(notebook)
     if "run_id" in ours:
@@ -145,7 +145,7 @@ def _runbook_folder(request: RunRequest, notebook: Mapping[str, Any]) -> str:
 
 
 def _set_note(notebook: dict[str, Any], reason: str) -> None:
-    """Put the reason where somebody who runs the notebook by hand writes it."""
+    """Put the reason into the operation note, where people who run the notebook by hand write it."""
     for cell in notebook["cells"]:
         heading = cell["source"].partition("\n")[0]
         if cell["cell_type"] == "markdown" and heading.lstrip("# ").lower() == "operation note":
@@ -155,7 +155,7 @@ def _set_note(notebook: dict[str, Any], reason: str) -> None:
 
 
 def _add_banner(notebook: dict[str, Any], request: RunRequest) -> None:
-    """Say at the top of a plan that it is one."""
+    """Mark a plan as such at its top."""
     waits = (
         f" {request.approval['asked_by']} asks for a second person:"
         f" `ecr-widgets approve {request.run_id}` lets it go on."

@@ -1,4 +1,4 @@
-"""Notices of runs that ended badly or wait for a second person, from whatever door they were started by."""
+"""Notices of runs that failed or wait for a second person, however they were started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def tell_end(result: RunResult, environ: Mapping[str, str] = os.environ) -> None:
-    """Send a notice of a run that did not succeed, or that waits; a notice of a slot's earlier run was sent when it ended."""
+    """Send a notice of a run that did not succeed or that waits; for a slot's earlier run it was sent when that run ended."""
     if result.exit_code != 0 and not result.ran_before:
         _tell(result.to_json(), environ)
 
@@ -24,7 +24,7 @@ def tell_end(result: RunResult, environ: Mapping[str, str] = os.environ) -> None
 def telling_refusals(runbook: str, environ: Mapping[str, str] = os.environ) -> Iterator[None]:
     """Keep secrets out of the message of an error that ends the block, and send a notice of it.
 
-    None of a start that another run is in the way of: that one does the work.
+    No notice if another run holds the slot or file: that run does the work.
     """
     known = SecretRegistry()
     known.register_environment(environ)

@@ -1,4 +1,4 @@
-"""What papermill's caller asks of the execution, by the names that papermill and nbclient have for it."""
+"""Options of papermill's caller for the execution, under papermill's and nbclient's names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _WITHOUT_EFFECT = frozenset({
     "coalesce_streams", "display_data_priority", "input_path", "iopub_timeout", "ipython_hist_file", "nest_asyncio",
     "raise_on_iopub_timeout", "record_timing", "shell_timeout_interval", "shutdown_kernel", "startup_timeout",
 })  # fmt: skip
-"""Options that say how papermill's own client works, and nothing of what is run or kept."""
+"""Options for papermill's own client, which do not affect what is run or kept."""
 _REFUSED = frozenset({
     "error_on_timeout", "extra_arguments", "interrupt_on_timeout", "kernel_manager_class", "km", "on_cell_complete",
     "on_cell_error", "on_cell_execute", "on_cell_executed", "on_cell_start", "on_notebook_complete",
     "on_notebook_error", "on_notebook_start", "resources", "timeout_func",
 })  # fmt: skip
-"""Options that would change what is run, and that this engine does not have."""
+"""Options that would change what is run, which this engine does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ExecutionOptions:
     """How cells are run."""
 
     cell_timeout_s: float | None = None
-    """Longest time for one cell; None has no limit."""
+    """Longest time for one cell; None for no limit."""
     start_timeout_s: float = 60.0
     """Longest time for the kernel's start."""
     skip_tag: str = SKIP_TAG
@@ -36,9 +36,9 @@ class ExecutionOptions:
     allow_errors: bool = False
     """Whether the run continues after every cell that raises."""
     allowed_errors: Collection[str] = ()
-    """Names of errors after which it continues."""
+    """Names of errors after which the run continues."""
     force_raise_errors: bool = False
-    """Whether it stops at the first error, whatever else is asked for."""
+    """Whether the run stops at the first error, whatever the other options say."""
     store_widget_state: bool = True
     """Whether the state of widgets is saved."""
 
@@ -49,10 +49,10 @@ class ExecutionOptions:
         """Read what papermill passes on.
 
         Args:
-            more: Options of its Python API that are nbclient's.
+            more: Options of its Python API that it passes to nbclient.
 
         Raises:
-            InputError: One asks for what this engine does not have.
+            InputError: This engine does not support one of them.
         """
         given = {name: value for name, value in more.items() if value is not None}
         refused = sorted(_REFUSED & set(given))
@@ -76,11 +76,11 @@ class ExecutionOptions:
         return found
 
     def skips(self, cell: Mapping[str, Any]) -> bool:
-        """Whether a code cell is left out: it is empty or tagged so."""
+        """Whether a code cell is skipped: it is empty or has the tag."""
         return not cell["source"].strip() or self.skip_tag in _tags(cell)
 
     def continues_after(self, cell: Mapping[str, Any], error: str) -> bool:
-        """Whether the cells below one that raised are run all the same."""
+        """Whether the cells below one that raised are run nevertheless."""
         if self.force_raise_errors:
             return False
         return self.allow_errors or error in self.allowed_errors or "raises-exception" in _tags(cell)

@@ -1,4 +1,4 @@
-"""What a kernel's guard would have ended, where something has killed the guard itself."""
+"""Processes that a kernel's guard would have ended, for when the guard itself was killed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BETWEEN_LOOKS_S = 0.005
 
 
 def end_processes_with(variable: str, value: str) -> None:
-    """Kill all processes that were started with this variable in their environment, until there are none.
+    """Kill all processes that were started with this variable in their environment, until none are left.
 
-    Another user's are not ours to end; nor is one seen that was started with another environment.
+    Other users' processes cannot be killed, and those started with another environment are not found.
     """
     deadline_s = time.monotonic() + _LONGEST_END_S
-    # A process that is killed may just have started another.
+    # A killed process may just have started another.
     while (found := _with(variable, value)) and time.monotonic() < deadline_s:
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):

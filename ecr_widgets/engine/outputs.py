@@ -1,4 +1,4 @@
-"""Kernel messages as outputs of a cell."""
+"""Kernel messages as a cell's outputs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ecr_widgets.model.record import RECORD_MIME
 from ecr_widgets.saved_runs.writing import marked, unmarked
 
 LONGEST_STREAM = 1_000_000
-"""Characters of a cell's stdout, and of its stderr, that are kept; of what comes after, the end and the hash of all."""
+"""Characters of a cell's stdout, and of its stderr, that are kept; beyond that, only the end and a hash of the whole."""
 LONGEST_DISPLAY = 5_000_000
 """Characters of one display that are kept."""
 LONGEST_DISPLAYS = 20_000_000
-"""Characters of all displays of a cell that are kept; records are kept in any case."""
+"""Characters of all displays of a cell that are kept; records are always kept."""
 _KEPT_END = 20_000
 _OUTPUT_COST = 100
-"""Characters that a further output counts for, however little is in it."""
+"""Characters that each further output counts in addition to its content."""
 
 
 @dataclass
 class _Flood:
-    """A stream that grew beyond what is kept."""
+    """A stream that has exceeded what is kept."""
 
     output: dict[str, Any]
     head: str
@@ -33,15 +33,15 @@ class _Flood:
     sha256: Any = field(default_factory=hashlib.sha256)
 
     def add(self, text: str) -> None:
-        """Take more of the stream."""
+        """Add more of the stream."""
         self.length += len(text)
-        # In pieces, for one message may hold very much, and each copy of it would be as large.
+        # In pieces, because one message may be very large, and encoding it whole would copy all of it.
         for at in range(0, len(text), LONGEST_STREAM):
             self.sha256.update(text[at : at + LONGEST_STREAM].encode("utf-8", "surrogatepass"))
         self.end = (self.end + text[-_KEPT_END:])[-_KEPT_END:]
 
     def shown(self) -> str:
-        """What is shown of the stream so far."""
+        """The text shown for the stream so far."""
         cut = self.length - len(self.head) - len(self.end)
         if cut <= 0:
             return self.head + self.end[len(self.end) - (self.length - len(self.head)) :]
@@ -52,15 +52,15 @@ class _Flood:
 
 
 class Outputs:
-    """Puts outputs into the cell that runs, and updates displays wherever they stand."""
+    """Puts outputs into the running cell, and updates displays in all cells."""
 
     def __init__(self) -> None:
         self._cell: list[dict[str, Any]] = []
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._own: dict[str, dict[str, Any]] = {}
-        """Displays of the records that came over the engine's own line."""
+        """Displays of the records that came over the engine's own line, by display id."""
         self._heard: dict[str, list[Any]] = {}
-        """Their records, intents and outcomes."""
+        """Records of these displays, by display id: an intent, then an outcome."""
         self._clear_next = False
         self._floods: dict[str, _Flood] = {}
         self._streamed: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Outputs:
         self._dropped_count = 0
 
     def start_cell(self, outputs: list[dict[str, Any]]) -> None:
-        """Send what follows to another cell."""
+        """Put the following outputs into another cell."""
         self._cell = outputs
         self._clear_next = False
         self.settle()
@@ -81,20 +81,20 @@ class Outputs:
         self._displayed, self._dropped, self._dropped_count = 0, None, 0
 
     def settle(self) -> None:
-        """Bring the outputs up to what was taken; to be called before they are read."""
-        # Not with each message: a flood has very many.
+        """Bring the outputs up to date; must be called before they are read."""
+        # Not done for each message: a flood has very many.
         for flood in self._floods.values():
             flood.output["text"] = flood.shown()
         if self._dropped is not None:
             self._dropped["text"] = f"[{self._dropped_count} more displays of this cell were not kept]\n"
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Show a record ahead of the kernel's own message for it, which then finds its place taken.
+        """Show a record before the kernel's own message for it arrives, which then only updates it.
 
-        Announced once more it is corrected in its place.
+        A second announcement replaces the record in its place.
 
         Raises:
-            ValueError: Its outcome is known already.
+            ValueError: The outcome is already known.
         """
         if display_id in self._own:
             if len(self._heard[display_id]) > 1:
@@ -108,7 +108,7 @@ class Outputs:
         self._show(own, display_id)
 
     def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Put a record's outcome in its place; what cells show there later is not taken.
+        """Replace a record with its outcome; later displays by cells are ignored.
 
         Raises:
             KeyError: No such record was announced.
@@ -118,11 +118,11 @@ class Outputs:
         self._heard[display_id].append(bundle.get(RECORD_MIME))
 
     def own_records(self, content: Mapping[str, Any]) -> list[Any]:
-        """What came over the engine's own line for the display of a message: an intent, then an outcome; mostly nothing."""
+        """Records that came over the engine's own line for a message's display: an intent, then an outcome; usually none."""
         return self._heard.get(content.get("transient", {}).get("display_id"), [])
 
     def _progress(self, display_id: str, content: Mapping[str, Any]) -> bool:
-        """Show how far a step is; its record is what came over the own line, whatever a cell shows there."""
+        """Show a step's progress, but only if the display still holds the record that came over the engine's own line."""
         own, data = self._own[display_id], content["data"]
         if len(self._heard[display_id]) > 1 or data.get(RECORD_MIME) != own["data"].get(RECORD_MIME):
             return False
@@ -131,7 +131,7 @@ class Outputs:
         return True
 
     def take(self, kind: str, content: Mapping[str, Any]) -> bool:
-        """Apply one iopub message; True where an output changed."""
+        """Apply one iopub message; True if an output changed."""
         display_id = content.get("transient", {}).get("display_id")
         if kind == "stream":
             self._stream(content["name"], content["text"])
@@ -157,7 +157,7 @@ class Outputs:
         return True
 
     def _display(self, kind: str, content: Mapping[str, Any], display_id: str | None) -> None:
-        # Whatever is shown under one id is one display.
+        # All outputs with one id are one display.
         for shown in self._displays.get(display_id or "", ()):
             shown["data"], shown["metadata"] = _kept(content["data"]), unmarked(content["metadata"])
         if kind == "display_data":
@@ -179,7 +179,7 @@ class Outputs:
             self._displays.setdefault(display_id, []).append(output)
 
     def _clear(self) -> None:
-        # A record is evidence; and one that was announced may be here before the clearing that its cell asked for earlier.
+        # A record is evidence; and an announced one may arrive before an earlier request of its cell to clear the output.
         self._cell[:] = [output for output in self._cell if RECORD_MIME in output.get("data", ())]
         self._forget_sizes()
 
@@ -193,7 +193,7 @@ class Outputs:
         if self._clear_next:
             self._clear()
             self._clear_next = False
-        # One that has flooded takes what comes, wherever it stands: else two streams in turns would be kept whole.
+        # Once a stream has flooded, all its text goes there; else two alternating streams would be kept whole.
         if (flood := self._floods.get(name)) is not None:
             flood.add(text)
             return
@@ -219,7 +219,7 @@ def _display(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A display's forms, or where they are too large what can be kept of them."""
+    """A display's data by type; if it is too large, what can be kept of it."""
     if RECORD_MIME in data or _size(data) <= LONGEST_DISPLAY:
         return dict(data)
     kept: dict[str, Any] = {}
@@ -231,7 +231,7 @@ def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
         elif len(text) <= LONGEST_STREAM:
             kept[mime] = value
         else:
-            # Half a picture or half a page is none.
+            # A truncated picture or page cannot be shown, so it is dropped.
             told.append(f"[{mime} of {len(text)} characters was not kept; SHA-256 {_sha256(text)}]")
     if told:
         kept["text/plain"] = "\n".join([*([kept["text/plain"]] if "text/plain" in kept else []), *told])
@@ -251,7 +251,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _cut_lines(lines: Iterable[str]) -> list[str]:
-    """A traceback without most of what makes it too long."""
+    """A traceback, shortened if it is too long."""
     kept = list(lines)
     longest = LONGEST_STREAM // max(1, len(kept))
     return kept if sum(map(len, kept)) <= LONGEST_STREAM else [_cut(line, longest) for line in kept]

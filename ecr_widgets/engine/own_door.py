@@ -1,4 +1,4 @@
-"""The engine's door for our own command: one request in, one saved run out."""
+"""The engine's entry point for our own command: takes a request and returns a saved run's result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def execute(request: RunRequest) -> RunResult:
-    """Execute a request, and read from the saved file how it ended.
+    """Execute a request, and read its result from the saved file.
 
     Raises:
         InputError: Its notebook or a parameter is refused; nothing was started.
@@ -40,11 +40,11 @@ def execute(request: RunRequest) -> RunResult:
             _execute(request, notebook, known, sealing)
     except Interrupted as error:
         if not sealing.is_done:
-            # Before the run began: what its file holds, if anything, is from before.
+            # The run had not begun: its file, if it exists, is an earlier one.
             raise KeyboardInterrupt from error
     result = read_result(request.saved)
     if result.state is RunState.RUNNING:
-        # The signal came while its end was being written: for those who read the file it was interrupted.
+        # The signal came while its end was being written: readers of the file see an interrupted run.
         raise KeyboardInterrupt
     return replace(result, unsealed=sealing.why_not, unattached=sealing.unattached)
 
@@ -52,10 +52,10 @@ def execute(request: RunRequest) -> RunResult:
 def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistry, sealing: Sealing) -> None:
     environ = {**request.environ, RUNBOOK_FOLDER_VARIABLE: header_of(notebook).runbook_folder or ""}
     if request.attempts:
-        # They are in the file by the time that its first cell runs.
+        # The attempts are in the file before its first cell runs.
         environ[RESUMED_VARIABLE] = str(request.saved.absolute())
     if (files := (request.approval or {}).get("files")) is not None:
-        # Most runs have none, and start sooner without all that builds need.
+        # Most runs have none, and start faster without importing what builds need.
         from ecr_widgets.approved_files import ApprovedFiles
 
         environ[APPROVED_VARIABLE] = ApprovedFiles(files).to_json()
@@ -64,14 +64,14 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         saved = stack.enter_context(
             SavedRun(notebook, request.saved, redact=known.redact_values, resumes=request.resumes)
         )
-        # However it ends.
+        # Runs however it ends.
         stack.callback(sealing.seal)
-        # While the kernel starts: this, and to load what the end needs.
+        # While the kernel starts, find the version and load what the end needs.
         name_version(notebook)
         import ecr_widgets.audit.sealing  # noqa: F401
 
         def on_event(event: RunEvent) -> None:
-            # The kernel has started, which this would only slow down.
+            # Only now, since it would have slowed down the kernel's start.
             sealing.attaching.load()
             request.options.on_event(event)
 
@@ -85,7 +85,7 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
 
 
 class Sealing:
-    """The seal of one run, and why it has none, or is not attached where that is asked for."""
+    """The seal of one run, and why it has none, or is not attached although that was requested."""
 
     def __init__(self, saved: Place, environ: Mapping[str, str], known: SecretRegistry) -> None:
         self._saved = saved
@@ -95,7 +95,7 @@ class Sealing:
         self.unattached: str | None = None
 
     def seal(self) -> None:
-        """Seal it; a signal meanwhile leaves it unsealed."""
+        """Seal the run, and attach it if requested; a signal meanwhile leaves it unsealed or unattached."""
         from ecr_widgets.audit.sealing import seal_finished_run
 
         self.is_done, self.why_not = True, "it was interrupted while others were at work on the seals"

@@ -1,4 +1,4 @@
-"""The engine as papermill sees it, by any of its doors: command, Python API, schedulers."""
+"""The engine as papermill's plug-in, whether papermill is called as a command, by its Python API or by a scheduler."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 class EcrWidgetsEngine:
     """Entry point `ecr_widgets` of group `papermill.engine`.
 
-    Not of papermill's own class: papermill loads this module while it is imported, and so this must not import it.
+    It is not a subclass of papermill's engine: papermill loads this module during its own import, so this must not import it.
     """
 
     @classmethod
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
-        """Name of the kernel that papermill's caller or the notebook asks for."""
+        """Name of the kernel that papermill's caller or the notebook requests."""
         from papermill.utils import nb_kernel_name
 
         return str(nb_kernel_name(nb, name))
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """Language in which papermill writes parameters: Python, or the notebook is refused."""
+        """Language in which papermill writes parameters: Python; notebooks in other languages are refused."""
         with _refusing(_name_of(nb)):
             refuse_other_language(
                 {**nb["metadata"], **({"kernelspec": {"language": language}} if language else {})}
@@ -78,12 +78,13 @@ class EcrWidgetsEngine:
         stderr_file: Any = None,
         **more: Any,
     ) -> Any:
-        """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
+        """Run the notebook and return it with the run's record; see contract sections 4 and 5.
 
         Raises:
-            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; the
-                notebook is of another language; the kernel is another environment's; the run would be saved in neither a file nor a bucket; an
-                option asks for what this engine does not have. Nothing was written. Papermill's command ends with 2.
+            InputError: A parameter is a secret or looks like one, is not declared, or is not of the declared type; the
+                notebook is in another language; the kernel is from another environment; the run would be saved in neither a
+                file nor a bucket; an option is not supported by this engine. Nothing was written. Papermill's command exits
+                with 2.
 
             TargetBusy: Another run is being saved in the same file.
 
@@ -92,9 +93,9 @@ class EcrWidgetsEngine:
             RunError: No kernel can be started; the run is saved as failed.
 
         Args:
-            progress_bar: Whether, or with which settings for tqdm, a bar is shown.
+            progress_bar: Whether a bar is shown, or settings for tqdm.
 
-            log_output: Whether papermill's log gets what the cells print and show.
+            log_output: Whether what the cells print and show goes to papermill's log.
 
             execution_timeout: Longest time for one cell, in seconds.
 
@@ -104,9 +105,9 @@ class EcrWidgetsEngine:
         """
         known = SecretRegistry()
         known.register_environment(os.environ)
-        # Papermill passes no path on with `--no-request-save-on-cell-execute`, and writes the file in the end all the same.
+        # With `--no-request-save-on-cell-execute` papermill passes no path, but still writes the file in the end.
         output_path = output_path or nb["metadata"].get("papermill", {}).get("output_path")
-        # Before the first write: what a notebook was given stays in its cells and metadata.
+        # Checked before the first write: parameters stay in the notebook's cells and metadata.
         with _refusing(_name_of(nb)):
             options = ExecutionOptions.from_papermill(
                 execution_timeout=execution_timeout, start_timeout=start_timeout, more=more
@@ -141,23 +142,23 @@ class EcrWidgetsEngine:
         if path is not None:
             tell_end(read_result(path))
         if interrupted is not None:
-            # What a shell makes of a process that the signal killed: 130, 143, 129.
+            # The exit code that a shell gives for a process killed by that signal: 130, 143, 129.
             sys.exit(128 + interrupted.number)
         _hand_back(nb, kernel_died=execution.kernel_died)
         return nb
 
 
 class Refused(InputError, ClickException):  # type: ignore[misc]  # click calls its message final
-    """A refusal as papermill's command ends with it, in one line and with 2; who calls papermill catches an InputError."""
+    """A refusal: papermill's command prints it in one line and exits with 2; Python callers catch it as an InputError."""
 
     exit_code = 2
 
     def __str__(self) -> str:
-        # click's own leaves the hint out.
+        # click's own version leaves out the hint.
         return Exception.__str__(self)
 
     def show(self, file: Any = None) -> None:
-        """Print it."""
+        """Print the error."""
         echo(f"Error: {self}", file=file, err=file is None)
 
 
@@ -171,8 +172,8 @@ def _refusing(runbook: str) -> Iterator[None]:
 
 
 def _hand_back(nb: Any, *, kernel_died: bool) -> None:
-    """Make the notebook what papermill continues with, and raise what papermill would not find by itself."""
-    # Papermill reads cells and outputs by attribute, as nbformat's own nodes allow.
+    """Convert the notebook for papermill, and raise failures that papermill would not notice by itself."""
+    # Papermill reads cells and outputs by attribute, which nbformat's own nodes support.
     nb["cells"] = [cell if isinstance(cell, NotebookNode) else from_dict(cell) for cell in nb["cells"]]
     for cell in nb["cells"]:
         if "outputs" in cell:
@@ -188,7 +189,7 @@ def _hand_back(nb: Any, *, kernel_died: bool) -> None:
 
 
 def _dead_kernel(why: str) -> Exception:
-    """What papermill's command takes for a dead kernel: it ends with 138 then."""
+    """Papermill's error for a dead kernel, with which its command exits with 138."""
     from nbclient.exceptions import DeadKernelError
 
     return DeadKernelError(why)
@@ -208,8 +209,8 @@ def _kernel_for(saved: SavedRun) -> Kernel:
 
 
 def _seal_at_exit(path: Place, attaching: AttachAtEnd) -> None:
-    """Seal the run when the process ends: papermill saves the notebook once more by itself."""
-    # Whoever runs papermill without this engine needs it at no time.
+    """Seal the run when the process ends, because papermill itself saves the notebook once more."""
+    # Imported here, since papermill without this engine never needs it.
     from ecr_widgets.audit.sealing import seal_at_exit
 
     def attach(path: Place) -> str | None:
@@ -226,7 +227,7 @@ def _look(
     parameters: Mapping[str, Any],
     computed: Collection[str],
 ) -> Place | None:
-    """Check whether papermill's call can be run, as our own command does for its own; give back where the run is saved."""
+    """Check papermill's call as our own command checks its calls; return where the run is saved, None if nowhere."""
     refuse_other_language(nb["metadata"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
@@ -260,18 +261,18 @@ def _sha256_of(path: Any) -> str | None:
     try:
         return hashlib.sha256((papermill_folder() / path).read_bytes()).hexdigest()
     except (OSError, TypeError):
-        # Papermill also reads from stores that are no files.
+        # Papermill also reads from stores that are not files.
         return None
 
 
 def _folder_of(path: Any) -> str:
-    """Folder of the runbook; empty where papermill reads it from a store that is no file."""
+    """Folder of the runbook; empty if papermill reads it from a store that is not a file."""
     found = papermill_folder() / str(path or "")
     return str(found.parent.absolute()) if found.is_file() else ""
 
 
 def _papermill_sees(nb: Any) -> bool:
-    """Whether papermill will find by itself that a cell failed; it takes an exit with code 0 for none."""
+    """Whether papermill itself will notice that a cell failed; it does not count an exit with code 0 as a failure."""
     for cell in nb["cells"]:
         errors = [each for each in cell.get("outputs", ()) if each["output_type"] == "error"]
         exits = [each for each in errors if each["ename"] == "SystemExit" and each["evalue"] in ("", "0")]

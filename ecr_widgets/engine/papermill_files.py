@@ -1,6 +1,6 @@
-"""Where papermill saves a notebook, and its own last write of it: as those of the engine, whole or not at all.
+"""Where papermill saves a notebook, and its own last write, made atomic like the engine's.
 
-Papermill is imported where it is used: it loads the engine, and so this module, while it is imported itself.
+Papermill is imported only inside functions: it loads the engine, and so this module, during its own import.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ecr_widgets.saved_runs.reading import read_header
 
 
 def output_place(output_path: str | None) -> Place | None:
-    """The file or the object in a bucket in which papermill will save the notebook; None where it prints or drops it.
+    """The file or bucket object in which papermill will save the notebook; None if it prints or drops it.
 
     Raises:
-        InputError: It would be saved in another store, where no record can be kept while it runs.
+        InputError: It would be saved in another store, in which records cannot be saved during the run.
 
-        SettingsError: It is not the address of a bucket.
+        SettingsError: It looks like a bucket's address, but is not a valid one.
     """
     from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
 
@@ -40,7 +40,7 @@ def output_place(output_path: str | None) -> Place | None:
 
 
 def papermill_folder() -> Path:
-    """Where papermill's relative paths begin, also while it is in the folder for the cells (`--cwd`)."""
+    """The base of papermill's relative paths, even while it is in the cells' folder (`--cwd`)."""
     from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler("local")
@@ -50,7 +50,7 @@ def papermill_folder() -> Path:
 
 
 def write_whole(place: Place) -> None:
-    """From now on have papermill write there so that at any time the old or the new content is there, and nobody else's is lost."""
+    """Have papermill write to this place atomically from now on, and in a bucket without overwriting another run."""
     from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler(str(place))
@@ -76,7 +76,11 @@ class _WholeWrites:
 
 
 def _replace_own(place: BucketPath, content: bytes) -> None:
-    """Replace what the engine has saved, unless another run was saved there since."""
+    """Replace what the engine has saved.
+
+    Raises:
+        Replaced: Another run was saved there since.
+    """
     store = store_of(place.parent)
     stored = store.read(place.name)
     if stored is None or read_header(stored.content, place).run_id != read_header(content, place).run_id:

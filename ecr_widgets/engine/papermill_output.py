@@ -1,4 +1,4 @@
-"""What papermill's options want to see of a run while it works: its log, files for the streams, a progress bar."""
+"""Live output that papermill's options request: its log, files for the streams, a progress bar."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LOG = logging.getLogger("papermill")
 class OutputLog:
     """Passes on what cells print and show, without known secrets.
 
-    A secret may come in two pieces: the end of a stream that could begin one is held back until more of it shows that it
-    does not, or the cell has ended.
+    A secret may arrive in two pieces: the end of a stream that could be the start of a secret is held back until more output
+    shows that it is not, or until the cell has ended.
 
     Args:
-        log: Whether papermill's log gets it (`--log-output`).
+        log: Whether it goes to papermill's log (`--log-output`).
 
         files: Open text files by the name of their stream (`--stdout-file`, `--stderr-file`).
     """
@@ -32,7 +32,7 @@ class OutputLog:
         self._held: dict[str, str] = {}
 
     def __call__(self, event: RunEvent) -> None:
-        """Take one event."""
+        """Handle one event."""
         if event.kind is RunEventKind.STREAM:
             text = self._held.pop(event.name, "") + event.text
             shown = self._known.safe_length(text)
@@ -61,13 +61,13 @@ class OutputLog:
                 file.write(text)
                 file.flush()
             except (OSError, ValueError) as error:
-                # The run is not stopped for it: all of this is in the saved notebook too.
+                # This does not stop the run, since the saved notebook holds the same output.
                 self._files.pop(name)
                 _LOG.warning(f"The file for {name} cannot be written any more: {error}")
 
 
 def both(one: Callable[[RunEvent], None], other: Callable[[RunEvent], None]) -> Callable[[RunEvent], None]:
-    """Tell two of the same event."""
+    """Pass each event to two callables."""
 
     def tell(event: RunEvent) -> None:
         one(event)
@@ -78,10 +78,10 @@ def both(one: Callable[[RunEvent], None], other: Callable[[RunEvent], None]) -> 
 
 @contextmanager
 def bar_for(cells: int, asked: bool | dict[str, Any]) -> Iterator[Callable[[RunEvent], None]]:  # noqa: FBT001
-    """Papermill's own bar, moved by events within the block; nothing where none is asked for.
+    """Papermill's own bar, moved by events within the block; does nothing if no bar is requested.
 
     Args:
-        cells: How many cells the notebook has.
+        cells: Number of cells in the notebook.
 
         asked: Papermill's `progress_bar`: settings for tqdm, or whether there is a bar.
     """

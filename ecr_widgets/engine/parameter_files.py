@@ -14,15 +14,15 @@ _TEXTS = ("str", "list[str]", "dict[str, str]")
 
 
 def read_parameter_file(path: Path, declared: Sequence[Parameter]) -> dict[str, Any]:
-    """The parameters that a file gives.
+    """The parameters in a file.
 
-    What is declared as text is taken as it is written: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24 as a date.
+    Parameters declared as text are taken as written: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24 as a date.
 
     Args:
-        declared: Those that the runbook declares.
+        declared: The runbook's declared parameters.
 
     Raises:
-        InputError: It cannot be read, is not YAML, or gives a name twice; the message shows nothing of its content.
+        InputError: The file cannot be read, is not YAML, or gives a name twice; the message shows none of its content.
     """
     import yaml
 

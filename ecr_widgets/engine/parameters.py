@@ -1,4 +1,4 @@
-"""A run's parameters: checked against the cell that declares them, and written into a cell of their own behind it."""
+"""A run's parameters: checked against the cell that declares them, and written into their own cell after it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
 
 _DECLARED, _INJECTED = "parameters", "injected-parameters"
-"""Tags of the two cells, as papermill has them."""
+"""Tags of the two cells, the same as papermill's."""
 
 
 def declared_in(notebook: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    """What a notebook's cells declare."""
+    """The parameters that a notebook's cells declare."""
     return tuple(
         each
         for cell in notebook["cells"]
@@ -31,19 +31,19 @@ def declared_in(notebook: Mapping[str, Any]) -> tuple[Parameter, ...]:
 def checked_values(
     declared: Sequence[Parameter], given: Mapping[str, Any], known: SecretRegistry
 ) -> dict[str, Any]:
-    """Values of all parameters: those that were given, else what the runbook declares.
+    """Values of all parameters: the given ones, else the runbook's defaults.
 
     Raises:
-        InputError: One of them is or looks like a secret, has a name that is none, is not declared, or is not of the
+        InputError: One of them is or looks like a secret, has an invalid name, is not declared, or is not of the
             declared type.
     """
     refuse_secrets(given, known)
     for name in given:
-        # It is written into a cell as it is.
+        # The name is written into a cell unchanged.
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UnknownParameter(f"parameter {name!r} refused: it is no name", hint="give a declared one")
-    # Where every one has a type it is declared as our runbooks do it, and no other name is taken. Papermill has turned
-    # text into numbers where it could.
+    # If every parameter has a type, they are declared as in our runbooks, and no other name is accepted. Papermill has
+    # already turned text into numbers where it could.
     typed = {each.name for each in declared if each.annotated}
     ours = bool(declared) and len(typed) == len(declared) and not computed_names(declared)
     read_parameters(
@@ -57,7 +57,7 @@ def checked_values(
 
 
 def inject(notebook: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Put values into a notebook in papermill's form: a cell that assigns them, in place of an earlier run's."""
+    """Put values into a notebook in papermill's form: a cell that assigns them, which replaces an earlier run's."""
     notebook["metadata"].setdefault("papermill", {})["parameters"] = dict(values)
     if not values:
         return
@@ -81,7 +81,7 @@ def inject(notebook: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def as_python(value: Any) -> str:
-    """A value as JSON holds it, as Python in ASCII."""
+    """A JSON value as Python source in ASCII."""
     if isinstance(value, str):
         escaped = value.encode("unicode_escape").decode().replace('"', r"\"")
         return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""References among a run's parameters: one that names another registry is refused before anything starts."""
+"""References among a run's parameters: those to another registry are refused before anything starts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ecr_widgets.model.registry_host import OwnRegistry, host_in, registry_id_of
 
 _REPOSITORIES = ("repository", "to_repository")
 _IN_IT = ("reference", "tag", "to_tag")
-"""What names an image within its repository."""
+"""Parameters that name an image within its repository."""
 
 
 def refuse_other_registries(values: Mapping[str, Any]) -> None:
-    """Refuse a repository of another registry than the run would use; who may be asked is asked only where one is named.
+    """Refuse a repository in another registry than the run's own; AWS is asked only if a value names a registry.
 
-    The steps refuse it as well, but only when the run is under way.
+    The steps refuse it as well, but only once the run has started.
 
     Args:
-        values: All parameters of the run, by the names that the shipped runbooks give them.
+        values: All parameters of the run, under the names that the shipped runbooks use.
 
     Raises:
         InvalidReference: Another registry, or a whole reference where a tag belongs.
@@ -53,4 +53,4 @@ def _check(repository: str, profile: str | None = None, region: str | None = Non
     except InputError:
         raise
     except EcrWidgetsError:
-        return  # whom the run cannot reach either, which its first step tells
+        return  # the run cannot reach AWS either, and its first step will report that

@@ -1,4 +1,4 @@
-"""What is to be run, decided before anything starts, and passed on whole until it is in the saved file."""
+"""What is to be run, decided before anything starts, and passed on unchanged until it is in the saved file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, policy_path
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a person wants a run to be made, whatever is run."""
+    """How a run is to be made, whatever is run."""
 
     runs: Place
-    """Where runs are saved, in which steps also look for what they prove."""
+    """Where runs are saved; steps also look there for earlier runs' proofs."""
     environ: Mapping[str, str]
     wait_s: float = 0.0
     """How long a step waits for a target that another run holds, in seconds."""
     reason: str = ""
     """Why the run is made; becomes the saved notebook's operation note."""
     on_event: Callable[[RunEvent], None] = lambda _: None
-    """Gets what happens, for people who watch."""
+    """Called with each event, for people who watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +47,27 @@ class RunRequest:
     source: Place
     """Where the notebook was read."""
     content: bytes
-    """What was read there and looked at: this is what runs, whatever the file holds by now."""
+    """The notebook as it was read and checked: this is what runs, whatever the file holds by now."""
     parameters: Mapping[str, Any]
     saved: Place
     """The file of the run, or its object in a bucket."""
     options: RunOptions
     folder: Path
-    """Where its cells work, and relative paths begin."""
+    """The cells' working folder, and the base of relative paths."""
     plan: bool = False
-    """Whether to look only."""
+    """Whether to make a plan only."""
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval; for an approved run, who requested and who approved it."""
     started_at: datetime | None = None
-    """When the run began, where this is not its first attempt."""
+    """When the run began, if this is not its first attempt."""
     attempts: tuple[Attempt, ...] = ()
-    """What is left of the attempts before this one."""
+    """Records of the attempts before this one."""
     resumes: str | None = None
     """SHA-256 of the saved run that the attempts are from."""
 
     @property
     def environ(self) -> dict[str, str]:
-        """What its kernel gets."""
+        """The environment of its kernel."""
         options = self.options
         return kernel_environ(options.environ, runs=options.runs, wait_s=options.wait_s, plan=self.plan)
 
@@ -75,13 +75,13 @@ class RunRequest:
 def kernel_environ(
     environ: Mapping[str, str], *, runs: Place | None, wait_s: float = 0.0, plan: bool = False
 ) -> dict[str, str]:
-    """What the kernel of a run gets: each variable of the engine's is set here or removed.
+    """The environment of a run's kernel: each of the engine's variables is set or removed here.
 
     Args:
-        runs: Where runs are saved; None leaves what the environment says.
+        runs: Where runs are saved; None to keep the environment's value.
 
     Raises:
-        InputError: A cell of a plan asks for a real run.
+        InputError: A plan's cell requests a real run.
 
         SettingsError: The gate's policy cannot be used.
     """
@@ -100,7 +100,7 @@ def kernel_environ(
 
 
 def policy_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a run needs to keep to the policy that it began with, wherever its cells work.
+    """Variables that keep a run to the policy with which it began, whatever its working folder; empty without a policy.
 
     Raises:
         SettingsError: The policy cannot be used.
@@ -108,7 +108,7 @@ def policy_environ(environ: Mapping[str, str]) -> dict[str, str]:
     path = policy_path(environ)
     if path is None:
         return {}
-    # Most people have none, and it loads a library.
+    # Most people have no policy, and this import loads a library.
     from ecr_widgets.audit.policy_file import read_policy_file
 
     return {POLICY_VARIABLE: str(path), POLICY_SHA256_VARIABLE: read_policy_file(path).sha256}

@@ -1,4 +1,4 @@
-"""Saved runs as the engine itself reads them: by id, and how they ended."""
+"""Saved runs as the engine itself reads them: found by id, and how they ended."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ecr_widgets.saved_runs.reading import read_header, read_run
 WAITS_FOR_APPROVAL = 7
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
 _EXIT_CODES_OF_ERRORS = {"TargetBusy": 5, "RollbackFailed": 6}
-"""Why a run failed, where scripts must tell it from other failures."""
+"""Failures with an exit code of their own, so that scripts can tell them apart."""
 REFUSED = 2
 _REFUSAL = "GateRefused"
-"""By a policy; where nothing was changed before that, nothing was begun."""
+"""A refusal by a policy; if nothing was changed before it, the whole run counts as refused."""
 _OF_STEPS = ("step", "state", "changed", "started_at", "ended_at")
 
 
 class OpenRun(NamedTuple):
-    """A saved run with the bytes that it was read from: what is looked at is what runs."""
+    """A saved run with the bytes that it was read from, so that what is checked is what runs."""
 
     path: Place
     content: bytes
@@ -38,7 +38,7 @@ def open_run(path: Place) -> OpenRun:
     """Read a saved run.
 
     Raises:
-        InputError: It cannot be read, is no saved run, or lacks a member.
+        InputError: It cannot be read, is not a saved run, or lacks a member.
     """
     try:
         stored = store_of(path.parent).read(path.name)
@@ -62,10 +62,10 @@ class RunResult:
     ran_before: bool = False
     """Whether it is an earlier run of the same slot, and nothing was run now."""
     unsealed: str | None = None
-    """Why it could not be sealed; None where it was, or where nobody has tried just now."""
+    """Why it could not be sealed; None if it was sealed, or if this process did not try."""
 
     unattached: str | None = None
-    """Why its seal is not attached to the images that it acted on, where that is asked for."""
+    """Why its seal is not attached to the images that it acted on, if that was requested; else None."""
 
     @property
     def run_id(self) -> str:
@@ -79,7 +79,7 @@ class RunResult:
 
     @property
     def reason(self) -> str | None:
-        """Why it ended so; None where it succeeded."""
+        """Why it ended that way; None if it succeeded."""
         return self.header.reason
 
     def __str__(self) -> str:
@@ -123,21 +123,21 @@ class RunResult:
 
 
 def read_result(path: Place) -> RunResult:
-    """How the saved run says it ended.
+    """The result in a saved run.
 
     Raises:
-        InputError: It cannot be read, or is no saved run.
+        InputError: It cannot be read, or is not a saved run.
     """
     return result_of(open_run(path))
 
 
 def result_of(run: OpenRun) -> RunResult:
-    """The same of a run that was read already."""
+    """The result of a run that was already read."""
     return RunResult(run.header, run.records, run.path)
 
 
 def holder_of(saved: Place) -> str | None:
-    """Who runs a saved run right now, on whatever host; None where nobody does.
+    """Which process is running a saved run now, on any host; None if it is not running.
 
     Raises:
         InputError: The store does not say.
@@ -151,10 +151,10 @@ def holder_of(saved: Place) -> str | None:
 
 
 def find_run(run_id: str, runs: Place) -> Place:
-    """The saved run of that id: by its name, else in a folder by what it says, since papermill saves under any name.
+    """The saved run with that id: by its name, else in a folder by its content, since papermill saves under any name.
 
     Raises:
-        InputError: There is none, or more than one; or the runs cannot be listed.
+        InputError: No such run, or more than one; or the runs cannot be listed.
     """
     store = store_of(runs)
     try:
@@ -177,13 +177,13 @@ def find_run(run_id: str, runs: Place) -> Place:
 
 
 def _unnamed(store: RunStore) -> list[str]:
-    # In a bucket there may be a million.
+    # A bucket may hold a million.
     return [] if store.is_fenced else [name for name in store.names() if name.endswith(".ipynb")]
 
 
 def _tells(store: RunStore, name: str, run_id: str) -> bool:
     for content in store.contents((name,)):
-        # Most are not it, which is seen without decoding them.
+        # Searching bytes rules out most runs without decoding them.
         if run_id.encode() in content:
             with suppress(InputError):
                 return read_header(content, name).run_id == run_id

@@ -1,4 +1,4 @@
-"""Runs of runbooks, for the command line: started, resumed, or found to have run already."""
+"""Runs of runbooks, for the command line: started, resumed, or found to have already run."""
 
 from __future__ import annotations
 
@@ -53,24 +53,23 @@ def run_runbook(
     Args:
         given: Parameters as a person typed them.
 
-        parameter_files: YAML files with parameters; `given` wins over them, later files over earlier ones.
+        parameter_files: YAML files with parameters; `given` overrides them, and later files override earlier ones.
 
         wait_s: How long to wait for a target that another run holds, in seconds.
 
-        plan: Whether to look only; the saved notebook then says what the run would change, and nothing is changed.
+        plan: Whether to make a plan only; the saved notebook then says what the run would change, and nothing is changed.
 
-        slot: Slot of a schedule. It is run once: where its run succeeded that run is given back, and one that did not
-            is resumed.
+        slot: Slot of a schedule. It is run once: if its run succeeded, that run is returned; if not, it is resumed.
 
         reason: Why the run is made; becomes the saved notebook's operation note.
 
-        of_fleet: Id of the fleet's run that starts this one for a target; where that was approved, this one is.
+        of_fleet: Id of the fleet's run that starts this one for a target; the fleet's approval covers this run.
 
     Raises:
-        InputError: No such runbook, a parameter that it does not take, or a secret as one; nothing was started or
-            written.
+        InputError: No such runbook, a parameter that it does not accept, or a secret as a parameter; nothing was started
+            or written.
 
-        TargetBusy: Another process is at work on the slot.
+        TargetBusy: Another process is working on the slot.
     """
     options = RunOptions(runs, environ, wait_s, reason, on_event)
     runbook = find_runbook(name_or_path)
@@ -82,7 +81,7 @@ def run_runbook(
     for each in (values, given, {"reason": reason, "slot": slot or ""}):
         refuse_secrets(each, known)
     parameters = read_parameters(runbook.parameters, values=values, texts=given)
-    # Once more: a text may turn out to be an object with a secret in it.
+    # Check again: a text may have been read as an object with a secret in it.
     refuse_secrets(parameters, known)
     refuse_other_registries(parameters)
     if slot is not None:
@@ -92,7 +91,7 @@ def run_runbook(
     if asked_by is not None and of_fleet and slot:
         approval = approval_of_fleet(of_fleet, runbook, parameters, slot, runs)
     if asked_by is not None and approval is None:
-        # It goes as far as its plan; another person lets it go on.
+        # Make only the plan; another person then approves it.
         plan = True
         requester = known_person(environ, doing="ask for an approval")
         approval = {"asked_by": asked_by, "requester": requester.to_json()}
@@ -136,12 +135,12 @@ def _of_slot(
     if header.state is RunState.SUCCEEDED:
         return replace(result_of(earlier), ran_before=True)
     if header.runbook_sha256 != runbook.sha256:
-        # A run is resumed with its own cells; whoever fixed the runbook would not see that it is not used.
+        # A run is resumed with its own cells; people who fixed the runbook would not notice that the fix is not used.
         raise InputError(
             f"{runbook.name} was edited since run {header.run_id} of this slot began, which ended as {header.state}",
             hint=f"resume it with the old cells by `run --resume {header.run_id}`, or give the slot another name",
         )
-    # By the runbook's own cells, which are the same: the file may be one that others could write to.
+    # With the runbook's own cells, which are the same: others may be able to write to the saved file.
     return _resume(earlier, options, runbook=runbook)
 
 
@@ -155,11 +154,11 @@ def resume_run(
 ) -> RunResult:
     """Resume a run that did not succeed: the same cells with the same parameters, in the same saved file.
 
-    Every step finds what exists already and leaves it alone. What the earlier attempt recorded is kept in the run's metadata.
+    Every step finds what already exists and leaves it alone. The earlier attempt's records are kept in the run's metadata.
 
     Raises:
-        InputError: There is no such run, it succeeded, it was changed since it was sealed, or its folder is gone; nothing was
-            started.
+        InputError: No such run, it succeeded or is a plan, it was changed since it was sealed, it needs an approval that it
+            does not have, or its folder does not exist; nothing was started.
 
         RecordError: The seals cannot be read.
 
@@ -170,7 +169,7 @@ def resume_run(
 
 
 def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = None) -> RunResult:
-    """Resume a saved run by its own cells, or those of the runbook that it is of."""
+    """Resume a saved run with its own cells, or with those of the given runbook."""
     header = earlier.header
     run_id = header.run_id
     if header.plan:
@@ -219,7 +218,7 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
 
 
 def _refuse_altered(run: OpenRun) -> None:
-    """Refuse a run that says something else than when it was sealed: its cells and records would be taken for its own."""
+    """Refuse a run that was changed since it was sealed: its cells and records can no longer be trusted."""
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.sealed import why_altered
 
@@ -232,7 +231,7 @@ def _refuse_altered(run: OpenRun) -> None:
 
 
 def _where(host: str | None) -> str:
-    """What has become of the folder of a run of that host."""
+    """Why the folder of a run on that host does not exist here, as the end of a sentence."""
     here = socket.gethostname()
     if host in (None, here):
         return "is gone"
@@ -240,7 +239,7 @@ def _where(host: str | None) -> str:
 
 
 def _is_failed_plan(run: OpenRun) -> bool:
-    """Whether there is nothing to resume: a plan that ended badly is made again."""
+    """Whether it is a plan that did not succeed: that is not resumed but made again."""
     return run.header.plan and run.header.state is not RunState.SUCCEEDED
 
 
@@ -262,7 +261,7 @@ def _all_values(runbook: Runbook, parameters: Mapping[str, Any]) -> dict[str, An
 
 def _attempt(run: OpenRun) -> Attempt:
     header = run.header
-    # Nobody held the file, so one that says `running` was killed.
+    # Nobody held the file, so a run that is still `running` was killed.
     killed = header.state is RunState.RUNNING
     return Attempt(
         state=RunState.INTERRUPTED.value if killed else header.state.value,

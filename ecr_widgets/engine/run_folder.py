@@ -1,4 +1,4 @@
-"""A run's private folder: the kernel's key, its sockets and a copy of Docker's logins, gone with the run."""
+"""A run's private folder: the kernel's key, its sockets and a copy of Docker's logins, removed with the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANNEL = "channel"
 
 
 class RunFolder(PrivateFolder):
-    """One of a run; what processes of a killed run are still there end with its folder."""
+    """The folder of one run; when a killed run's folder is removed, its remaining processes are ended first."""
 
     prefix = "ecrw-run-"
 

@@ -1,4 +1,4 @@
-"""ipykernel as a run has it: it starts and ends without what only an interactive session needs."""
+"""ipykernel for a run: it starts and ends without what only an interactive session needs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
 
 
 def become_kernel(*, parent: int | None) -> None:
-    """Run the kernel of the connection file that the command line names, until it is told to end.
+    """Run the kernel for the connection file that the command line names, until it is told to shut down.
 
     Args:
-        parent: The process whose end the kernel has to look for by itself; None where the system ends it then.
+        parent: The process that the kernel has to watch, to end with it; None if the system ends the kernel then.
     """
-    # What a kernel consists of stays until its end. Not looking for garbage in it makes the start quicker, and the end
-    # much; what cells make is collected as ever.
+    # The kernel's own objects live until its end. Keeping the garbage collector off them makes the start faster, and the
+    # end much faster; cells' objects are collected as usual.
     gc.disable()
     _import_without_debugger()
     import zmq
@@ -26,25 +26,25 @@ def become_kernel(*, parent: int | None) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     class Kernel(IPythonKernel):
-        """One that looks for processes to end only where it has any, and takes none for alive that has ended."""
+        """A kernel that searches for child processes only if it has any, and does not count ended ones as alive."""
 
         def _process_children(self) -> list[Any]:
-            # Of every process of the machine ipykernel asks who its parent is.
+            # ipykernel looks up the parent of every process on the machine.
             if hasattr(os, "waitid"):
                 try:
                     os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
                 except ChildProcessError:
                     return []
-            # And it waits for those that no cell has taken leave of, until it is killed itself.
+            # It also waits for children that no cell has reaped, until it is killed itself.
             return [child for child in super()._process_children() if _is_alive(child)]  # type: ignore[no-untyped-call]
 
     class App(IPKernelApp):
-        """One that drops no output, and so neither the word that a cell is done, and that does not get stuck in its end."""
+        """An application that never drops output, including the message that a cell is done, and does not hang at its end."""
 
         def init_path(self) -> None:
             super().init_path()  # type: ignore[no-untyped-call]
             _add_current_folder()
-            # Modules are looked for where files are: in the current folder, then beside the runbook.
+            # Modules are looked up like files: in the current folder, then beside the runbook.
             folder = os.environ.get(RUNBOOK_FOLDER_VARIABLE)
             if folder:
                 sys.path.insert(sys.path.index("") + 1 if "" in sys.path else len(sys.path), folder)
@@ -55,17 +55,17 @@ def become_kernel(*, parent: int | None) -> None:
 
         def start(self) -> None:
             gc.freeze()
-            # Young objects are looked at less often than by default: imports make many, and few of them are garbage.
+            # Collect young objects less often than by default: imports make many, and few of them are garbage.
             gc.set_threshold(10_000)
             gc.enable()
             super().start()  # type: ignore[no-untyped-call]
-            # The thread that heard of the end still waits for the last output to be sent. At exit ipykernel ends the one
-            # that sends first, and then waits for ten seconds, or until it is killed.
+            # The thread that received the shutdown still waits for the last output to be sent. At exit ipykernel ends the
+            # sending thread first, and then waits for ten seconds, or until it is killed.
             if self.control_thread is not None:
                 self.control_thread.stop()
                 self.control_thread.join()
 
-    # History would keep what cells hold in a file outside the run.
+    # History would store the cells' source in a file outside the run.
     words = [*sys.argv[1:], "--HistoryManager.hist_file=:memory:"]
     if parent is not None:
         words.append(f"--IPKernelApp.parent_handle={parent}")
@@ -73,9 +73,9 @@ def become_kernel(*, parent: int | None) -> None:
 
 
 def _add_current_folder() -> None:
-    """Put it where IPython does: after the standard library, before what is installed.
+    """Put the current folder into the path where IPython does: after the standard library, before installed packages.
 
-    The kernel is started without it, which IPython takes for the user's wish; PYTHONSAFEPATH is one.
+    The kernel is started without it, which IPython would treat as the user's choice; PYTHONSAFEPATH is such a choice.
     """
     if "" in sys.path or os.environ.get("PYTHONSAFEPATH"):
         return
@@ -85,12 +85,12 @@ def _add_current_folder() -> None:
 
 
 def _import_without_debugger() -> None:
-    """Nobody attaches a debugger to a run, and loading one takes a third of what importing a kernel does."""
+    """Import the kernel without a debugger: nobody attaches one to a run, and it is a third of the import time."""
     sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]
     import ipykernel.debugger  # noqa: F401
 
     if sys.modules["debugpy"] is None:
-        # A cell that asks for it gets it.
+        # A cell can still import it.
         del sys.modules["debugpy"]
 
 

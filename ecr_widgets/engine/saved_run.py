@@ -1,4 +1,4 @@
-"""The file of one run: whole or old at any time, without secrets, and not written more often than needed."""
+"""The file of one run: never half-written, without secrets, and not written more often than needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ecr_widgets.saved_runs.reading import own_metadata
 
 SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
-"""How long to pause between writes that may wait, at least, as a multiple of what the last one took."""
+"""Shortest pause between writes that can wait, as a multiple of the last write's duration."""
 
 
 class CannotSave(RunError):
@@ -38,18 +38,18 @@ class CannotSave(RunError):
 class SavedRun:
     """Writes a notebook to its place.
 
-    Each write is whole or not at all, so that a kill or a full disk at any moment leaves the last good file. `lock` guards
-    the notebook between the thread that runs cells and the channel's.
+    Each write is atomic, so that a kill or a full disk at any moment leaves the last good file. `lock` guards the notebook
+    between the thread that runs cells and the channel's.
 
     Args:
         notebook: nbformat 4.5 as plain dicts and lists.
 
         path: Where to save; None saves nothing (papermill without an output path).
 
-        redact: Gives a value as JSON holds it back without known secrets. Not done on the written text: JSON escapes what
-            it quotes, and so a form that a reader would see would not be found there.
+        redact: Returns a JSON value without known secrets. It works on values, not on the written text, in which JSON's
+            escapes could hide a secret.
 
-        resumes: SHA-256 of the file that this run resumes; one that is another by now was resumed already.
+        resumes: SHA-256 of the file that this run resumes; if the file differs by now, somebody else has resumed it.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class SavedRun:
         self._lease: Hold | None = None
         self._stamp: Stamp | None = None
         self._tried = b""
-        """What was to be stored last: where no answer came, it may be there."""
+        """The content of the last write, which may have been stored even if no answer came."""
 
     def __enter__(self) -> SavedRun:
         if self._store is not None:
             assert self.path is not None
             with self._saying_where():
-                # While this is held, somebody runs this run; a `running` file without it is an interrupted run.
+                # While this is held the run is in progress; a `running` file that nobody holds is an interrupted run.
                 lease = self._store.hold(self.path.name)
                 if lease is None:
                     holder = self._store.holder(self.path.name)
@@ -110,11 +110,11 @@ class SavedRun:
             raise CannotSave(self.path, error, run_id=run_id) from error
 
     def changed(self) -> None:
-        """Take note of a change that may wait for the next write."""
+        """Note a change that can wait for the next write."""
         self._dirty = True
 
     def write_if_due(self) -> None:
-        """Write when something changed and the last write is a while ago."""
+        """Write if something has changed and the last write is long enough ago."""
         if self._dirty and time.monotonic() >= self._due_at_s:
             self.write()
 
@@ -125,10 +125,10 @@ class SavedRun:
             last: Whether nothing will be written after this, so that the reserved space may be used.
 
         Raises:
-            CannotSave: The last good file is still there.
+            CannotSave: It could not be saved; the last good file is kept.
         """
         began_s = time.monotonic()
-        # As a whole: else what another thread has written meanwhile would be overwritten by an older text.
+        # All under the lock: else an older text could overwrite what another thread has written meanwhile.
         with self.lock, self._saying_where():
             self.before_write()
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
@@ -136,14 +136,14 @@ class SavedRun:
                 self._put(self.path.name, text.encode("utf-8", "surrogatepass") + b"\n", final=last)
             self._dirty = False
         now_s = time.monotonic()
-        # A large notebook takes its time, in which nobody hears the kernel.
+        # Writing a large notebook takes long, and meanwhile the kernel's messages are not read.
         self._due_at_s = now_s + max(SECONDS_BETWEEN_WRITES, _PAUSE_PER_WRITE * (now_s - began_s))
 
     def _put(self, name: str, content: bytes, *, final: bool) -> None:
         assert self._store is not None
         assert self._lease is not None
         if self._store.is_fenced and not self._lease.is_held:
-            # Before it is seen by the stamp: whoever resumes the run has read it by now, and would miss what is stored here.
+            # The stamp cannot show this: the process that resumes the run has already read it, and would miss this write.
             raise OSError(errno.EBUSY, f"another process has taken over the run: {self._lease.lost_to}")
         tried, self._tried = self._tried, content
         try:
@@ -152,15 +152,15 @@ class SavedRun:
             there, self._stamp = self._store.read(name) or (b"", None)
             if not self._lease.is_held or (self._store.is_fenced and there != tried):
                 raise OSError(errno.EBUSY, "another run is being saved there now") from error
-            # Whoever has the notebook open may have saved it: what the run says itself replaces that.
+            # Somebody who has the notebook open may have saved it: the run's own content replaces that.
             self._stamp = self._store.put(name, content, replacing=self._stamp, final=final)
 
     def redacted(self, value: Any) -> Any:
-        """A value without known secrets, such as a text that is to be cut: of a half nobody would know what it was."""
+        """A value without known secrets, such as a text before it is cut: half a secret would no longer be recognised."""
         return self._redact(value)
 
     def redact_in_place(self) -> None:
-        """Leave no secret in the notebook's values either: papermill writes them once more by itself."""
+        """Remove secrets from the notebook's values too, because papermill itself writes them once more."""
         with self.lock:
             _replace(self.notebook, self._redact(self.notebook))
 
@@ -176,7 +176,7 @@ def _busy(path: Place, what: str, other: str, holder: str | None = None) -> Targ
 
 
 def _replace(target: Any, clean: Any) -> None:
-    # In place, because papermill holds the same objects.
+    # Changed in place, because papermill holds the same objects.
     if isinstance(target, dict):
         for key in [key for key in target if key not in clean]:
             del target[key]

@@ -1,4 +1,4 @@
-"""One run for each slot of a schedule, however often and from wherever the scheduler starts it."""
+"""One run for each slot of a schedule, however often and on whichever host the scheduler starts it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
 
 
 def check_slot(slot: str) -> str:
-    """Give the slot's name back.
+    """Return the slot's name.
 
     Raises:
-        InputError: It cannot be part of a file's name.
+        InputError: The name cannot be part of a file name.
     """
     if not _SLOT.fullmatch(slot):
         raise InputError(
@@ -37,16 +37,16 @@ def check_slot(slot: str) -> str:
 
 
 def saved_name(run_id: str, runbook: str, *, slot: str | None, plan: bool) -> str:
-    """Name of the file of a run."""
+    """Name of a run's file."""
     return f"{run_id}-{runbook}{'' if slot is None else f'@{slot}'}{'.plan' if plan else ''}.ipynb"
 
 
 class Slot:
-    """A slot and the runs that it has had.
+    """A slot and its runs.
 
-    In a folder those are found by their names. A bucket may have a million, and locks there are leases that can be lost: an
-    object names the slot's run before that begins, and whoever finds it without a run goes on under that very name, which only
-    one of them can make.
+    In a folder they are found by name. A bucket may hold a million runs, and its locks are leases that can be lost: there a
+    pointer object names the slot's run before the run begins. A start that finds a pointer without a run uses the same name,
+    which only one process can create.
     """
 
     def __init__(self, runs: Place, runbook: str, slot: str) -> None:
@@ -59,14 +59,14 @@ class Slot:
         self._stamp: Stamp | None = None
 
     def find(self) -> OpenRun | None:
-        """Its saved run, else its plan that waits for an approval; None where it has neither yet.
+        """Its saved run, else its plan that waits for an approval; None if it has neither yet.
 
-        Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
-        believed, under a key that is known here, or one of this user's that was killed before it could be sealed: where others
-        may write to the folder, only if it did not succeed. stderr says which are not.
+        Anyone who can write to the folder can leave a file with that name. A file is trusted only if it is sealed as a run of
+        this runbook, with a key that is known here, or if it is this user's and was killed before it could be sealed: if others
+        may write to the folder, only if it did not succeed. stderr names those that are not trusted.
 
         Raises:
-            InputError: In a bucket, its run is not believed.
+            InputError: In a bucket, its run is not trusted.
 
             RecordError: The seals cannot be read.
         """
@@ -85,7 +85,7 @@ class Slot:
             if not why_not:
                 return run
             if self._pointer is not None:
-                # Whoever may write here wrote it, and to run it again might do twice what it did.
+                # Anyone who can write to the bucket may have written it, but running it again might repeat what it did.
                 raise InputError(
                     f"slot {self._slot} has run {run_id}, which {why_not}",
                     hint="seal it by `ecr-widgets audit seal` where it has no seal, take in the key of who ran it by"
@@ -97,10 +97,10 @@ class Slot:
         return None
 
     def claim(self, *, plan: bool) -> str:
-        """The id of the run that begins now: a new one, or that of a start which never came to save anything.
+        """The id for the run that begins now: a new one, or that of an earlier start that never saved anything.
 
         Raises:
-            TargetBusy: Somebody else began one meanwhile.
+            TargetBusy: Somebody else has begun one meanwhile.
         """
         named = self._named or ""
         run_id = named[: -len(self._name("", plan=plan))]
@@ -111,10 +111,10 @@ class Slot:
         return run_id
 
     def point_at(self, name: str) -> None:
-        """Name the slot's run before it begins.
+        """Record the name of the slot's run before it begins; does nothing in a folder.
 
         Raises:
-            TargetBusy: Somebody else began one meanwhile.
+            TargetBusy: Somebody else has begun one meanwhile.
         """
         if self._pointer is None:
             return
@@ -147,7 +147,7 @@ class Slot:
 
 
 def find_in_slot(runs: Place, runbook: str, slot: str) -> OpenRun | None:
-    """What `Slot.find` gives, for those who do not hold it."""
+    """The result of `Slot.find`, for callers that do not hold the slot."""
     return Slot(runs, runbook, slot).find()
 
 
@@ -158,20 +158,20 @@ def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
     is_own = not isinstance(path, Path) or path.stat().st_uid == os.geteuid()
     if header.state is RunState.RUNNING:
         return "" if is_own else "is another user's, and unfinished"
-    # Who starts a slot for the first time needs neither.
+    # Imported here, because the first start of a slot needs neither.
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.sealed import look_at_seal
 
     sealed = look_at_seal(path.parent, path.name, run.content, ring=default_ring())
     if sealed.seal is None and is_own and (header.state is not RunState.SUCCEEDED or _is_private(path)):
-        # Killed between its last save and its seal. It is resumed by the runbook's own cells, so what it has done counts;
-        # that it has succeeded is believed where nobody else can have written it.
+        # Killed between its last save and its seal. It is resumed with the runbook's own cells, so its work counts; that it
+        # has succeeded is trusted only if nobody else can have written it.
         return ""
     return sealed.why_not
 
 
 def _is_private(path: Place) -> bool:
-    """Whether it is a file that this user alone can have written."""
+    """Whether it is a file that only this user can have written."""
     if not isinstance(path, Path):
         return False
     about = [each.lstat() for each in (path, path.parent)]
@@ -179,19 +179,19 @@ def _is_private(path: Place) -> bool:
 
 
 def slot_of_plan(saved: Place, run_id: str, runbook: str) -> str | None:
-    """The slot for which a plan was made; None where it was made for none."""
+    """The slot for which a plan was made; None if it was made for none."""
     rest = saved.name.removeprefix(f"{run_id}-{runbook}").removesuffix(".plan.ipynb")
     return rest[1:] if rest.startswith("@") else None
 
 
 @contextmanager
 def hold_slot(runs: Place, runbook: str, slot: str) -> Iterator[Slot]:
-    """Keep others out of the slot, until this process ends.
+    """Keep other processes out of the slot within the block.
 
     Raises:
-        TargetBusy: Another process is at work on it.
+        TargetBusy: Another process is working on it.
 
-        RunError: It cannot be held.
+        RunError: The slot cannot be held.
     """
     store, name = store_of(runs), f"{runbook}@{slot}"
     try:

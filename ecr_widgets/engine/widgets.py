@@ -1,6 +1,6 @@
-"""Widgets of a run: their state for the saved notebook, and what Output widgets capture, as a front end has it.
+"""A run's widgets: their state for the saved notebook, and what Output widgets capture, as in a front end.
 
-Source: Jupyter's widget messaging protocol, version 2; the Output widget as nbclient's `OutputWidget` stands in for it.
+Source: Jupyter's widget messaging protocol, version 2; the Output widget as nbclient's `OutputWidget` implements it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ecr_widgets.engine.outputs import Outputs
 
 STATE_MIME = "application/vnd.jupyter.widget-state+json"
 LARGEST_STATE = 20_000_000
-"""Characters of state that are kept, of all widgets together."""
+"""Characters of state that are kept for all widgets together."""
 _OUTPUT_MODEL = ("@jupyter-widgets/output", "OutputModel")
 _PASSWORD_MODEL = "PasswordModel"  # noqa: S105 -- the name of a widget's class
 
 
 class _Capture:
-    """What one Output widget holds."""
+    """The outputs of one Output widget."""
 
     def __init__(self, outputs: Sequence[dict[str, Any]]) -> None:
         self.outputs = list(outputs)
@@ -28,7 +28,7 @@ class _Capture:
         self.sink.start_cell(self.outputs)
 
     def replace(self, outputs: Sequence[dict[str, Any]]) -> None:
-        """Hold what the kernel says that it holds."""
+        """Replace the outputs with those that the kernel reports."""
         self.sink.settle()
         self.outputs[:] = outputs
         self.sink.start_cell(self.outputs)
@@ -46,7 +46,7 @@ class Widgets:
         self._changed: set[str] = set()
 
     def take(self, kind: str, content: Mapping[str, Any], buffers: Sequence[Any]) -> bool:
-        """Apply one message of a widget's line; False where its state is too large to be kept."""
+        """Apply one message on a widget's comm; False if its state is too large to be kept."""
         comm = content["comm_id"]
         if kind == "comm_close":
             for held in (self._states, self._buffers, self._sizes, self._captures):
@@ -91,7 +91,7 @@ class Widgets:
         return False
 
     def _follow(self, comm: str, request: str) -> None:
-        """Have the widget capture what the request shows, or nothing any more."""
+        """Have the widget capture the request's outputs, or stop capturing if the request is empty."""
         for waiting in self._capturing.values():
             if comm in waiting:
                 waiting.remove(comm)
@@ -99,7 +99,7 @@ class Widgets:
             self._capturing.setdefault(request, []).append(comm)
 
     def capture(self, request: str, kind: str, content: Mapping[str, Any]) -> bool:
-        """Give an output to the Output widget that captures those of the request; False where none does."""
+        """Pass an output to the Output widget that captures the request's outputs; False if none does."""
         waiting = self._capturing.get(request)
         capture = self._captures.get(waiting[-1]) if waiting else None
         if waiting is None or capture is None:
@@ -109,7 +109,7 @@ class Widgets:
         return True
 
     def sync(self, client: Any) -> None:
-        """Tell the kernel what its Output widgets hold by now: its cells may read it."""
+        """Send the kernel the current outputs of its Output widgets, which its cells may read."""
         for comm in sorted(self._changed & set(self._captures)):
             capture = self._captures[comm]
             capture.sink.settle()
@@ -119,9 +119,9 @@ class Widgets:
         self._changed.clear()
 
     def state(self) -> dict[str, Any] | None:
-        """The state of all widgets as a notebook's metadata holds it; None where there is none.
+        """The state of all widgets as in a notebook's metadata; None if there is none.
 
-        A password is left out: nobody can know that it is one, once it is saved.
+        Passwords are left out: once saved, they could not be recognised as passwords.
         """
         models: dict[str, Any] = {}
         for comm, state in self._states.items():
