@@ -1,1 +1,1 @@
-"""What happened, from saved runs alone: no Docker, AWS or Layer0 is asked, and no saved run is ever written."""
+"""What happened, from saved runs, which are only read. AWS is contacted only for images' evidence, a bucket or a KMS key."""

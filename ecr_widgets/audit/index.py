@@ -43,7 +43,7 @@ from ecr_widgets.model.run_id import LEAST_PART
 from ecr_widgets.model.user_folders import cache_folder
 
 _VERSION = 100 * MADE_BY + 18
-"""The version of the tables and of all rules behind a row; an index with another number is made again."""
+"""The version of the tables and of all rules behind a row; an index with another number is rebuilt."""
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)
 """How far back to look for the newest runs in a bucket: each in turn, and then the whole bucket."""
@@ -84,7 +84,7 @@ class Index:
 
         file: Where the index is stored; None keeps it in memory.
 
-        ring: The keys to check seals with; None leaves seals alone.
+        ring: The keys to check seals with; None ignores seals.
 
     """
 
@@ -129,7 +129,7 @@ class Index:
         """Update the index to what the folder or bucket currently holds.
 
         Args:
-            since: In a bucket, the first day to look at, by the names of the runs; None for all.
+            since: In a bucket, the first day to read, by the names of the runs; None for all.
 
         Raises:
             InputError: The folder cannot be listed.

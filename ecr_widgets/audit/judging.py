@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     PROVEN = "proven"
     UNPROVEN = "unproven"
     PLAN = "plan"
-    """It says what a run would change, and proves no change."""
+    """It shows what a run would change, and proves no change."""
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"

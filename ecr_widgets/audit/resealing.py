@@ -27,7 +27,7 @@ class SealedRun(msgspec.Struct, frozen=True):
     prefix: str
     """The prefix of the names in its chain."""
     place: int
-    """In its chain, counting from 1."""
+    """Its place in the chain, counting from 1."""
     path: str
     run_id: str
     state: str | None

@@ -26,7 +26,7 @@ _NAMES_OF_ADOPTED = (("same_environment", "same_service"), ("to_environment", "t
 
 
 class Subjects(NamedTuple):
-    """What one run did to what."""
+    """What one run did, and to what."""
 
     pairs: frozenset[tuple[str, str]]
     """Kind and name: `digest`, `service` (as environment/service), `repository`, `environment`, `deploy`.

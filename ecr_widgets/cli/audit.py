@@ -1,4 +1,4 @@
-"""`ecr-widgets audit`: queries on saved runs that contact no other service; only `of` asks an image's registry."""
+"""`ecr-widgets audit`: queries on saved runs and their seals; only `of` asks a registry."""
 
 from __future__ import annotations
 

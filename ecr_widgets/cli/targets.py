@@ -21,7 +21,7 @@ OWN_ENVIRONMENT = "api"
 
 
 def services_of(name: str | None) -> Services:
-    """Return the deploy target of an environment, or of a thing with this name or id; Layer0 if none is given.
+    """Return the deploy target of the environment, or of anything else, with this name or id; Layer0 if none is given.
 
     Raises:
         SettingsError: The target is not configured.

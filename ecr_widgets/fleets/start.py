@@ -40,7 +40,7 @@ def start(run: TargetRun) -> RunEnd:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # An interrupt of ours is passed on once, by `interrupt`.
+        # Its own group, so that an interrupt reaches it only once, through `interrupt`.
         process_group=0,
     )
     _live.add(process)

@@ -169,6 +169,6 @@ def _call_of(step: Any) -> Any:
     signature = fields.replace(parameters=[itself, *fields.parameters.values()], return_annotation=outcome)
     perform.__name__, perform.__doc__ = step.step, step.__doc__
     perform.__signature__ = signature  # type: ignore[attr-defined]
-    # For tests that look for every step.
+    # For the tests that check every step.
     perform.step = step  # type: ignore[attr-defined]
     return perform

@@ -67,7 +67,7 @@ def by_hand() -> dict[str, Any]:
 
 
 class NotebookSink:
-    """Displays each record in the cell that asked for the step, and updates it in place.
+    """Displays each record in the cell that called the step, and updates it in place.
 
     Args:
         channel: The engine that saves this run; it saves an intent to disk before the step may act. None if the notebook is run
@@ -126,7 +126,7 @@ class _NotebookView:
 
     def close(self, record: StepRecord) -> None:
         if self._channel is not None:
-            # An engine that is gone leaves the intent: the outcome is then as unknown as it looks.
+            # If the engine is gone, the intent stays saved: the outcome is then unknown, as it says.
             with suppress(RunError):
                 self._channel.conclude(self._display_id, bundle(record))
         self._update(record)

@@ -18,7 +18,7 @@ from ecr_widgets.model.run import RunHeader
 from ecr_widgets.saved_runs.services import Services
 
 _LOCAL = frozenset(("login", "build_image", "pull_image", "verify_seals"))
-"""Steps that change nothing but this machine."""
+"""Steps that change only this machine."""
 _DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _PUSHES = frozenset(("push_image", "copy_image"))
 _JUDGES = frozenset(("wait", "verify", "rollback"))

@@ -1,7 +1,7 @@
 """The cell on top of a saved run: what became of it, image and service, who ran it and why, and what to do next.
 
 Only a view, made from the run's header and records and never read back. The seal covers it: if it contradicts them,
-somebody has changed it.
+someone has changed it.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _when(header: RunHeader) -> str:
         else ""
     )
     if header.ended_at is None:
-        # Whether it still runs, only its lock can tell.
+        # Only its lock shows whether it is still running.
         return f"running since {began} UTC{resumed}"
     took_s = (header.ended_at - (header.began_at or header.ended_at)).total_seconds()
     return f"{began} UTC{resumed}, took {took_s:.1f} s"
