@@ -87,7 +87,7 @@ def _login_uid(about: Path) -> int | None:
     try:
         told = int((about / "loginuid").read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return None  # a kernel without audit
+        return None  # a kernel without audit support
     return None if told == _NOBODY_LOGGED_IN else told
 
 

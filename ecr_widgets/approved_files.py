@@ -114,7 +114,7 @@ def file_sha256(content: bytes) -> str:
 
 
 def context_sha256(context: BuildContext) -> str:
-    """SHA-256 over names, permissions, link targets and contents of what a build is sent, in hexadecimal.
+    """SHA-256 over names, permissions, link targets and contents of the files that a build is sent, in hexadecimal.
 
     Raises:
         BuildError: A file cannot be read.
@@ -133,7 +133,7 @@ def context_sha256(context: BuildContext) -> str:
             raise unreadable(sent.path, error) from error
         # One JSON array per file: no two different contexts give the same text.
         whole.update(json.dumps([sent.name, mode, content]).encode() + b"\n")
-    # The Dockerfile counts wherever it is, ignored or outside.
+    # Always include the Dockerfile, even if it is ignored or outside the context.
     whole.update(_sha256_of(context.dockerfile).encode())
     return whole.hexdigest()
 
@@ -161,7 +161,7 @@ def _fleet(runbook: str) -> str:
 
 @contextmanager
 def _copied(context: BuildContext) -> Iterator[BuildContext]:
-    """A copy of what a build is sent, in a folder of this user's own, for as long as the block lasts."""
+    """A copy of the files that a build is sent, in a folder of this user alone; removed after the block."""
     try:
         # Not in memory: contexts may be large.
         private = PrivateFolder({})

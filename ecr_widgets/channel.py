@@ -28,14 +28,14 @@ RUNBOOK_FOLDER_VARIABLE = "ECR_WIDGETS_RUNBOOK_FOLDER"
 RESUMED_VARIABLE = "ECR_WIDGETS_RESUMED"
 APPROVED_VARIABLE = "ECR_WIDGETS_APPROVED"
 POLICY_SHA256_VARIABLE = "ECR_WIDGETS_POLICY_SHA256"
-"""Variables that the engine sets for its kernel; people do not."""
+"""Variables that the engine sets for its kernel; users do not set them."""
 _OF_A_RUN = frozenset({
     RUN_ID_VARIABLE, ADDRESS_VARIABLE, WAIT_VARIABLE, PLAN_VARIABLE, RUNBOOK_FOLDER_VARIABLE, RESUMED_VARIABLE,
     APPROVED_VARIABLE, POLICY_SHA256_VARIABLE,
 })  # fmt: skip
 
 _LONGEST_SOCKET_PATH = 103
-"""Bytes that macOS takes; Linux takes 107."""
+"""In bytes: the limit on macOS; Linux allows 107."""
 
 
 class RunChannel:

@@ -65,7 +65,7 @@ class EcrWidgetsError(Exception):
         self.retryable = retryable
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows below a cell: pages of our own code would hide what happened and what to try."""
+        """The one line that IPython shows below a cell: a traceback of our own code would hide what to try."""
         return [f"{type(self).__name__}: {self}"]
 
 

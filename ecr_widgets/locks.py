@@ -15,7 +15,7 @@ from types import TracebackType
 
 _PAUSE_S = 0.01
 _BY_CLASS = ((0o020, 0o060), (0o002, 0o006))
-"""For the group and for others: may write to the folder; may read and write the file."""
+"""For group and others: the folder's write bit, and the file's read and write bits."""
 
 
 def open_shared(path: Path, *, is_lock: bool = False) -> int:

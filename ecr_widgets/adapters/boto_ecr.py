@@ -1,4 +1,4 @@
-"""ECR's control plane and STS by boto3, which reads profile, region and endpoint from the standard places."""
+"""ECR's control plane and STS through boto3, which reads profile, region and endpoint from the standard places."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _MANIFESTS = (
 
 
 def mutability(rule: TagRule) -> dict[str, Any]:
-    """The request's members that say whether tags can move."""
+    """The request's members for tag mutability."""
     filters = [{"filterType": "WILDCARD", "filter": each} for each in rule.exceptions]
     return {"imageTagMutability": rule.wire} | (
         {"imageTagMutabilityExclusionFilters": filters} if filters else {}

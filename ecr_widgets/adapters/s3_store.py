@@ -54,7 +54,7 @@ _OWN = Config(
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long S3's Object Lock keeps what is stored as final."""
+    """How long S3's Object Lock protects final content."""
 
     mode: str
     days: int

@@ -101,7 +101,7 @@ def approve(
 
 
 def _request(plan: OpenRun, run_id: str, saved: Place, folder: Path, options: RunOptions) -> RunRequest:
-    """A run of a plan's own cells with its parameters."""
+    """The request to run a plan's own cells with its parameters."""
     header = plan.header
     return RunRequest(
         run_id,

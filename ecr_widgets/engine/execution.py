@@ -225,7 +225,7 @@ class Execution:
         return _Failure(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…", error)
 
     def _stop_cell(self, client: Any, request: str, *, longest_s: float = _INTERRUPT_GRACE_S) -> None:
-        # What the cell printed until it stopped is kept.
+        # Keep what the cell prints until it stops.
         self._kernel.interrupt()
         deadline_s = time.monotonic() + longest_s
         while time.monotonic() < deadline_s:

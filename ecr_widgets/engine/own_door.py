@@ -35,7 +35,7 @@ def execute(request: RunRequest) -> RunResult:
     notebook = prepare(request, known)
     sealing = Sealing(request.saved, request.options.environ, known)
     try:
-        # To the very end: a signal that ended this process at once would leave the kernel's files behind.
+        # Until the very end: a signal that killed this process immediately would leave the kernel's files behind.
         with signals_raise():
             _execute(request, notebook, known, sealing)
     except Interrupted as error:

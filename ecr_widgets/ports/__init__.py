@@ -40,7 +40,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One observation of long work."""
+    """One progress report of a long operation."""
 
     what: str
     """What is being done: an image layer's id, `build`, a service's name."""

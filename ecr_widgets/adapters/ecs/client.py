@@ -1,4 +1,4 @@
-"""Amazon ECS by boto3, which reads profile, region and endpoint from the standard places."""
+"""Amazon ECS through boto3, which reads profile, region and endpoint from the standard places."""
 
 from __future__ import annotations
 

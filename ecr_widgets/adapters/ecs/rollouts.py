@@ -48,7 +48,7 @@ class Rollout:
 
 
 class Rollouts(Calls):
-    """Reads those records."""
+    """Reads ECS's records of deployments."""
 
     @cached_property
     def _begun(self) -> dict[str, Deployment]:

@@ -1,1 +1,1 @@
-"""Layer0's REST API: `transport` knows HTTP, `decode` the wire's shapes, `client` the calls."""
+"""Layer0's REST API: `transport` does HTTP, `decode` reads the JSON, `client` makes the calls."""
