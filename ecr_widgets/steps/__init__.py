@@ -1,7 +1,7 @@
-"""What the kit does, one verb a module: a frozen value that looks through the ports, then acts; nothing is printed.
+"""What the kit does, one verb per module: a frozen value that looks through the ports, then acts; nothing is printed.
 
-Each outcome is what the step's record keeps, and says in `changed` whether this call changed anything. `CheckTarget` of
-here is that of `check_target`, which is imported when it is first asked for.
+Each outcome is what the step's record keeps, and says in `changed` whether this call changed anything. Each class here is
+imported from its module when it is first used, such as `CheckTarget` from `check_target`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first asked for: a run uses few of them.
+    # Imported on first use: a run uses few of them.
     module = __name__ + "." + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
     if find_spec(module) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Adopt a Layer0 service: address it on ECS from now on, or write down a service of ECS's own beside it."""
+"""Adopt a Layer0 service: address it on ECS from now on, or write the files of a native ECS service beside it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ecr_widgets.steps.shared.service_lookup import find_environment, require_se
 from ecr_widgets.steps.step import Step, if_given
 
 _ANY_CLUSTER = "ecs:default"
-"""Names ECS of this account and region; the cluster itself is not looked at."""
+"""Means ECS in this account and region; the cluster itself is not read."""
 _LAUNCH_TYPES = ("EC2", "FARGATE")
 _UNANSWERED = re.compile(rb'"<[A-Z_]+>"')
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
@@ -42,14 +42,14 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 @dataclass(frozen=True, slots=True)
 class AdoptOutcome:
-    """One service by all its names, the files for its way on, and what becomes of what it is made of."""
+    """One service by all its names, the files to manage it from now on, and what becomes of its parts."""
 
     environment: str
     service: str
     service_id: str
     deploy_id: str
     same_environment: str
-    """The cluster that Layer0's environment is, as runbooks call it."""
+    """The cluster of Layer0's environment, as runbooks call it."""
     same_service: str
     same_service_id: str
     same_deploy_id: str
@@ -62,9 +62,9 @@ class AdoptOutcome:
     running_digests: Mapping[str, str]
     """By container, as the running copies report it to ECS."""
     task_definition: str
-    """Its file."""
+    """Path of its file."""
     service_file: str
-    """Its file; empty where the service stays."""
+    """Path of its file; empty if the service stays."""
     container: str
     """The container whose image the next deploy sets."""
     image: str
@@ -78,14 +78,14 @@ class AdoptOutcome:
 
 @dataclass(frozen=True, slots=True)
 class WayOn:
-    """Where the service is managed from now on, and what becomes of what it is made of."""
+    """Where the service is managed from now on, and what becomes of its parts."""
 
     environment: str
     service: str
     deploy: str
     document: Mapping[str, Any]
     settings: Mapping[str, Any]
-    """Of a new service; empty where it stays."""
+    """Settings of a new service; empty if the service stays."""
     kept: tuple[str, ...]
     changes: tuple[str, ...]
     questions: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class WayOn:
 
 @dataclass(frozen=True, slots=True)
 class FoundBoth:
-    """What comes of it, and what its files hold."""
+    """The outcome, and what its files hold."""
 
     outcome: AdoptOutcome
     files: Mapping[str, bytes]
@@ -104,19 +104,19 @@ class FoundBoth:
 
 @dataclass(frozen=True)
 class Adopt(Step[FoundBoth, AdoptOutcome]):
-    """Find the ECS service that a Layer0 service is, prove that both are the same, and say what stays and what changes.
+    """Find the ECS service behind a Layer0 service, prove that both are the same, and say what stays and what changes.
 
     Without a cluster nothing moves: the same service is addressed on ECS from then on. With one, the files of a service
-    beside it are written. Files that exist are used as they are.
+    beside it are written. Existing files are used as they are.
 
     Args:
         cluster: ECS cluster for a service beside it, such as `ecs:prod`; empty to stay.
 
         files: Folder for the task definition and the service file.
 
-        launch_type: EC2 or FARGATE, of the service beside it.
+        launch_type: EC2 or FARGATE, for the service beside it.
 
-        subnets: On Fargate; of Layer0's VPC.
+        subnets: On Fargate: subnets of Layer0's VPC.
 
         security_groups: On Fargate.
 
@@ -124,16 +124,16 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
 
         target_groups: ARNs, one for each port of the old load balancer, in its order.
 
-        log_group: For what goes to Layer0's own group now; empty to stay there.
+        log_group: For logs that go to Layer0's own group now; empty to stay there.
 
         answered: Whether the questions that a plan shows have been answered.
 
     Raises:
-        EntityNotFound: There is no such service on Layer0, or it is not in this account's ECS.
+        EntityNotFound: No such service on Layer0, or it is not in this account's ECS.
 
-        VerifyError: What both report differs.
+        VerifyError: Layer0 and ECS report different things.
 
-        InputError: A question is open; or the service went on since the files were written.
+        InputError: A question is open, or the service has changed since the files were written.
     """
 
     step: ClassVar = "adopt"
@@ -273,7 +273,7 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
         return FoundBoth(outcome, files, frozenset(files) - existing)
 
     def _check_current(self, outside: Outside, same: SameService, way: WayOn, written: Dockerrun) -> int:
-        """How many copies it is to have; a service that went on must not be brought back to these files.
+        """How many copies it will have. A service that has changed since then must not be set back to these files.
 
         Raises:
             InputError: It runs another document.
@@ -340,7 +340,7 @@ def _json(value: Mapping[str, Any]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and for its owner alone: variables may be secrets."""
+    """Write a file whole or not at all, readable by its owner only, since variables may be secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123

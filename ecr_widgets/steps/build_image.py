@@ -61,28 +61,28 @@ class BuildImage(Step[Buildable, BuildOutcome]):
 
         platform: Such as `linux/arm64`; several with commas between make an index.
 
-        pull: Look for base images in their registries even where the engine has them.
+        pull: Look for base images in their registries even if the engine has them.
 
         labels: Labels of the image.
 
         secrets: By the id that the Dockerfile mounts: the name of the environment variable that holds the secret; as a
-            list, each `ID=VARIABLE`, or a variable that is called as the id.
+            list, each `ID=VARIABLE`, or a variable with the same name as the id.
 
-        cache_from: Images whose layers may be taken instead of built, commas between; without a host in the account's
-            registry.
+        cache_from: Images whose layers may be used instead of building them, separated by commas; without a host in the
+            account's registry.
 
         cache_to: Images that the build's cache is written to, likewise.
 
-        provenance: Attach to the image how it was built, which makes an index of it, and of each build another one.
+        provenance: Attach to the image how it was built. This makes it an index, a different one for each build.
 
     Raises:
         InvalidReference: Not a name for an image.
 
-        BuildError: The Dockerfile is missing, asks what the builder would not do, or a step failed.
+        BuildError: The Dockerfile is missing, asks for something that the builder cannot do, or a step failed.
 
         InputError: A build argument is or looks like a secret, or a secret's variable is not set.
 
-        AuthorizationError: The account's registry refused the token, and so did it a new one.
+        AuthorizationError: The account's registry refused the token, and also a new one.
     """
 
     step: ClassVar = "build_image"
@@ -103,10 +103,10 @@ class BuildImage(Step[Buildable, BuildOutcome]):
     provenance: bool = False
 
     def options(self, outside: Outside) -> BuildOptions:
-        """What was asked for as the builders take it; images of the cache without a host are of the account's registry.
+        """The options as the builders take them; cache images without a host are in the account's registry.
 
         Raises:
-            InputError: Something that no builder takes.
+            InputError: An option that no builder accepts.
         """
         options = BuildOptions.read(
             self.dockerfile,
@@ -197,13 +197,13 @@ class BuildImage(Step[Buildable, BuildOutcome]):
 
 
 def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:
-    """Those that are the account's own registry, by whichever of its names."""
+    """Those that are the account's own registry, by any of its names."""
     if not any(host != DOCKER_HUB for host in registries):
         return []
     try:
         registry = session.registry()
     except EcrWidgetsError:
-        # Base images of others need no AWS; for one of ECR's a login of the user's own may do.
+        # Base images in other registries need no AWS; for one in ECR the user's own login may do.
         return []
     return [host for host in registries if registry.sameness(host) is Sameness.SAME]
 
@@ -212,11 +212,11 @@ def check_local_name(name: str) -> ImageReference:
     """Read the name that a built image gets.
 
     Raises:
-        InvalidReference: Not a name for an image, or one that the engine refuses when it is told.
+        InvalidReference: Not a name for an image, or a name that the engine refuses.
     """
     reference = ImageReference.parse(name)
     if reference.registry is not None and reference.registry != reference.registry.lower():
-        # Hosts may have capitals; engines take them for a part of the repository's name where no dot or port follows.
+        # Hosts may have capitals; engines take them as part of the repository's name if no dot or port follows.
         raise InvalidReference(
             f"local name {name!r} refused: it has capital letters", hint="write it in lower case"
         )

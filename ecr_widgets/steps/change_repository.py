@@ -17,7 +17,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True, slots=True)
 class WantedSettings:
-    """A repository and the settings that it is to have."""
+    """A repository and the settings that it will have."""
 
     repository: Repository
     rule: TagRule
@@ -25,22 +25,22 @@ class WantedSettings:
 
     @property
     def changes(self) -> bool:
-        """Whether any of them is another now."""
+        """Whether any of them is different now."""
         return (self.rule, self.scan_on_push) != (self.repository.tag_rule, self.repository.scan_on_push)
 
 
 @dataclass(frozen=True)
 class ChangeRepository(Step[WantedSettings, RepositoryOutcome]):
-    """Bring the settings that are given to these values.
+    """Set the settings that are given; the others stay.
 
     Args:
         tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds, such as `dev-* test-*`;
-            empty for none. Where some are excepted they must be given again with `tags_immutable`.
+            empty for none. If there are exceptions, they must be given again with `tags_immutable`.
 
     Raises:
-        InputError: It would drop exceptions, and nothing was said about what becomes of them.
+        InputError: It would drop exceptions, and what becomes of them was not given.
 
-        RepositoryNotFound: There is no such repository.
+        RepositoryNotFound: No such repository.
     """
 
     step: ClassVar = "change_repository"
@@ -60,7 +60,7 @@ class ChangeRepository(Step[WantedSettings, RepositoryOutcome]):
 
     def inputs(self, outside: Outside) -> dict[str, object]:
         inputs: dict[str, object] = super().inputs(outside)
-        # An empty one is asked for as well: it drops all exceptions.
+        # An empty list is recorded as well: it drops all exceptions.
         return {
             name: value for name, value in inputs.items() if name != "tag_exceptions" or value is not None
         }

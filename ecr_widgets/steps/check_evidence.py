@@ -1,4 +1,4 @@
-"""Ask the policy whether an image may run in an environment, or be copied to a repository."""
+"""Check by the policy whether an image may run in an environment, or be copied to a repository."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ecr_widgets.steps.step import NOT_YET, Look, if_given, unrecorded
 
 @dataclass(frozen=True)
 class CheckEvidence(Look[GateOutcome]):
-    """Ask the policy that ECR_WIDGETS_POLICY names; refuses what does not meet it.
+    """Check by the policy that ECR_WIDGETS_POLICY names, and refuse what does not meet it.
 
-    The steps that change what runs ask it themselves.
+    The steps that change what runs do this themselves.
 
     Args:
         environment: Where the image is to run; empty for a copy.
 
         image: By digest.
 
-        deploy_id: Stored deploy, of which all images are asked for.
+        deploy_id: Stored deploy, all of whose images are checked.
 
         to_repository: Where the image is to be copied, with its registry in front.
 
-        warns_only: Whether whatever is not met only warns.
+        warns_only: Whether an unmet rule is only a warning.
 
     Raises:
         GateRefused: A rule is not met, or it is not known whether it is.
@@ -70,7 +70,7 @@ class CheckEvidence(Look[GateOutcome]):
     def learned(self, found: GateOutcome) -> tuple[str, Mapping[str, Any]]:
         if found.decision != REFUSED:
             return self.step, {}
-        # What fails has no outcome.
+        # A step that fails has no outcome.
         return self.step, {
             "policy_sha256": found.policy_sha256,
             "images": found.images,
@@ -86,16 +86,16 @@ class CheckEvidence(Look[GateOutcome]):
 def check_current_deploy(
     outside: Outside, environment: str, service: str, starts: Callable[[Service], bool]
 ) -> CheckEvidence | None:
-    """What asks about the deploy that a service is on, before a step starts copies of it.
+    """The check of the deploy that a service is on, before a step starts copies of it.
 
     Args:
-        starts: Whether the step starts a deploy that does not run yet.
+        starts: Returns whether the step starts a deploy that does not run yet.
 
     Returns:
-        None where nothing is started, and where the service has no deploy or does not exist, which the step's look reports.
+        None if nothing is started, or if the service has no deploy or does not exist, which the step's look reports.
     """
     if outside.service_key(environment, service) in outside.planned:
-        return None  # the plan has asked before it moved the service
+        return None  # the plan has checked it before it moved the service
     with suppress(EntityNotFound):
         _, found = find_service(outside.services_of(environment), environment, service)
         if found is not None and found.primary is not None and starts(found):

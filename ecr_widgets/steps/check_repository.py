@@ -23,17 +23,17 @@ from ecr_widgets.steps.step import Look, if_given
 
 @dataclass(frozen=True)
 class CheckRepository(Look[RepositoryOutcome]):
-    """Check that the repository exists with these settings, whoever made it.
+    """Check that the repository exists with these settings.
 
     Args:
-        encryption: `AES256` or `KMS`; empty where any will do.
+        encryption: `AES256` or `KMS`; empty if any will do.
 
         kms_key: With `KMS`: ARN or id of the key; empty for any. Which key an alias names is not looked up.
 
-        tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds; empty where none may.
+        tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds; empty if there must be none.
 
     Raises:
-        RepositoryNotFound: It does not exist.
+        RepositoryNotFound: No such repository.
 
         VerifyError: It has other settings; the message names them.
     """

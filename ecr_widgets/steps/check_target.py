@@ -27,7 +27,7 @@ from ecr_widgets.steps.step import Look, if_given
 
 @dataclass(frozen=True, slots=True)
 class TargetOutcome:
-    """Whom and what this run will change."""
+    """As whom this run works, with which systems, and what it will change."""
 
     account: str | None
     identity: str | None
@@ -41,7 +41,7 @@ class TargetOutcome:
     service_deploy_id: str | None = None
     """What the service is on now."""
     warnings: tuple[str, ...] = ()
-    """What Layer0 drops of the Dockerrun, placeholders left in it, and why the identity is not known."""
+    """What the target drops or may not know in the Dockerrun, placeholders left in it, and why the identity is not known."""
     changed: bool = False
 
 
@@ -50,7 +50,7 @@ class CheckTarget(Look[TargetOutcome]):
     """Look at everything that the run will use, before anything is changed, and hold what it will change.
 
     Args:
-        environment: Layer0 environment that must exist; None where Layer0 is not used.
+        environment: Environment that must exist; None if no deploy target is used.
 
         service: Service in it that the run will change; need not exist.
 
@@ -62,7 +62,7 @@ class CheckTarget(Look[TargetOutcome]):
 
         local_name: Name that the built image will get.
 
-        dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set; empty
+        dockerrun: Dockerrun file that the run will store as the deploy named `deploy`, with the image of `container` set; empty
             for what `service` runs now.
 
         load_balancer: Load balancer in front of the service, which must forward to a port of that Dockerrun.
@@ -74,7 +74,7 @@ class CheckTarget(Look[TargetOutcome]):
 
         BuildError: No build context, or no Dockerfile in it.
 
-        TargetBusy: Another run of this host is at work on the service or the tag.
+        TargetBusy: Another run is working on the service or the tag.
     """
 
     step: ClassVar = "check_target"
@@ -109,7 +109,7 @@ class CheckTarget(Look[TargetOutcome]):
             place = find_environment(services, self.environment)
             environment, deploy_id = place.name, self._hold_service(outside, services, place)
             if dockerrun is not None and deploy_id is None:
-                # A service that exists has its network.
+                # An existing service has its network already.
                 check_network(dockerrun.document, outside.files.read_settings(self.service_file)[0])
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
@@ -126,7 +126,7 @@ class CheckTarget(Look[TargetOutcome]):
         )
 
     def _check_files(self, outside: Outside) -> Dockerrun | None:
-        """Find now what a later step would refuse, when earlier ones have changed things already."""
+        """Find now what a later step would refuse after earlier ones have already changed things."""
         dialect = dialect_of(self.environment or "")
         if self.local_name is not None:
             check_local_name(self.local_name)

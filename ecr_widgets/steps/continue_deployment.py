@@ -1,4 +1,4 @@
-"""Let a deployment that waits at a pause go on."""
+"""Continue a deployment that waits at a pause."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class ContinuedOutcome:
     deploy_id: str
     deployment_id: str
     stage: str
-    """At which it waited."""
+    """The stage at which it waited."""
     changed: bool
 
 
 @dataclass(frozen=True)
 class ContinueDeployment(Step[Service, ContinuedOutcome]):
-    """Let a service's deployment that waits at a pause go on, or have what ran before brought back.
+    """Continue a service's deployment that waits at a pause, or have it rolled back to what ran before.
 
     Args:
-        roll_back: Whether to have what ran before brought back.
+        roll_back: Whether to have it rolled back.
 
     Raises:
         EntityNotFound: No such environment or service.
@@ -51,7 +51,7 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
     roll_back: bool = False
 
     def gated(self, outside: Outside) -> CheckEvidence | None:
-        # What ran before still runs: to bring it back starts nothing.
+        # What ran before still runs, so rolling back starts nothing.
         if self.roll_back:
             return None
         return check_current_deploy(
@@ -101,7 +101,7 @@ def _waiting(service: Service) -> Deployment:
     """The primary deployment.
 
     Raises:
-        InputError: It has none.
+        InputError: There is none.
     """
     if service.primary is None:
         raise InputError(f"service {service.name!r} has no deployment")

@@ -34,7 +34,7 @@ class Copyable:
     digest: str
     target: ImageReference
     tagged: str | None
-    """Digest that the target's tag names now."""
+    """The digest that the target's tag names now."""
     evidence: tuple[str, ...]
     """Digests of signatures and attestations of the image that the target does not have."""
     from_step: StepSession
@@ -48,11 +48,11 @@ class CopyImage(Step[Copyable, CopyOutcome]):
     Signatures and attestations of the image are copied along, unchanged.
 
     Args:
-        repository: Of the registry that is used; its host may stand in front.
+        repository: In the registry that is used; may have its host in front.
 
         reference: Tag or digest.
 
-        to_repository: Must exist. The host of the registry that `to_profile` and `to_region` lead to may stand in front.
+        to_repository: Must exist; may have the host of the registry that `to_profile` and `to_region` lead to in front.
 
         to_profile: AWS profile of the account to copy to; empty for this run's own.
 
@@ -94,7 +94,7 @@ class CopyImage(Step[Copyable, CopyOutcome]):
             lambda token: outside.registry.find_digest(source, token)
         )
         if digest is None:
-            return None  # which the look reports
+            return None  # the look reports that
         target = self._copy(outside)
         return CheckEvidence(
             image=ImageReference(source.registry, source.repository, digest=digest),
@@ -102,7 +102,7 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         )
 
     def pinned(self, outside: Outside, checked: GateOutcome) -> Self:
-        # A tag that is moved meanwhile changes nothing.
+        # So a tag that is moved meanwhile changes nothing.
         digests = [image.rpartition("@")[2] for image in checked.images]
         return replace(self, reference=digests[0]) if digests else self
 
@@ -142,7 +142,7 @@ class CopyImage(Step[Copyable, CopyOutcome]):
 
     def plan(self, outside: Outside, found: Copyable) -> CopyOutcome:
         outcome = _outcome(found, changed=found.tagged != found.digest or bool(found.evidence))
-        # What is proven of it is found where it is copied from.
+        # What is proven about it is found where it is copied from.
         outside.planned[str(replace(outcome.image, tag=None))] = outcome
         return outcome
 
@@ -159,7 +159,7 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         return replace(_outcome(found, changed=changed), repeated=repeated)
 
     def _copy_image(self, outside: Outside, found: Copyable, progress: ProgressSink) -> tuple[str, ...]:
-        """Copy the image itself, and give back what had to be tried again."""
+        """Copy the image itself, and return what had to be retried."""
         watched = Repeats(progress)
         try:
             found.from_step.use(
@@ -198,12 +198,12 @@ def _outcome(found: Copyable, *, changed: bool) -> CopyOutcome:
 
 
 def _evidence(outside: Outside, image: ImageReference, step: StepSession) -> tuple[str, ...]:
-    """Digests of the signatures and attestations of an image; none where its registry does not list any."""
+    """Digests of the signatures and attestations of an image; none if its registry does not list any."""
     try:
         listed = step.use(lambda token: outside.registry.list_referrers(image, token))
     except RegistryError as error:
         if error.retryable or isinstance(error, AuthorizationError):
             raise
-        # An image is copied from and to registries that know nothing of such lists, too.
+        # Images are also copied from and to registries that do not support such lists.
         return ()
     return tuple(each.digest for each in listed.entries if each.artifact_type in EVIDENCE)

@@ -37,9 +37,9 @@ class DeployOutcome:
     reconciled: bool = False
     """Whether the reply was lost and the deploy found by its content."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Of the Dockerrun by their places, without what may be a secret; see `kept_settings`."""
+    """Settings of the Dockerrun by their places, without what may be a secret; see `kept_settings`."""
     warnings: tuple[str, ...] = ()
-    """What Layer0 drops of the Dockerrun, and placeholders left in it."""
+    """What the target drops or may not know in the Dockerrun or did not store, and placeholders left in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +49,31 @@ class WantedDockerrun:
     name: str
     dockerrun: Dockerrun
     file_sha256: str
-    """Of the file that it is read from; of what the service runs, that of all but the image."""
+    """SHA-256 of the file that it is read from; if no file is given, of what the service runs, without the image."""
     equal: Deploy | None
-    """The newest stored deploy of the same content."""
+    """The newest stored deploy with the same content."""
     newest: Dockerrun | None
-    """The newest stored one of the name; where no file is given, what the service runs."""
+    """The newest stored one of the name; if no file is given, what the service runs."""
 
 
 @dataclass(frozen=True)
 class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
-    """Store a Dockerrun, with image and environment variables of a container set, as a deploy.
+    """Store a Dockerrun, with a container's image and environment variables set, as a deploy.
 
-    An equal one among the newest that are stored under that name is reused.
+    If one of the newest deploys of that name is equal, it is reused.
 
     Args:
-        name: May be empty where no file is given: the deploy that the service runs says it then.
+        name: May be empty if no file is given: then it is the name of the deploy that the service runs.
 
         dockerrun: A file; empty for what `service` runs now.
 
-        environment: Where it will run, which says whether Layer0 or ECS stores it; empty for Layer0.
+        environment: Where it will run, which decides whether Layer0 or ECS stores it; empty for Layer0.
 
-        service: Service in that environment; used where no file is given.
+        service: Service in that environment; used if no file is given.
 
         image: Reference by digest, so that a restart runs the same image.
 
-        container: Whose image is set; may be left out where the Dockerrun has one container.
+        container: The one whose image is set; may be left out if the Dockerrun has one container.
 
         variables: Environment variables of that container.
 
@@ -82,7 +82,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
 
         InvalidDockerrun: No such container.
 
-        OutcomeUnknown: The reply was lost, and no deploy of that content showed up.
+        OutcomeUnknown: The reply was lost, and no deploy with that content showed up.
     """
 
     step: ClassVar = "create_deploy"
@@ -104,13 +104,13 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             **(outside.files.whereabouts(self.dockerrun) if self.dockerrun else {"service": self.service}),
             "image": str(self.image),
             "container": self.container,
-            # Their values may be secrets.
+            # The values may be secrets.
             "variables": sorted(self.variables or {}),
             **({"environment": self.environment} if self.environment else {}),
         }
 
     def gated(self, outside: Outside) -> CheckEvidence | None:
-        # Nothing runs by it yet: this is so that what is to run somewhere is not refused only when it is half done.
+        # It does not run anything yet, but a refusal should come now, and not when the release is half done.
         return CheckEvidence(self.environment, image=self.image) if self.environment else None
 
     def asked(self, outside: Outside, found: WantedDockerrun) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             check_name(services.dialect(), name, "deploy")
         if self.dockerrun:
             content = outside.files.read(self.dockerrun)
-            # Before it is read as a Dockerrun: what was swapped may be anything.
+            # Before it is read as a Dockerrun: a swapped file may hold anything.
             outside.files.approved.check_dockerrun(str(self.dockerrun), content)
             read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         else:
@@ -130,7 +130,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             name = name or current.name
             newest = Dockerrun.stored(current.content, services.dialect())
             read = _with_variables(newest, self.container, self.variables)
-            # A run that is resumed may have moved the service already: what was approved is all but the image.
+            # A resumed run may have moved the service already, so the approval covers everything but the image.
             content = read.with_image(ANY_IMAGE, container=self.container).content_sha256().encode()
             outside.files.approved.check_dockerrun(str(self.dockerrun), content)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
@@ -144,7 +144,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     def plan(self, outside: Outside, found: WantedDockerrun) -> DeployOutcome:
         image, content = ImageReference.parse(str(self.image)), found.dockerrun.content_sha256()
         warnings = found.dockerrun.warnings()
-        # A tag may be another image by then.
+        # A tag may name another image by then.
         if found.equal is None or not image.digest:
             return DeployOutcome(NOT_YET, found.name, 0, image, content, changed=True, warnings=warnings)
         return DeployOutcome(
@@ -161,7 +161,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         record: dict[str, Any] = {
             "deploy_id": planned.deploy_id,
             "content_sha256": planned.dockerrun_sha256,
-            # What is approved is this file, too: image and variables are not all known before the run.
+            # The approval covers this file, too: image and variables are not all known before the run.
             "file_sha256": found.file_sha256,
             "changed": planned.changed,
         }
@@ -182,7 +182,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
                 lambda: services.create_deploy(found.name, wanted.to_bytes()),
                 lambda: equal_deploy(services, found.name, content),
             )
-            # An older Layer0 knows fewer members, and stores no others.
+            # An older Layer0 knows fewer members, and only stores those.
             stored = read_stored(services, deploy.deploy_id) or wanted
         missing = [change.pointer for change in diff(wanted, stored) if change.kind is not ChangeKind.ADDED]
         return DeployOutcome(
@@ -202,7 +202,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
 
 
 def image_planned(deploy: DeployOutcome | str) -> ImageReference | str:
-    """In a plan: the image of a deploy that is not stored yet; empty for all others, whose images the target tells."""
+    """In a plan: the image of a deploy that is not stored yet; empty for all others, whose images the target reports."""
     return "" if isinstance(deploy, str) or deploy.deploy_id != NOT_YET else deploy.image
 
 
@@ -213,7 +213,7 @@ def read_dockerrun(
     variables: Mapping[str, object] | None,
     dialect: Dialect,
 ) -> Dockerrun:
-    """A Dockerrun file whose image is still to be set, with environment variables of a container set.
+    """A Dockerrun file whose image is yet to be set, with a container's environment variables set.
 
     Raises:
         InvalidDockerrun: It is not a Dockerrun, or has no such container; the message names the file.

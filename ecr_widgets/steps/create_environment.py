@@ -26,20 +26,20 @@ class EnvironmentOutcome:
 
 @dataclass(frozen=True)
 class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
-    """Create the environment if it does not exist; one that exists is left as it is.
+    """Create the environment if it does not exist; an existing one is left as it is.
 
     Args:
         instance_size: EC2 instance type.
 
-        min_count: Least number of instances.
+        min_count: Minimum number of instances.
 
-        max_count: Most instances; at least `min_count` are taken.
+        max_count: Maximum number of instances; 0 means `min_count`.
 
         operating_system: `linux` or `windows`.
 
         ami_id: Image of the instances; empty for the server's own.
 
-        user_data: Go template of what an instance runs at its start; empty for the server's own.
+        user_data: Go template of what an instance runs when it starts; empty for the server's own.
 
     Raises:
         InputError: A count or the operating system makes no sense.
@@ -61,7 +61,7 @@ class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         inputs = super().inputs(outside)
-        # It may hold secrets; that there is some tells enough.
+        # It may hold secrets; its size is enough.
         return inputs | {"user_data_bytes": len(inputs.pop("user_data"))}
 
     def look(self, outside: Outside, progress: ProgressSink) -> Environment | None:

@@ -1,4 +1,4 @@
-"""Create a Layer0 load balancer if it does not exist, else bring it to what is wanted."""
+"""Create a Layer0 load balancer if it does not exist, or else change it to what is wanted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LoadBalancerOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FoundBalancer:
-    """The load balancer before it is changed, and what of it has to be."""
+    """The load balancer before it is changed, and what has to change."""
 
     environment: Place
     balancer: LoadBalancer | None
@@ -40,19 +40,19 @@ class FoundBalancer:
 
 @dataclass(frozen=True)
 class CreateLoadBalancer(Step[FoundBalancer, LoadBalancerOutcome]):
-    """Create the load balancer if it does not exist; one that exists is brought to these ports and this check.
+    """Create the load balancer if it does not exist; an existing one gets these ports and this check.
 
     Args:
         idle_timeout: In seconds.
 
-        cross_zone: None leaves it as it is, and switches it on in a new one; servers before v0.11.0 do not know it.
+        cross_zone: None leaves it as it is, and turns it on for a new one; servers before v0.11.0 do not support it.
 
     Raises:
         EntityNotFound: No such environment.
 
         InputError: AWS would refuse it.
 
-        VerifyError: It exists, public where it should be private or the other way round.
+        VerifyError: It exists, and is public but should be private, or the other way round.
     """
 
     step: ClassVar = "create_load_balancer"
@@ -93,7 +93,7 @@ class CreateLoadBalancer(Step[FoundBalancer, LoadBalancerOutcome]):
             changes["ports"] = self.ports
         if balancer.health_check != self.health_check:
             changes["health_check"] = self.health_check
-        # Servers before v0.10.7 tell none, and cannot change it.
+        # Servers before v0.10.7 report none, and cannot change it.
         if balancer.idle_timeout not in (0, self.idle_timeout):
             changes["idle_timeout"] = self.idle_timeout
         if self.cross_zone is not None and balancer.cross_zone is not self.cross_zone:

@@ -20,29 +20,29 @@ from ecr_widgets.steps.step import Step, if_given
 
 @dataclass(frozen=True)
 class CreateRepository(Step[Repository | None, RepositoryOutcome]):
-    """Create the repository if it does not exist; one that exists is left as it is, its settings included.
+    """Create the repository if it does not exist; an existing one is left as it is, including its settings.
 
-    Settings can be changed later. Encryption cannot, so a repository that exists with another than was asked for is an error.
+    Settings can be changed later. Encryption cannot, so an existing repository with another encryption is an error.
 
     Args:
-        repository: Its name, or with the registry's host in front, which must be the one that is used.
+        repository: Its name, may have the host of the registry that is used in front.
 
-        create: Whether it may be created; where not, a missing one is an error.
+        create: Whether it may be created; if not, a missing one is an error.
 
         tags_immutable: For a new repository: whether its tags can never be moved.
 
         scan_on_push: For a new repository: whether ECR scans each push.
 
-        encryption: `AES256` or `KMS`, for good; empty where any will do: a new one gets AES256.
+        encryption: `AES256` or `KMS`, permanently; empty if any will do: a new one gets AES256.
 
         kms_key: With `KMS`: ARN, id or alias of the key; empty for AWS's own for ECR.
 
         tag_exceptions: For a new repository: patterns of the tags for which the opposite of `tags_immutable` holds, such as
             `dev-* test-*`; empty for none.
 
-        profile: AWS profile of the account to have it in; empty for this run's own.
+        profile: AWS profile of the account that it is in; empty for this run's own.
 
-        region: AWS region to have it in; empty for the profile's own.
+        region: AWS region that it is in; empty for the profile's own.
 
     Raises:
         InvalidReference: ECR would refuse the name, or it is another registry's.
@@ -51,7 +51,7 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
 
         RepositoryNotFound: It is missing and must not be created.
 
-        VerifyError: It exists with another encryption.
+        VerifyError: It exists with a different encryption.
     """
 
     step: ClassVar = "create_repository"
@@ -77,7 +77,7 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
 
     @property
     def wanted_encryption(self) -> Encryption | None:
-        """None where any will do."""
+        """The encryption that it must have; None if any will do."""
         return Encryption.parse(self.encryption, self.kms_key)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Repository | None:
@@ -124,5 +124,5 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
             encryption=self.wanted_encryption,
             tag_exceptions=tuple(self.tag_exceptions),
         )
-        # Of a new one as well: somebody else may have made it meanwhile, and not all that speaks ECR's API keeps all of it.
+        # A new one is checked as well: somebody else may have made it meanwhile, and some servers of ECR's API ignore settings.
         return outcome_of(made, self.wanted_encryption, changed=created)

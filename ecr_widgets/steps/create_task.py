@@ -37,7 +37,7 @@ _KILLED = "killed, for which the usual reason is memory: compare its limit in th
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """The task; `exit_codes` is of its essential containers, by name, and empty where the end was not waited for."""
+    """The task; `exit_codes` has its essential containers by name, and is empty if the end was not waited for."""
 
     task_id: str
     task: str
@@ -49,24 +49,24 @@ class TaskOutcome:
     reconciled: bool = False
     """Whether the reply was lost and the task found by looking."""
     side_car_codes: Mapping[str, int] = field(default_factory=dict)
-    """Of the containers that are not essential."""
+    """Exit codes of the containers that are not essential."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTask:
-    """What is known of the task before it is started."""
+    """What is known about the task before it is started."""
 
     environment: Place
     requests: frozenset[str]
-    """Ids of the requests that ask for the same already."""
+    """Ids of existing requests for the same task."""
     known_requests: tuple[str, ...]
-    """Those of them that an earlier attempt knew, or all."""
+    """Those that an earlier attempt already knew, or else all of them."""
     start_id: str
-    """What the target may tell a repeated request by."""
+    """An id by which the target can recognise a repeated request."""
     earlier: EarlierStart | None
-    """What an earlier attempt of this run asked for; where it was started, it is waited for and none is started."""
+    """What an earlier attempt of this run requested; if that was started, it is waited for and no other is started."""
     settings: Settings | None = None
-    """What the service file says of tasks."""
+    """What the service file says about tasks."""
     settings_sha256: str = ""
     done: StepRecord | None = None
     """The record of an earlier attempt that saw the task succeed."""
@@ -74,29 +74,29 @@ class FoundTask:
 
 @dataclass(frozen=True)
 class CreateTask(Step[FoundTask, TaskOutcome]):
-    """Run the deploy once; the task is done when its containers stopped, and their exit codes decide.
+    """Run the deploy once; the task is done when its containers have stopped, and their exit codes decide.
 
-    In a run that is resumed, a task that an earlier attempt started is waited for, or found to have succeeded; one that
-    failed is run once more.
+    In a resumed run, a task that an earlier attempt started is waited for, or found to have succeeded; a failed one is run
+    once more.
 
     Args:
-        env_vars: Place variables that override the deploy's, by container name.
+        env_vars: Environment variables that override the deploy's, by container name.
 
-        service_file: JSON file in CreateService's form, for a task of ECS: its network and the like.
+        service_file: JSON file in CreateService's form, for a task on ECS: its network and the like.
 
-        wait: Whether to wait for the end; else only until the task was started.
+        wait: Whether to wait for the end; otherwise only until the task has started.
 
         timeout_s: Longest wait for start and end together, in seconds.
 
     Raises:
         EntityNotFound: No such environment.
 
-        DeploymentFailed: The task could not be started, or a container ended with another code than 0.
+        DeploymentFailed: The task could not be started, or an essential container ended with another code than 0.
 
         WaitTimeout: The deadline came first.
 
-        OutcomeUnknown: The reply was lost and no such task showed up, or it is no longer reported, or which request is the
-            earlier attempt's cannot be told.
+        OutcomeUnknown: The reply was lost and no such task showed up, or it is no longer reported, or it is not known which
+            request is the earlier attempt's.
     """
 
     step: ClassVar = "create_task"
@@ -114,7 +114,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     @property
     def deploy_id(self) -> str:
-        """Of the deploy that is run."""
+        """Id of the deploy that is run."""
         return self.deploy if isinstance(self.deploy, str) else self.deploy.deploy_id
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
             "environment": self.environment,
             "task": self.task,
             "deploy_id": self.deploy_id,
-            # Values of environment variables may be secrets; their names tell enough.
+            # Values of environment variables may be secrets; their names are enough.
             "env_vars": {container: sorted(values) for container, values in (self.env_vars or {}).items()},
             "wait": self.wait,
             **({"service_file": str(self.service_file)} if self.service_file else {}),
@@ -144,7 +144,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         if earlier is None:
             known = tuple(sorted(requests))
             return FoundTask(place, requests, known, new_start_id(), None, settings, sha256)
-        # What is still looked for came after what its own attempt knew.
+        # The request that is still looked for was made after those that its own attempt knew.
         known = tuple(sorted(earlier.known_requests))
         return FoundTask(place, requests, known, earlier.start_id, earlier, settings, sha256)
 
@@ -196,7 +196,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
         def made() -> str | None:
             new = self._requests(outside, found.environment) - found.requests
-            # Of two alike, one is somebody else's.
+            # If there are two, one is somebody else's.
             return next(iter(new)) if len(new) == 1 else None
 
         def start() -> str:
@@ -216,7 +216,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     def _check_end(self, task: Task, log: tuple[str, ...]) -> None:
         reasons = (task.reason, *(f"{each.name}: {each.reason}" for each in task.containers if each.reason))
-        # How a side-car ends when the others are gone says nothing of the task.
+        # How a side-car ends after the others are gone says nothing about the task.
         decisive = [each.exit_code for each in task.containers if each.essential]
         if task.was_cut_short or not decisive or any(code != 0 for code in decisive):
             ended = "; ".join(_ended(container, task) for container in task.containers)
@@ -239,7 +239,7 @@ def _exit_codes(task: Task, *, essential: bool) -> dict[str, int]:
 
 
 def _as_recorded(record: StepRecord) -> TaskOutcome:
-    """The task that an earlier attempt saw succeed."""
+    """The task that an earlier attempt recorded as succeeded."""
     seen = record.outcome
     return TaskOutcome(
         seen["task_id"],
@@ -255,9 +255,9 @@ def _as_recorded(record: StepRecord) -> TaskOutcome:
 
 
 def _ended(container: TaskContainer, task: Task) -> str:
-    """How it ended, and why as far as anybody says."""
+    """How it ended, and why if that is reported."""
     code = container.exit_code
-    # That a container ended is no news; that somebody stopped the task is.
+    # A reason that only says that a container ended is left out; one that says that somebody stopped the task is not.
     why = container.reason or (task.reason if code is None or (code and _ENDED not in task.reason) else "")
     if not why and code == 128 + signal.SIGKILL:
         # Engines do not always notice that it was memory.
@@ -278,14 +278,14 @@ def _wait_for_end(
         try:
             task = services.read_task(task_id)
         except EntityNotFound as error:
-            # Layer0's janitor drops the tags of tasks that ended, and by them alone it finds a task.
+            # Layer0's janitor drops the tags of tasks that ended, and Layer0 only finds a task by its tags.
             raise OutcomeUnknown(
                 f"{services.dialect()} no longer reports task {task_id}: how it ended is not known",
                 hint="look at what it was to do; its log may still be in CloudWatch",
             ) from error
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"
         progress(Progress(task.name, state))
-        # A container's exit code is 0 on the wire while it runs; only STOPPED makes it true.
+        # A container's exit code is reported as 0 while it runs; it only counts once the status is STOPPED.
         if task.is_stopped and all(c.last_status == "STOPPED" or c.reason for c in task.containers):
             return task
         if clock.monotonic_s() >= deadline_s:

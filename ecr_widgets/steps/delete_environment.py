@@ -1,4 +1,4 @@
-"""Delete an environment with all that is in it."""
+"""Delete an environment with everything in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecr_widgets.steps.step import unrecorded
 
 @dataclass(frozen=True)
 class DeleteEnvironment(Deletion):
-    """Delete an environment with all that is in it; no error if it does not exist.
+    """Delete an environment with everything in it; no error if it does not exist.
 
     Args:
         timeout_s: Longest wait, in seconds.

@@ -32,9 +32,9 @@ class DeletedImagesOutcome:
     deleted: tuple[str, ...]
     """Digests."""
     parts: tuple[str, ...]
-    """Digests of what belonged to them and went, or would go, with them."""
+    """Digests of what belonged to them and was, or would be, deleted with them."""
     kept: Mapping[str, str]
-    """Why not, by digest, for those that ECR kept."""
+    """Why ECR kept an image, by digest."""
     proposed: tuple[str, ...]
     """Digests that would be deleted if it were confirmed."""
     changed: bool
@@ -45,9 +45,9 @@ class Deletable:
     """What may be deleted now."""
 
     images: tuple[str, ...]
-    """Digests of those that were asked for and exist."""
+    """Digests of those requested that exist."""
     with_them: tuple[str, ...]
-    """Digests of what belongs to them alone."""
+    """Digests of what only belongs to them."""
     existing: frozenset[str]
     """Digests of all images of the repository."""
     parts: Parts
@@ -55,12 +55,12 @@ class Deletable:
 
 @dataclass(frozen=True)
 class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
-    """Delete images with all that belongs to them; never one that is used, whatever was found earlier.
+    """Delete images with everything that belongs to them; never a used image, whatever was found earlier.
 
     Args:
-        unused: What `find_unused_images` gave, or digests.
+        unused: What `find_unused_images` returned, or digests.
 
-        typed_name: The repository's name once more; where it is empty nothing is deleted, and the record says what
+        typed_name: The repository's name once more; if it is empty, nothing is deleted, and the record says what
             would be.
 
     Raises:
@@ -79,13 +79,13 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
 
     def resolved(self, outside: Outside) -> Self:
         name = outside.session.repository(self.repository)
-        # The same text twice is the same name.
+        # The same text given twice means the same name.
         typed = name if self.typed_name == self.repository else self.typed_name
         return replace(self, repository=name, typed_name=typed)
 
     @property
     def digests(self) -> list[str]:
-        """Of the images that are asked for."""
+        """Digests of the requested images."""
         if isinstance(self.unused, UnusedOutcome):
             return [image.digest for image in self.unused.deletable]
         return [*self.unused]
@@ -100,12 +100,12 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
 
     def look(self, outside: Outside, progress: ProgressSink) -> Deletable:
         if self.typed_name not in ("", self.repository):
-            # Whoever typed something meant to delete.
+            # Somebody who typed something meant to delete.
             raise InputError(
                 f"nothing was deleted: {self.typed_name!r} was typed, and the repository is {self.repository!r}",
                 hint="type its full name, or nothing to only list",
             )
-        # Looked at again: what was unused then may run now.
+        # Read again: what was unused then may run now.
         uses = outside.uses(self.repository, progress)
         every = list_all(outside.ecr, self.repository)
         images = {image.digest: image for image in every}
@@ -121,7 +121,7 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
             parts,
             frozenset((*proposed, *with_them)),
         )
-        # Images that somebody names are deleted all the same.
+        # Images given by digest are deleted even if they were pulled recently.
         since = (
             days_before(outside.clock.now(), self.unused.pulled_within_days)
             if isinstance(self.unused, UnusedOutcome)
@@ -151,8 +151,8 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
             return self.plan(outside, found)
         kept: dict[str, str] = {}
         deleted: list[str] = []
-        # An image goes before what belongs to it, which would be lost for nothing where ECR keeps the image; and ECR keeps
-        # what an index names as long as there is the index.
+        # An image is deleted before what belongs to it, which would be lost for nothing if ECR keeps the image; and ECR keeps
+        # the images of an index as long as the index exists.
         for wave in _waves((*found.images, *found.with_them), found.parts):
             wanted = [
                 each
@@ -193,7 +193,7 @@ def _waves(digests: Iterable[str], parts: Parts) -> list[list[str]]:
     rest, waves = dict.fromkeys(digests), []
     while rest:
         wave = [digest for digest in rest if not parts.owners.get(digest, frozenset()) & rest.keys()]
-        waves.append(wave or list(rest))  # only tags can make a circle
+        waves.append(wave or list(rest))  # only tags can form a cycle
         for digest in waves[-1]:
             del rest[digest]
     return waves

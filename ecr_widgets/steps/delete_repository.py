@@ -20,17 +20,17 @@ from ecr_widgets.steps.step import Step, unrecorded
 
 @dataclass(frozen=True, slots=True)
 class DeletedRepositoryOutcome:
-    """The repository that is gone."""
+    """The deleted repository."""
 
     repository: str
     images: int
-    """How many went with it."""
+    """How many images were deleted with it."""
     changed: bool
 
 
 @dataclass(frozen=True)
 class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
-    """Delete a repository, its name typed once more; never while an image of it is used. No error if it does not exist.
+    """Delete a repository, if its name is typed once more; never while an image in it is used. No error if it does not exist.
 
     Args:
         typed_name: The name once more: a deletion cannot be undone.
@@ -38,11 +38,11 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
         with_images: Whether the images in it may be deleted with it.
 
     Raises:
-        InputError: `typed_name` is another one.
+        InputError: `typed_name` is another name.
 
-        ImageInUse: An image of it runs, a stored deploy names it, or what uses it is not known.
+        ImageInUse: An image in it runs, a stored deploy names one, or what uses them is not known.
 
-        RegistryError: It holds images and these must not be deleted.
+        RegistryError: It holds images, and these must not be deleted.
     """
 
     step: ClassVar = "delete_repository"
@@ -55,12 +55,12 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
 
     def resolved(self, outside: Outside) -> Self:
         name = outside.session.repository(self.repository)
-        # The same text twice is the same name.
+        # The same text given twice means the same name.
         typed = name if self.typed_name == self.repository else self.typed_name
         return replace(self, repository=name, typed_name=typed)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Sequence[Image] | None:
-        """The images in it; None where there is no such repository."""
+        """The images in it; None if there is no such repository."""
         check_repository_name(self.repository)
         if self.typed_name != self.repository:
             raise InputError(
@@ -89,7 +89,7 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
 
 
 def _count(images: Sequence[Image]) -> int:
-    """Images, without what is only said about one."""
+    """How many images there are, without what is only attached to one."""
     return sum(subject_of(image) is None for image in images)
 
 

@@ -1,4 +1,4 @@
-"""Bring a service to a deploy: create it if it does not exist, else move it."""
+"""Bring a service to a deploy: create it if it does not exist, or else move it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class ServiceOutcome:
     reconciled: bool = False
     """Whether the reply was lost and the change found by looking."""
     deployment_id: str = ""
-    """Of the deployment that this started, or that brings the service there; empty where that is not known."""
+    """Id of the deployment that this started, or that brings the service there; empty if it is not known."""
     differences: tuple[str, ...] = ()
-    """Settings of the service file that the service had not; whether they were applied is among the inputs."""
+    """Settings of the service file that the service did not have; the inputs say whether they were applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,17 @@ class FoundService:
     service: Service | None
     """None if it does not exist."""
     load_balancer_id: str = ""
-    """Of the one that it is created behind."""
+    """Id of the load balancer that it is created behind."""
     settings: Settings | None = None
     """What the service file says."""
     settings_sha256: str = ""
-    """Of the service file."""
+    """SHA-256 of the service file."""
     current_settings: Settings | None = None
     """How the service is run now."""
 
     @property
     def changed_settings(self) -> Settings:
-        """The settings of the file that the service has not."""
+        """The settings of the file that the service does not have."""
         if self.settings is None or self.current_settings is None:
             return {}
         return differing(self.current_settings, self.settings)
@@ -72,21 +72,21 @@ class FoundService:
 
 @dataclass(frozen=True)
 class DeployService(Step[FoundService, ServiceOutcome]):
-    """Create the service if it does not exist, else move it to the deploy; the record's name says which.
+    """Create the service if it does not exist, or else move it to the deploy; the record's name says which.
 
     Args:
-        load_balancer: Name of the one that the service is created behind; one that exists must be behind it already. None
-            or empty for none.
+        load_balancer: Name of the one that the service is created behind; an existing service must be behind it already.
+            None or empty for none.
 
-        service_file: JSON file in CreateService's form, for a service of ECS: how it is created. Where the service exists,
-            what differs is only shown.
+        service_file: JSON file in CreateService's form, for an ECS service: how it is created. If the service exists, the
+            differences are only shown.
 
         apply_settings: Whether to change an existing service to the service file.
 
     Raises:
         EntityNotFound: No such environment, load balancer or deploy.
 
-        TargetBusy: Somebody else is at work on the service.
+        TargetBusy: Somebody else is working on the service.
 
         OutcomeUnknown: The reply was lost, and the service is not on the deploy.
     """
@@ -104,7 +104,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
 
     @property
     def deploy_id(self) -> str:
-        """Of the deploy that the service is brought to."""
+        """Id of the deploy that the service is brought to."""
         return self.deploy if isinstance(self.deploy, str) else self.deploy.deploy_id
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     def learned(self, found: FoundService) -> tuple[str, Mapping[str, Any]]:
         if found.service is None:
             return "create_service", {}
-        # For whoever resumes this run: then it is on the new one.
+        # For when this run is resumed: then the service is on the new deploy.
         moved = found.deploy_id != self.deploy_id
         return self.step, {"previous_deploy_id": found.deploy_id} if moved else {}
 
@@ -170,7 +170,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     ) -> ServiceOutcome | dict[str, Any]:
         if not found.settings_sha256:
             return planned
-        # What is approved is this file, too.
+        # The approval covers this file, too.
         return {**dataclasses.asdict(planned), "service_file_sha256": found.settings_sha256}
 
     def act(self, outside: Outside, found: FoundService, progress: ProgressSink) -> ServiceOutcome:
@@ -195,7 +195,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         if applied:
             self._apply(outside, service_id, found)
         if previous == self.deploy_id:
-            # It was moved there before: by an earlier attempt, which saw from where, or by another run.
+            # It was already moved there: by an earlier attempt, which recorded from where, or by another run.
             before = self._moved_from(found, outside.earlier) or _still_running(service) or previous
             return self._outcome(found, service, before, changed=applied)
 
@@ -255,11 +255,11 @@ class DeployService(Step[FoundService, ServiceOutcome]):
 
 
 def _token(run_id: str, service: str) -> str:
-    """The same for each attempt of a run to create the service; a target takes at most 36 characters."""
+    """A token that is the same for each attempt of a run to create the service; a target takes at most 36 characters."""
     return hashlib.sha256(f"{run_id} {service}".encode()).hexdigest()[:32]
 
 
 def _still_running(service: Service) -> str | None:
-    """The deploy that a service runs beside the one it moves to: Layer0 stops it only when the new one runs."""
+    """The deploy that a service still runs beside the one it moves to: Layer0 only stops it when the new one runs."""
     old = [each for each in service.deployments if each is not service.primary and each.running_count]
     return max(old, key=lambda each: each.created_at).deploy_id if old else None

@@ -18,7 +18,7 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True, slots=True)
 class FindingsOutcome:
-    """What a scan found; status `NOT_SCANNED` where none was made."""
+    """What a scan found; status `NOT_SCANNED` if there was none."""
 
     digest: str
     status: str
@@ -61,7 +61,7 @@ class FindFindings(Look[FindingsOutcome]):
 
 def _newest(ecr: Ecr, repository: str) -> Image:
     images = [image for image in list_all(ecr, repository) if subject_of(image) is None]
-    # The images of an index are pushed in the same second, mostly without a tag.
+    # The images of an index are pushed in the same second as the index, mostly without a tag.
     newest = max(images, key=lambda image: (image.pushed_at, bool(image.tags)), default=None)
     if newest is None:
         raise ImageNotFound(f"repository {repository!r} has no images", hint="push one first")

@@ -1,4 +1,4 @@
-"""Pin an image that the registry has already."""
+"""Pin an image that is already in the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True)
 class FindImage(Look[PushOutcome]):
-    """Pin an image that the account's registry has already, by tag or digest, as if it had just been pushed.
+    """Pin an image that is already in the account's registry, by tag or digest, as if it had just been pushed.
 
     Raises:
         ImageNotFound: The repository has no such image.

@@ -1,4 +1,4 @@
-"""Look at a service and at the deploy that it would go back to."""
+"""Find a service and the deploy that it would go back to."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True)
 class FindService(Look[ServiceOutcome]):
-    """Look at a service: what it runs, and the earlier deploy that a rollback would bring it to.
+    """Find a service: what it runs, and the earlier deploy that a rollback would bring it to.
 
     Raises:
-        EntityNotFound: There is no such service, or it has never been deployed to.
+        EntityNotFound: No such service, or it has never been deployed to.
     """
 
     step: ClassVar = "find_service"

@@ -19,24 +19,24 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True, slots=True)
 class UnusedOutcome:
-    """What could be deleted of a repository, and why the rest stays."""
+    """What could be deleted from a repository, and why the rest stays."""
 
     repository: str
     deletable: tuple[Image, ...]
-    """Oldest first; what belongs to them goes with them and is not listed."""
+    """Oldest first; what belongs to them is deleted with them and not listed."""
     in_use: Mapping[str, tuple[str, ...]]
     """By digest: what runs or names it."""
     kept_newest: int
     kept_young: int
     kept_pulled: int
-    """Because they were pulled in the last days."""
+    """How many stay because they were pulled in the last days."""
     kept_orphans: int
-    """What says something about images that are not here, such as signatures kept apart from them."""
+    """How many are attached to images that are not here, such as signatures kept apart from them."""
     parts: int
-    """What belongs to those that could be deleted."""
+    """How many belong to those that could be deleted."""
     pulled_within_days: float
     unknown: tuple[str, ...] = ()
-    """Why nothing may be called unused."""
+    """Why no image counts as unused."""
     not_read: tuple[str, ...] = ()
     """Which stored deploys were not read, since there are too many: they protect no image."""
     changed: bool = False
@@ -44,16 +44,16 @@ class UnusedOutcome:
 
 @dataclass(frozen=True)
 class FindUnusedImages(Look[UnusedOutcome]):
-    """Images that nothing runs or names, that are older, not among the newest, and were not pulled lately.
+    """Images that nothing runs or names, that are old enough, not among the newest, and not pulled recently.
 
-    Where anything that may use an image cannot be read, none is called unused, and `unknown` says why.
+    If anything that may use an image cannot be read, no image counts as unused, and `unknown` says why.
 
     Args:
-        keep_newest: So many of the images pushed last stay; what belongs to an image is not counted.
+        keep_newest: How many of the images pushed last stay; what belongs to an image is not counted.
 
-        older_than_days: Only images pushed longer ago.
+        older_than_days: Only images pushed longer ago than this.
 
-        pulled_within_days: What was pulled in the last days stays, whoever pulled it; 0 for none.
+        pulled_within_days: Images pulled in so many last days stay; 0 for none.
 
     Raises:
         InputError: A number is below 0.

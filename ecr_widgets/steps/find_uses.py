@@ -13,7 +13,7 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True)
 class FindUses(Look[UsesOutcome]):
-    """Which Layer0 services, tasks and stored deploys use the repository's images."""
+    """Which services, tasks and stored deploys use the repository's images."""
 
     step: ClassVar = "find_uses"
 

@@ -1,4 +1,4 @@
-"""Prove that a fleet is done with all its targets."""
+"""Check that a fleet is done with all its targets."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class FleetOutcome:
 
 @dataclass(frozen=True)
 class FleetResult(Look[FleetOutcome]):
-    """Sum up a fleet's waves: it has succeeded where each target has.
+    """Sum up a fleet's waves: it has succeeded if each target has.
 
     Args:
-        fleet: What `plan_fleet` gave.
+        fleet: What `plan_fleet` returned.
 
         waves: All its waves.
 
     Raises:
-        FleetStopped: A target failed, though no more than the fleet puts up with, or a wave is missing.
+        FleetStopped: A target failed, though no more failed than the fleet allows, or a wave is missing.
     """
 
     step: ClassVar = "fleet_result"

@@ -1,4 +1,4 @@
-"""Let two Layer0 environments talk to each other, or no longer."""
+"""Link two Layer0 environments, so that they can talk to each other, or unlink them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True, slots=True)
 class LinkOutcome:
-    """Two environments that can talk to each other, or no longer."""
+    """Two environments that are linked now, or no longer."""
 
     environment_id: str
     other_id: str
@@ -24,7 +24,7 @@ class LinkOutcome:
 
 @dataclass(frozen=True)
 class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
-    """Let two environments talk to each other, or no longer.
+    """Link two environments, so that they can talk to each other, or unlink them.
 
     Raises:
         EntityNotFound: No such environment.
@@ -45,7 +45,7 @@ class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
         one, two = (find_environment(layer0, each).environment_id for each in (self.environment, self.other))
         if one == two:
             raise InputError(f"environment {self.environment!r} cannot be linked to itself", hint="name two")
-        # The real server tells one link of each side only, so both sides are asked.
+        # The real server only reports one link for each side, so both sides are read.
         linked = two in layer0.read_environment(one).links or one in layer0.read_environment(two).links
         return LinkOutcome(one, two, self.linked, changed=linked is not self.linked)
 

@@ -15,14 +15,14 @@ from ecr_widgets.steps.step import Look
 
 @dataclass(frozen=True, slots=True)
 class LoginOutcome:
-    """Where the token lets in, as whom and until when; the token itself is not part of it."""
+    """What the token gives access to, as whom and until when; the token itself is not part of it."""
 
     registry: str
     user: str
     account: str | None
-    """None where neither STS nor the registry's name tells."""
+    """None if neither STS nor the registry's name shows it."""
     identity: str | None
-    """ARN that the calls are made as; None where STS is out of reach."""
+    """ARN that the calls are made as; None if STS cannot be reached."""
     expires_at: datetime
     warnings: tuple[str, ...] = ()
     """Why the identity is not known."""
@@ -34,7 +34,7 @@ class Login(Look[LoginOutcome]):
     """Log in to the account's registry.
 
     Raises:
-        AuthorizationError: No identity, or it may not ask for a token.
+        AuthorizationError: No identity, or it may not request a token.
 
         RegistryUnavailable: ECR does not answer.
     """
@@ -48,7 +48,7 @@ class Login(Look[LoginOutcome]):
 def log_in(ecr: Ecr, session: RegistrySession) -> LoginOutcome:
     """Get an authorization token for the account's registry and say whose it is.
 
-    Networks with a way to ECR alone have none to STS: who the calls are made as is then not known, and needed for nothing.
+    Networks that only reach ECR do not reach STS: then the identity is not known, and nothing needs it.
 
     Source: Amazon ECR API, GetAuthorizationToken; AWS STS API, GetCallerIdentity.
     """

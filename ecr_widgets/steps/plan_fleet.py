@@ -24,15 +24,15 @@ from ecr_widgets.steps.step import Look, if_given
 
 _MOST_AT_ONCE = 1000
 _SHOWN = 200
-"""Names of targets in a record; the count and the digest are of all."""
+"""How many targets a record names; the count and the digest cover all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A fleet that can begin: its targets are checked and cut into waves."""
+    """A fleet that can begin: its targets are checked and split into waves."""
 
     fleet: str
-    """Its name, with which the slots of its targets begin."""
+    """Its name; its targets' slots begin with it."""
     runbook: str
     runbook_sha256: str
     targets: int
@@ -47,25 +47,25 @@ class Fleet:
     pause_s: float
     scheduler: str
     approved_targets: tuple[str, ...] = ()
-    """Of an approved fleet: what tells each target's run that it is one of those that were approved."""
+    """For an approved fleet: digests by which each target's run knows that it was approved."""
     changed: bool = False
 
 
 @dataclass(frozen=True)
 class PlanFleet(Look[Fleet]):
-    """Read the targets of a fleet, check each against the runbook, and cut them into waves.
+    """Read the targets of a fleet, check each against the runbook, and split them into waves.
 
     Args:
         runbook: What each target runs: a shipped runbook's name, or a path.
 
-        targets: A file with a set of parameters a line, as JSON or CSV; the list itself as JSON; or `ENVIRONMENT/SERVICE*`
-            for the services that are there.
+        targets: A file with one set of parameters per line, as JSON or CSV; the list itself as JSON; or
+            `ENVIRONMENT/SERVICE*` for the services that exist.
 
-        parameters: Parameters of all targets, as they are typed at a command line; a target's own win over them.
+        parameters: Parameters of all targets, as typed at a command line; a target's own take precedence.
 
         waves: Sizes of the waves, by count or as a percentage of all targets; the last is repeated. The first is the canary.
 
-        stop_after: Failures that are put up with: one more, and no further wave begins.
+        stop_after: How many failures are allowed: after one more, no further wave begins.
 
         at_once: How many targets run at the same time.
 
@@ -76,7 +76,7 @@ class PlanFleet(Look[Fleet]):
         scheduler: Address of a Dask scheduler; empty for processes here.
 
     Raises:
-        InputError: A target is there twice, or a parameter is unknown or of another type; the message names the line.
+        InputError: A target appears twice, or a parameter is unknown or has the wrong type; the message names the line.
     """
 
     step: ClassVar = "plan_fleet"
@@ -92,7 +92,7 @@ class PlanFleet(Look[Fleet]):
     scheduler: str = if_given("")
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
-        # The list itself is in the run's parameters already, and may be long.
+        # The list itself is already in the run's parameters, and may be long.
         shown = "in the parameters" if source_of(self.targets) is Source.TEXT else self.targets
         return super().inputs(outside) | {"targets": shown}
 
@@ -159,7 +159,7 @@ class PlanFleet(Look[Fleet]):
 
     @staticmethod
     def _check_same(outside: Outside, sha256: str) -> None:
-        """A fleet that is resumed must be the one that began: what is left of another list is nobody's plan."""
+        """Refuse to resume a fleet with other targets: nobody planned to run what is left of another list."""
         before = next(
             (each.outcome.get("fleet_sha256") for each in outside.earlier.of_step("plan_fleet")), None
         )

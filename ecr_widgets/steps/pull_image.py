@@ -30,7 +30,7 @@ class Pullable:
 
     image: ImageReference
     pinned: ImageReference
-    """The same by digest."""
+    """The same image by digest."""
     image_id: str | None
     """What the engine has under that name."""
     step: StepSession
@@ -40,8 +40,8 @@ class Pullable:
 class PullImage(Step[Pullable, PullOutcome]):
     """Pull an image by tag or digest from the account's registry.
 
-    A tag is resolved first, and what it names is pulled by digest and gets the tag afterwards. So the outcome's digest is
-    the registry's own on every engine, and nothing can move in between.
+    A tag is resolved first; then the image is pulled by digest and tagged. So the outcome's digest is the registry's own on
+    every engine, and the tag cannot move in between.
 
     Raises:
         ImageNotFound: The registry has no such image.

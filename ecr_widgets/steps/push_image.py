@@ -19,7 +19,7 @@ from ecr_widgets.steps.shared.repeats import Repeats
 from ecr_widgets.steps.step import NOT_YET, Step
 
 _PAUSES_S = (1.0, 2.0, 4.0)
-"""Before each further try of a push that failed for the moment, in seconds."""
+"""Pauses before each retry of a push that failed temporarily, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class PushOutcome:
     tag: str
     changed: bool
     repeated: tuple[str, ...] = field(default=(), kw_only=True)
-    """What of the transfer had to be tried again, and why: one text for each further try."""
+    """What had to be retried, and why: one text for each retry."""
     note: str = field(default="", kw_only=True)
-    """What else there is to know of what was pushed; mostly nothing."""
+    """What else to know about what was pushed; mostly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class Pushable:
     local: LocalImage
     step: StepSession
     tagged: str | None
-    """Digest that the tag names now."""
+    """The digest that the tag names now."""
     index: ImageReference | None
-    """The index that has to be copied, where an engine would push one of its images alone."""
+    """The index that has to be copied, if an engine would only push one of its images."""
     served: bool
-    """Whether the registry serves just that image under the tag already."""
+    """Whether the registry already serves exactly this image under the tag."""
 
 
 @dataclass(frozen=True)
 class PushImage(Step[Any, PushOutcome]):
     """Push a local image to a repository of the account's registry, under a tag; what already exists is not sent.
 
-    What was pushed is the registry's word, before and after; what the engine says is a check. An index is copied from
-    where the registry has it: an engine holds, and would push, one of its images.
+    What was pushed is what the registry reports, before and after; what the engine says is only a check. An index is copied
+    within the registry: an engine holds, and would push, only one of its images.
 
     Args:
-        image: What `build_image` gave, or a local image by name or id.
+        image: What `build_image` returned, or a local image by name or id.
 
     Raises:
         ImageNotFound: No such local image.
@@ -99,7 +99,7 @@ class PushImage(Step[Any, PushOutcome]):
         return outside.targets.image(outside.reference(self.repository, self.tag))
 
     def look(self, outside: Outside, progress: ProgressSink) -> Pushable | str | None:
-        """What would be pushed; in a plan, where nothing is built yet, only what the tag names now."""
+        """What would be pushed; in a plan, when nothing is built yet, only what the tag names now."""
         target = outside.reference(self.repository, self.tag)
         source = self.image.image_id if isinstance(self.image, BuildOutcome) else self.image
         if source == NOT_YET:
@@ -147,7 +147,7 @@ class PushImage(Step[Any, PushOutcome]):
         try:
             claimed = _send(outside, found, watched)
         except (TagImmutable, PushError) as error:
-            # ECR refuses the same image, too; and a reply that was lost leaves a push that succeeded.
+            # ECR also refuses an image that is already there; and if a reply was lost, the push may have succeeded.
             served = _served(outside, found)
             if served is not None and _is_pushed(outside, found, served):
                 return _outcome(found, served, watched)
@@ -195,7 +195,7 @@ def _is_pushed(outside: Outside, found: Pushable, served: str) -> bool:
 
 
 def _send(outside: Outside, found: Pushable, progress: ProgressSink) -> str | None:
-    """Have the image in the registry, and give back the digest that whoever sent it says it has."""
+    """Send the image to the registry, and return the digest that the sender reports."""
     index, target, registry = found.index, found.target, outside.registry
     if index is not None:
         return found.step.use(
@@ -217,8 +217,8 @@ def _push(
         try:
             return engine.push(target, token, progress=progress)
         except PushError:
-            # Engines differ in how much of the registry's reason they pass on. Whether the token or the repository was
-            # it is asked of the registry itself, whose refusal is raised in place of the engine's.
+            # Engines differ in how much of the registry's reason they pass on. So the registry itself is asked whether the
+            # token or the repository was the reason, and its refusal is raised instead of the engine's.
             with suppress(RegistryUnavailable):
                 registry.find_digest(target, token)
             raise
@@ -231,12 +231,12 @@ def _push(
                 raise
             progress(Progress("push", f"once more after {pause_s:g} s, since {error}", again=True))
             session.clock.sleep(pause_s)
-    # Safe to do again: what the registry has is not sent twice, and the tag gets the same digest.
+    # Safe to retry: what the registry has is not sent twice, and the tag gets the same digest.
     return step.use(once)
 
 
 def _is_immutable(session: RegistrySession, target: ImageReference) -> bool | None:
-    """Whether ECR says so; None where it may not be asked."""
+    """Whether ECR says that the tag cannot move; None if the request is refused."""
     with suppress(RegistryError):
         repository = session.ecr.find_repository(target.repository)
         return repository is not None and repository.tag_rule.is_immutable(target.tag or "")
@@ -246,7 +246,7 @@ def _is_immutable(session: RegistrySession, target: ImageReference) -> bool | No
 def _spare_the_tag(
     local: LocalImage, engine: Engine, session: RegistrySession, target: ImageReference
 ) -> None:
-    """Refuse an index that the engine would push image by image under a tag that stays where it is first."""
+    """Refuse an index that the engine would push image by image, if the tag would stay on the first of them."""
     facts = local.engine
     if not facts.ids_are_manifests or facts.pushes_indexes or not engine.holds_index(local.image_id):
         return
@@ -266,7 +266,9 @@ def _immutable(
     step: StepSession,
     served: str,
 ) -> TagImmutable:
-    """What the tag names and what was wanted, by the same kind of digest: before a push many an image has no other."""
+    """The error that says what the tag names and what was wanted, by the same kind of digest: before a push, many images only
+    have an image id.
+    """
     known = (each.digest for each in local.known_as if each.name == target.name and each.digest)
     digest = index.digest if index is not None else local.digest
     wanted = digest or min(known, default=None)

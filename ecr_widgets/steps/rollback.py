@@ -34,39 +34,39 @@ class RollbackOutcome:
     changed: bool
     environment: str = ""
     stored_again: str = ""
-    """The deploy whose content `deploy_id` has, since the target takes that one no more; empty where it does."""
+    """The deploy whose content `deploy_id` has, if the target no longer accepts it; otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """What the service is on, and the deploy to go back to; None where none is known."""
+    """What the service is on, and the deploy to go back to; None if not known."""
 
     current: str | None
     deploy_id: str | None
     retired: Deploy | None = None
-    """That deploy, where the target takes it for no service any more: it is stored again."""
+    """That deploy, if the target no longer accepts it for a service: then it is stored again."""
     stops: str = ""
-    """The deployment under way that need only be stopped, since what ran before it still runs."""
+    """The current deployment, if it only needs to be stopped, since what ran before it still runs."""
 
 
 @dataclass(frozen=True)
 class Rollback(Step[WayBack, RollbackOutcome]):
-    """Bring the service back to the deploy that it ran before, or to the one that is named, and wait until it runs there.
+    """Bring the service back to the deploy that it ran before, or to the named one, and wait until it runs there.
 
     Args:
-        deploy_id: Deploy to go back to; None for the last one that is proven to have run, else the version before.
+        deploy_id: Deploy to go back to; None for the last one that is proven to have run, or else the previous version.
 
         timeout_s: Longest wait, in seconds.
 
-        after_failure: Whether it is the end of a deploy that has just failed: then only a deploy that is known to have
-            run will do. None to tell by the service.
+        after_failure: Whether a deploy has just failed: then only a deploy that is known to have run will do. None to decide
+            by the service.
 
     Raises:
         InputError: There is nothing to go back to; nothing was changed.
 
-        RollbackFailed: The service does not run it either, or, after a deploy that failed, nothing is known to go back to.
+        RollbackFailed: The service does not run it either, or, after a failed deploy, nothing is known to go back to.
 
-        TargetBusy: The service is on neither that deploy nor on what was seen of it: somebody else is at work.
+        TargetBusy: The service is neither on that deploy nor on what this run saw: somebody else is working on it.
     """
 
     step: ClassVar = "rollback"
@@ -80,7 +80,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
 
     @property
     def _asked_for(self) -> bool:
-        """Whether somebody asked for it, and it is not the end of a deploy that failed: nothing has been changed yet."""
+        """Whether somebody asked for it, so that nothing has been changed yet, and not because a deploy has failed."""
         if self.after_failure is not None:
             return not self.after_failure
         return self.deploy_id is not None or not self.service.changed
@@ -111,8 +111,8 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return _way_back(service, require_earlier(services, self.service.service, wanted))
 
     def _after_failure(self, outside: Outside) -> WayBack:
-        """Nobody looks at it before it is done, so it is a deploy that the service ran: it was moved from there, or a saved
-        run verified it.
+        """Find the way back after a failure. Nobody checks it, so it must be a deploy that the service ran: it was moved from
+        there, or a saved run verified it.
         """
         service = self.service
         try:
@@ -145,7 +145,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         )
 
     def seen(self, found: WayBack) -> str:
-        # What the caller saw is what he means to leave.
+        # The caller means to leave the deploy that it saw.
         return self.service.deploy_id
 
     def current(self, found: WayBack) -> str | None:
@@ -200,7 +200,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return outcome.deploy_id
 
     def asked_afterwards(self, outcome: RollbackOutcome) -> CheckEvidence | None:
-        # An outage is no time to wait for an answer, or to be refused.
+        # In an outage, a rollback must not wait for the policy, or be refused by it.
         if not outcome.environment:
             return None
         return CheckEvidence(outcome.environment, deploy_id=outcome.deploy_id, warns_only=True)
@@ -223,7 +223,7 @@ def _read(services: Services, deploy_id: str | None) -> Deploy:
     try:
         return services.read_deploy(deploy_id or "")
     except EntityNotFound:
-        return Deploy(deploy_id or "", "", 0)  # the target says itself whether it still takes it
+        return Deploy(deploy_id or "", "", 0)  # the target reports itself whether it still accepts it
 
 
 def _way_back(service: Service, deploy: Deploy) -> WayBack:
@@ -245,7 +245,7 @@ def _stop(outside: Outside, services: Services, service_id: str, deployment_id: 
 
 
 def _stored_again(outside: Outside, services: Services, retired: Deploy) -> str:
-    """The id under which the content of a deploy is stored again, or is stored already."""
+    """The id under which the content of a deploy is stored again, or already was."""
     content = Dockerrun.stored(retired.dockerrun or b"{}", services.dialect())
     sha256 = content.content_sha256()
     equal = equal_deploy(services, retired.name, sha256)

@@ -16,7 +16,7 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Step
 
 _LONGEST_END_S = 25.0
-"""How long the runs of a wave that is interrupted have for their own ends, in seconds."""
+"""How long the runs of an interrupted wave have to end by themselves, in seconds."""
 _SHOWN = 10
 _LONGEST_REASON = 150
 
@@ -37,7 +37,7 @@ class FailedTarget:
 
 @dataclass(frozen=True, slots=True)
 class WaveOutcome:
-    """What came of one wave."""
+    """The result of one wave."""
 
     wave: int
     """Counts from 1."""
@@ -49,9 +49,9 @@ class WaveOutcome:
     """Targets whose runs wait for another person's approval."""
     not_started: int
     ran_before: int
-    """Of those that succeeded: before this attempt."""
+    """How many of those that succeeded did so before this attempt."""
     failures: tuple[FailedTarget, ...]
-    """The first that did not succeed."""
+    """The first ones that did not succeed."""
     warnings: tuple[str, ...] = ()
     changed: bool = True
 
@@ -61,7 +61,7 @@ class WaveOutcome:
         return Counts(self.succeeded, self.failed, self.unknown, self.waiting)
 
     def to_error(self) -> dict[str, Any]:
-        """The members that an error's record has of it."""
+        """The members that an error's record has about it."""
         names = ("wave", "targets", "succeeded", "failed", "unknown", "waiting", "not_started", "ran_before")
         return {name: getattr(self, name) for name in names}
 
@@ -72,24 +72,25 @@ class FoundWave:
 
     runs: tuple[TargetRun, ...]
     succeeded: frozenset[str]
-    """Targets that an earlier attempt brought to their end."""
+    """Targets that already succeeded in an earlier attempt."""
 
 
 @dataclass(frozen=True)
 class RunWave(Step[FoundWave, WaveOutcome]):
     """Run the next wave of a fleet: each target as a run of its own, in its own slot.
 
-    What succeeded in an earlier attempt is left alone. A target that another run holds is tried once more at the wave's end.
+    Targets that succeeded in an earlier attempt are left alone. A target that another run holds is tried once more at the
+    wave's end.
 
     Args:
-        fleet: What `plan_fleet` gave.
+        fleet: What `plan_fleet` returned.
 
         before: The waves before.
 
     Raises:
-        FleetStopped: More targets have failed than the fleet puts up with, or one waits for an approval.
+        FleetStopped: More targets have failed than the fleet allows, or one waits for an approval.
 
-        FleetUnknown: Nobody knows what came of a target.
+        FleetUnknown: The outcome of a target is not known.
 
         InputError: There is no further wave.
     """
@@ -145,7 +146,7 @@ class RunWave(Step[FoundWave, WaveOutcome]):
                 runs.interrupt()
                 if not fleet.scheduler:
                     wave.await_ends(_LONGEST_END_S)
-                # Its record says how far it came; on a cluster the runs that began go on to their own ends.
+                # Its record says how far it got; on a cluster the runs that began continue to their own ends.
                 error.targets = self._outcome(wave).to_error()  # type: ignore[attr-defined]
                 raise
         outcome = self._outcome(wave)
@@ -189,7 +190,7 @@ class RunWave(Step[FoundWave, WaveOutcome]):
         )
 
     def _judge(self, outcome: WaveOutcome) -> None:
-        """Stop the fleet where its rule says so."""
+        """Stop the fleet if its rule says so."""
         so_far = sum((each.counts for each in (*self.before, outcome)), Counts())
         allowed = self.fleet.stop_after
         match verdict(so_far, stop_after=allowed):

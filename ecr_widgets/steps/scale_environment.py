@@ -1,4 +1,4 @@
-"""Run Layer0's scaler on an environment's instances at once."""
+"""Run Layer0's scaler on an environment's instances immediately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True)
 class ScaleEnvironment(Step[Place, Any]):
-    """Run Layer0's scaler on an environment's instances at once, and say what it found.
+    """Run Layer0's scaler on an environment's instances immediately, and say what it found.
 
     Raises:
         EntityNotFound: No such environment.
@@ -32,7 +32,7 @@ class ScaleEnvironment(Step[Place, Any]):
         )
 
     def plan(self, outside: Outside, found: Place) -> dict[str, Any]:
-        """What it would find is only known when it looks."""
+        """What it would find is only known when it runs."""
         return {"environment_id": found.environment_id, "changed": True}
 
     def act(self, outside: Outside, found: Place, progress: ProgressSink) -> ClusterScale:

@@ -1,4 +1,4 @@
-"""Bring a service to a number of copies."""
+"""Scale a service to a number of copies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ScaleOutcome:
 
 @dataclass(frozen=True)
 class ScaleService(Step[Service, ScaleOutcome]):
-    """Bring a service to a number of copies, and wait until they run.
+    """Scale a service to a number of copies, and wait until they run.
 
     Args:
         timeout_s: Longest wait, in seconds.
@@ -61,7 +61,7 @@ class ScaleService(Step[Service, ScaleOutcome]):
     timeout_s: float = unrecorded(600.0)
 
     def gated(self, outside: Outside) -> CheckEvidence | None:
-        # More copies of what runs already are never refused: load does not wait.
+        # More copies of what already runs are never refused, since load cannot wait.
         if not self.count:
             return None
         return check_current_deploy(

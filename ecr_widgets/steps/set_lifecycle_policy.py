@@ -14,7 +14,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True, slots=True)
 class LifecycleOutcome:
-    """The repository's lifecycle policy, as JSON text; None where it has none."""
+    """The repository's lifecycle policy, as JSON text; None if it has none."""
 
     repository: str
     policy: str | None
@@ -24,19 +24,19 @@ class LifecycleOutcome:
 
 @dataclass(frozen=True)
 class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
-    """Set the repository's lifecycle policy: the one given, else one of the two simple rules; an equal one is left alone.
+    """Set the repository's lifecycle policy: the one given, or else one with these two rules; an equal one is left alone.
 
     Args:
         policy: JSON text, as ECR's documentation describes it.
 
         untagged_days: Images without a tag expire after so many days; 0 leaves the rule out.
 
-        keep_newest: Of all images only so many, pushed last, stay; 0 leaves the rule out.
+        keep_newest: Only so many images stay, the last ones pushed; 0 leaves the rule out.
 
     Raises:
-        InputError: It is no JSON object with rules, or a number is below 0.
+        InputError: Not a JSON object with rules, or a number is below 0.
 
-        RepositoryNotFound: There is no such repository.
+        RepositoryNotFound: No such repository.
 
         RegistryError: ECR refused it.
     """
@@ -59,7 +59,7 @@ class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
         )
         if wanted is not None:
             parse_policy(wanted)
-        # One that this plan would make has none yet.
+        # A repository that this plan would create has no policy yet.
         if outside.repository_key(self.repository) in outside.planned:
             current = None
         else:

@@ -1,4 +1,4 @@
-"""Bring a Layer0 environment to a least number of instances."""
+"""Set the minimum number of instances of a Layer0 environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True, slots=True)
 class MinCountOutcome:
-    """The environment and its least number of instances."""
+    """The environment and its minimum number of instances."""
 
     environment_id: str
     environment: str
@@ -25,7 +25,7 @@ class MinCountOutcome:
 
 @dataclass(frozen=True)
 class SetMinCount(Step[MinCountOutcome, MinCountOutcome]):
-    """Bring an environment to a least number of instances.
+    """Set an environment's minimum number of instances.
 
     Raises:
         EntityNotFound: No such environment.

@@ -1,6 +1,6 @@
-"""What a step is: one frozen value whose fields are its inputs, that looks first and acts then.
+"""What a step is: one frozen value whose fields are its inputs, that looks first and then acts.
 
-A run looks, has the intent on disk, acts, and records the outcome; a plan looks, and records what would be done. Panels,
+A run looks, saves the intent to disk, acts, and records the outcome; a plan looks, and records what would be done. Panels,
 runbooks and commands run the same value, through `kit.runner`.
 """
 
@@ -19,12 +19,12 @@ Found = TypeVar("Found")
 Outcome = TypeVar("Outcome")
 
 NOT_YET = "known when it is made"
-"""In a plan: what only the run will tell, such as the digest of an image that is not built yet."""
+"""In a plan: what only the run will find out, such as the digest of an image that is not built yet."""
 _RECORDED = "recorded"
 
 
 def if_given(default: Any) -> Any:
-    """A field that the record names only where it was given a value other than nothing."""
+    """A field that the record only names if it was given a value that is not empty."""
     return dataclasses.field(default=default, metadata={_RECORDED: "if given"})
 
 
@@ -36,25 +36,25 @@ def unrecorded(default: Any = dataclasses.MISSING) -> Any:
 class Step(Generic[Found, Outcome]):
     """One step; its subclasses are frozen dataclasses.
 
-    The class's docstring is that of the kit's call, which takes the fields as its arguments.
+    The class's docstring is also that of the kit's call, which takes the fields as its arguments.
     """
 
     step: ClassVar[str]
     """The step's name in records."""
     asks: ClassVar[tuple[str, ...]] = ()
-    """The requests that change something, and of whom, or the calls of `ports.services.Services` that do; the addresses
-    of registry and Layer0 are in the record of `check_target`. Empty where it changes nothing."""
+    """The requests that change something, with the system they go to, or the calls of `ports.services.Services` that do; the
+    addresses of registry and Layer0 are in the record of `check_target`. Empty if it changes nothing."""
     notes: ClassVar[tuple[str, ...]] = ()
-    """Inputs that a run notes after its look, for whoever resumes it; until then they are null in its record."""
+    """Inputs that a run notes after its look, in case it is resumed; until then they are null in its record."""
     compares: ClassVar[bool] = True
-    """Whether what the target is on must be what the run saw last; else the target is only held."""
+    """Whether the target must be on what the run last saw; otherwise the target is only held."""
 
     def resolved(self, outside: Outside) -> Self:
-        """The same step with its names as the registry has them; what it records and does is that."""
+        """The same step with its names as the registry has them; this is what it records and does."""
         return self
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
-        """What the record says that was asked for; the same in a plan and in its run."""
+        """The inputs as the record has them; the same in a plan and in its run."""
         inputs = {}
         for each in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             value, shown = getattr(self, each.name), each.metadata.get(_RECORDED, "always")
@@ -63,7 +63,7 @@ class Step(Generic[Found, Outcome]):
         return inputs
 
     def holds(self, outside: Outside) -> str | None:
-        """What no other run may change meanwhile, by `Targets`' name for it; None where there is nothing of the kind."""
+        """What no other run may change meanwhile, by `Targets`' name for it; None if there is nothing."""
         return None
 
     def look(self, outside: Outside, progress: ProgressSink) -> Found:
@@ -71,7 +71,7 @@ class Step(Generic[Found, Outcome]):
         raise NotImplementedError
 
     def seen(self, found: Found) -> str | None:
-        """What the caller saw that the target is on; None for what the run itself saw last."""
+        """What the target was on when the caller saw it; None for what the run itself last saw."""
         return None
 
     def current(self, found: Found) -> str | None:
@@ -79,47 +79,47 @@ class Step(Generic[Found, Outcome]):
         return None
 
     def wanted(self, found: Found) -> str | None:
-        """What the target is to be on; where it is already, it was this run's own earlier attempt or it is all the same."""
+        """What the target will be on; if it already is, by this run's earlier attempt or anybody else, that is fine."""
         return None
 
     def learned(self, found: Found) -> tuple[str, Mapping[str, Any]]:
-        """The step's name in this record, and further inputs: what only its look could tell."""
+        """The step's name in this record, and further inputs: what only its look could find out."""
         return self.step, {}
 
     def noted(self, found: Found) -> dict[str, Any]:
-        """In a run: what its look found out for whoever resumes it, for the inputs that `notes` names."""
+        """In a run: what its look found out in case it is resumed, for the inputs that `notes` names."""
         return {}
 
     def asked(self, outside: Outside, found: Found) -> tuple[str, ...]:
-        """The requests that it would ask after that look."""
+        """The requests that it would make after that look."""
         return self.asks
 
     def plan(self, outside: Outside, found: Found) -> Outcome:
-        """What the outcome would be, for the steps that a plan looks at next."""
+        """What the outcome would be, for the next steps of the plan."""
         raise NotImplementedError
 
     def plan_record(self, outside: Outside, found: Found, planned: Outcome) -> Any:
-        """What a plan's record says; the outcome it would have, unless a step knows more or less."""
+        """What a plan's record says: the outcome that it would have, unless a step knows more or less."""
         return planned
 
     def act(self, outside: Outside, found: Found, progress: ProgressSink) -> Outcome:
-        """Do it, and give back what the record keeps; `changed` says whether this call changed anything."""
+        """Do it, and return what the record keeps; `changed` says whether this call changed anything."""
         raise NotImplementedError
 
     def reached(self, outcome: Outcome) -> str | None:
-        """What the target is on after it."""
+        """What the target is on afterwards."""
         return None
 
     def gated(self, outside: Outside) -> Step[Any, Any] | None:
-        """What asks a policy whether this may be done; it is performed before, where there is a policy."""
+        """The step that checks by a policy whether this may be done; it is performed before, if there is a policy."""
         return None
 
     def pinned(self, outside: Outside, checked: Any) -> Self:
-        """The same step, of just what the policy was asked about."""
+        """The same step, for exactly what was checked by the policy."""
         return self
 
     def asked_afterwards(self, outcome: Outcome) -> Step[Any, Any] | None:
-        """What asks the policy once this is done, where it is not to wait for that."""
+        """The step that checks by the policy afterwards, if this must not wait for it."""
         return None
 
 
@@ -127,7 +127,7 @@ class Look(Step[Outcome, Outcome]):
     """A step that only reads: a plan performs it as a run does."""
 
     def expected(self, outside: Outside) -> Outcome | None:
-        """In a plan: what it would find once the plan's own steps have made it; None where it has to look."""
+        """In a plan: what it would find once the plan's own steps have made it; None if it has to look."""
         return None
 
     def act(self, outside: Outside, found: Outcome, progress: ProgressSink) -> Outcome:

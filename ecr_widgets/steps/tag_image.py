@@ -29,7 +29,7 @@ class TagImage(Step[TagOutcome, TagOutcome]):
     """Set another tag on an image of the repository, without pulling it.
 
     Args:
-        reference: Tag or digest that the image has.
+        reference: Current tag or digest of the image.
 
     Raises:
         ImageNotFound: The repository has no such image.

@@ -1,4 +1,4 @@
-"""The post-condition of a release: what runs is what was pushed."""
+"""The final check of a release: what runs is what was pushed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ecr_widgets.steps.shared.service_wait import describe
 from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
 _NO_IMAGE = ImageReference(None, NOT_YET.replace(" ", "-"))
-"""Where only the run will find out which image it is."""
+"""In a plan, if only the run will find out which image it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOutcome:
-    """What was found, each by its own source: the registry's digest, and what the running copies report."""
+    """What was found, each from its own source: the registry's digest, and what the running copies report."""
 
     service_id: str
     deploy_id: str
@@ -38,20 +38,20 @@ class VerifyOutcome:
     running_count: int
     changed: bool = False
     platform_digest: str = ""
-    """What the copies report where that is the image for their platform, and `image` an index; empty where it is not."""
+    """The digest that the copies report, if `image` is an index and they report its image for their platform; else empty."""
     warnings: tuple[str, ...] = ()
-    """Where the running digest is taken from the deploy, since a copy reports none."""
+    """Says if the running digest is taken from the deploy, since a copy reports none."""
 
 
 @dataclass(frozen=True)
 class Verify(Step[None, VerifyOutcome]):
     """Check that all running copies of the service run the image, by digest, and that the registry serves it.
 
-    Each running copy reports its digests on ECS. Layer0 tells none, so there it is read from the Dockerrun of the one
-    deployment that runs: a reference by digest cannot mean anything else.
+    On ECS each running copy reports its digests. Layer0 reports none, so there the digest is read from the Dockerrun of the
+    only deployment that runs: a reference by digest cannot mean anything else.
 
     Args:
-        image: What was pushed, copied or found; without one, whatever the service's deploy pins by digest, such as after
+        image: What was pushed, copied or found; without it, what the service's deploy pins by digest, such as after
             a rollback.
 
         container: Container that runs it; None or empty for any.
@@ -61,7 +61,7 @@ class Verify(Step[None, VerifyOutcome]):
         region: AWS region of that registry; empty for the profile's own.
 
     Raises:
-        VerifyError: Anything else runs; the message names both.
+        VerifyError: Something else runs; the message names both.
     """
 
     step: ClassVar = "verify"
@@ -81,7 +81,7 @@ class Verify(Step[None, VerifyOutcome]):
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> None:
-        """Nothing: what is verified is what runs after everything else."""
+        """Look at nothing: what is verified is what runs after all other steps."""
 
     def plan(self, outside: Outside, found: None) -> VerifyOutcome:
         image = self.image.image if self.image is not None else _NO_IMAGE
@@ -100,7 +100,7 @@ class Verify(Step[None, VerifyOutcome]):
         services = outside.services_of(self.service.environment)
         service = services.read_service(self.service.service_id)
         primary = _only_deployment(service)
-        # With an image it may be on another deploy of the same one.
+        # If an image is given, the service may be on another deploy with the same image.
         if image is None and primary.deploy_id != self.service.deploy_id:
             raise VerifyError(
                 f"service {service.name!r} is on {primary.deploy_id}, not on {self.service.deploy_id}",
@@ -154,7 +154,7 @@ def _only_deployment(service: Service) -> Deployment:
 
 
 def _running(document: bytes, container: str | None) -> Iterator[tuple[str, ImageReference]]:
-    """Containers and images of a stored Dockerrun as Layer0 reads it: what we would not write ourselves runs all the same."""
+    """Containers and images of a stored Dockerrun as Layer0 reads it: what this kit would refuse may be running anyway."""
     for name, image in container_images(document):
         if container is None or name == container:
             with suppress(InvalidReference):
@@ -162,7 +162,7 @@ def _running(document: bytes, container: str | None) -> Iterator[tuple[str, Imag
 
 
 def _is_image(running: ImageReference, wanted: ImageReference, session: RegistrySession) -> bool:
-    """Whether that is what runs, whichever of its registry's names it goes by."""
+    """Whether the wanted image is what runs, by any of its registry's names."""
     if (running.repository, running.digest) != (wanted.repository, wanted.digest):
         return False
     if running.registry == wanted.registry:
@@ -172,7 +172,7 @@ def _is_image(running: ImageReference, wanted: ImageReference, session: Registry
 
 
 def _pinned(running: Sequence[ImageReference], registry: OwnRegistry, service: str) -> ImageReference:
-    """The image of the registry among those that a deploy names; every one of them must be by digest."""
+    """The image of the registry among those that a deploy names; all images of the registry must be named by digest."""
     ours = [each for each in running if registry.sameness(each.registry) is Sameness.SAME]
     loose = next((each for each in ours if each.digest is None), None)
     if loose is not None or not ours:

@@ -22,7 +22,7 @@ class Wait(Step[None, WaitOutcome]):
     Raises:
         DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
 
-        TargetBusy: Somebody else has moved the service meanwhile: what they deployed is left alone.
+        TargetBusy: Somebody else has moved the service meanwhile; what they deployed is left alone.
 
         WaitTimeout: The deadline came first.
     """
@@ -42,7 +42,7 @@ class Wait(Step[None, WaitOutcome]):
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> None:
-        """Nothing: waiting is looking."""
+        """Look at nothing: the wait does that."""
 
     def plan(self, outside: Outside, found: None) -> WaitOutcome:
         return WaitOutcome(
@@ -50,7 +50,7 @@ class Wait(Step[None, WaitOutcome]):
         )
 
     def plan_record(self, outside: Outside, found: None, planned: WaitOutcome) -> dict[str, Any]:
-        # Nobody has counted yet: the record says no numbers.
+        # Nothing was counted yet, so the record has no numbers.
         return {"service_id": self.service.service_id, "changed": False}
 
     def act(self, outside: Outside, found: None, progress: ProgressSink) -> WaitOutcome:
