@@ -267,7 +267,7 @@ class Panel(Live):
         self._take_all(self.read_after())
 
     def _run(self, plan: Plan) -> None:
-        """Run the cells of a script; if they raise an error, the run has ended when it gets here."""
+        """Run the cells of a script; if one raises an error, the run has ended before this raises it."""
         script, run = plan.script, None
         try:
             with self._kit.actions.begin(script, self._reason) as run:

@@ -1,4 +1,4 @@
-"""Check by the policy whether an image may run in an environment, or be copied to a repository."""
+"""Check against the policy whether an image may run in an environment, or be copied to a repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ecr_widgets.steps.step import NOT_YET, Look, if_given, unrecorded
 
 @dataclass(frozen=True)
 class CheckEvidence(Look[GateOutcome]):
-    """Check by the policy that ECR_WIDGETS_POLICY names, and refuse what does not meet it.
+    """Check images against the policy that ECR_WIDGETS_POLICY names, and refuse what does not meet it.
 
     The steps that change what runs do this themselves.
 

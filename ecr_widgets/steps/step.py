@@ -111,15 +111,15 @@ class Step(Generic[Found, Outcome]):
         return None
 
     def gated(self, outside: Outside) -> Step[Any, Any] | None:
-        """The step that checks by a policy whether this may be done; it is performed before, if there is a policy."""
+        """The step that checks against a policy whether this may be done; it is performed first, if there is a policy."""
         return None
 
     def pinned(self, outside: Outside, checked: Any) -> Self:
-        """The same step, for exactly what was checked by the policy."""
+        """The same step, for exactly what was checked against the policy."""
         return self
 
     def asked_afterwards(self, outcome: Outcome) -> Step[Any, Any] | None:
-        """The step that checks by the policy afterwards, if this must not wait for it."""
+        """The step that checks this against the policy afterwards, if it must not wait for the check."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Checks by the policy whether images may run in an environment or be copied to a repository. What is unknown is not met."""
+"""Checks against the policy whether images may run in an environment or be copied to a repository. Unknown is not met."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Place:
 def examine(
     outside: Outside, place: Place, images: Callable[[], Iterable[ImageReference]], *, warns_only: bool
 ) -> GateOutcome:
-    """Check images by the policy.
+    """Check images against the policy.
 
     Args:
         images: Returns them; only called if there are rules.
@@ -123,7 +123,7 @@ class _Examined:
         self._note((f"it is not known whether the rules are met: {error.message}",), warns=warns)
 
     def look(self, rules: Rules, image: ImageReference, *, warns: bool) -> None:
-        """Check one image by the rules of one place."""
+        """Check one image against the rules of one place."""
         repository = f"{image.registry or 'docker.io'}/{image.repository}"
         if rules.needs_none(repository):
             return

@@ -87,7 +87,7 @@ class Outside:
         return self.connections.services_of(environment)
 
     def layer0_of(self, environment: str, what: str) -> Layer0:
-        """Layer0, for what only it has.
+        """Layer0, for what only Layer0 can do.
 
         Raises:
             InputError: The environment is not Layer0's.
