@@ -54,7 +54,7 @@ RULES: Mapping[Dialect, Rules] = {
 
 @contextmanager
 def called_by_its_name(dialect: Dialect) -> Iterator[None]:
-    """Have refusals call the document what people call it."""
+    """Have errors call the document by the name that people use."""
     try:
         yield
     except InvalidDockerrun as error:

@@ -53,7 +53,7 @@ def check_limits(document: Any, limits: Mapping[str, tuple[int, int]], root: str
 
 
 def check_forms(document: Any, forms: Mapping[str, tuple[re.Pattern[str], str, str]], root: str) -> None:
-    """Refuse texts that do not match their pattern; its error message and hint are given with it.
+    """Refuse texts that do not match their pattern; each pattern comes with an error message and a hint.
 
     The text itself is not shown, since it may be a secret that was put where its name belongs.
     """

@@ -41,7 +41,7 @@ _BETWEEN_PICTURES_S = 0.4
 _BETWEEN_LOOKS_S = 1.5
 """Between reads while an action is watched."""
 _LONGEST_WATCH_S = 1800.0
-"""Then a forgotten panel stops watching."""
+"""After this, a forgotten panel stops watching."""
 _WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to continue"
 
 

@@ -1,4 +1,4 @@
-"""What a form offers to choose from for a parameter: what exists now."""
+"""The values that a form offers for a parameter: what exists now."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ImagesPanel(Panel):
         self.repository = repository
 
     def read(self) -> Iterator[None]:
-        """Read page by page, then what runs, then which images the indexes at the top have."""
+        """Read page by page, then what runs, then which images the indexes at the top contain."""
         self.repository = self._look.repository(self.repository)
         images: list[Image] = []
         for page in self._look.images(self.repository):
@@ -254,7 +254,7 @@ class ImagesPanel(Panel):
         return ", ".join(each for each in parts if each)
 
     def to_pandas(self) -> pd.DataFrame:
-        """All images of the repository, newest push first; sizes in bytes, times aware. Reads what is not read yet."""
+        """All images of the repository, newest push first; sizes in bytes, times with time zone. Reads what is not read yet."""
         import pandas as pd
 
         if not self._is_whole:
@@ -275,7 +275,7 @@ class ImagesPanel(Panel):
         )
 
     def see(self, keys: Sequence[str]) -> None:
-        """Read which images the shown indexes have."""
+        """Read which images the shown indexes contain."""
         self._seen_last = tuple(keys)
         self.read_on(self._read_indexes(keys))
 

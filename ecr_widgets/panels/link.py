@@ -45,7 +45,7 @@ class Link:
         self._is_joined = False
 
     def open(self) -> None:
-        """Start to listen; called in the cell that shows the panel, after its picture."""
+        """Start listening; called in the cell that shows the panel, after its picture."""
         if self._by_comm is None:  # a panel may be shown by two cells
             self._by_comm = listen(self.id, self._heard)
         display(_NOTHING, raw=True, display_id=self._place_id)

@@ -26,7 +26,7 @@ _MOST_LIVE_ROWS = 10_000
 _MOST_PART_ROWS = 40
 _LONGEST_WORDS = 500
 _MOST_EARLIER = 10
-"""Actions with their earlier fields that can still be sent."""
+"""How many earlier versions of actions can still be sent."""
 
 
 class Live(ABC):
@@ -71,7 +71,7 @@ class Live(ABC):
         return ()
 
     def offered(self, row: str) -> Sequence[Action]:
-        """All that was offered for a row, or for the panel as a whole if it is empty."""
+        """All that was offered for a row, or for the panel as a whole if `row` is empty."""
         sent = self._offered_actions.get(row)
         return sent if sent is not None else self.row_actions(row)
 

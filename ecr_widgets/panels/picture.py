@@ -76,7 +76,7 @@ class Picture:
     """What is running."""
     parts: tuple[Part, ...] = ()
     plots: tuple[Drawing, ...] = ()
-    """Above the rows."""
+    """Shown above the rows."""
     key: int = 0
     """The column that identifies a row."""
     live: str = ""
@@ -307,7 +307,7 @@ def _planned(text: str) -> Markup:
 
 def _shortened(text: str) -> str:
     """The text with digests cut short."""
-    # Most cells have none, which is faster to find without the regular expression.
+    # Most cells have none; checking that first is faster than the regular expression.
     return _DIGEST.sub(lambda found: f"{found[0][:_SHORT]}…", text) if "sha256:" in text else text
 
 

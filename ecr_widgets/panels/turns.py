@@ -12,7 +12,7 @@ class Work:
 
     what: str
     only_looks: bool
-    """Whether it changes nothing outside, so that nothing needs to wait for its end."""
+    """Whether it changes nothing, so that nothing has to wait for its end."""
     cancelled: bool = False
 
 

@@ -37,7 +37,7 @@ def ends_of(secret: str) -> frozenset[str]:
 
 
 def broken_forms_of(secret: str) -> frozenset[str]:
-    """The forms that tools may break at any character, where a line is full."""
+    """The forms that tools may break across lines, at any character."""
     parts = {secret} | {line for line in secret.splitlines() if len(line) >= END}
     coded = {form for part in parts for form in (*_within_base64(part), *_hexed(part))}
     seen = {

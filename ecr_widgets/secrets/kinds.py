@@ -209,7 +209,7 @@ def _is_token(text: str) -> bool:
 
 
 def _opened(text: str) -> str | None:
-    """The text encoded as base64; None if it is not text."""
+    """Decode base64; None if the content is not text."""
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     plain = plain[: len(plain) - (len(plain) % 4 == 1)]
     content = binascii.a2b_base64(plain + "=" * (-len(plain) % 4))

@@ -25,7 +25,7 @@ _SECRET_VARIABLES = re.compile(
 # Words, numbers, paths, hosts and addresses, whatever their name: masking them would garble texts without secrets.
 _ORDINARY = re.compile(r"[a-z]*$|[A-Z]*$|\d*$|[/~.]|arn:|[\w+.-]+:|[\w-]+(\.[\w-]+)+$")
 _WORTH_KEEPING = 20_000
-"""Characters from which on a text's result is cached."""
+"""Length in characters from which a text's result is cached."""
 _MOST_KEPT = 16_000_000
 """Characters of all cached texts together."""
 _WINDOW = 6

@@ -171,7 +171,7 @@ def cut_off(text: str) -> int:
 
 
 def shows_nothing_alone(text: str) -> bool:
-    """Whether what was cut off is a terminal code or a line of a dump, which cannot be read without its rest."""
+    """Whether what was cut off is a terminal code or a line of a dump, which cannot be read without the rest."""
     return text.startswith(("\x1b", "\x9b")) or _OFFSET.match(text) is not None
 
 
@@ -364,7 +364,7 @@ _ESCAPES = (
 )  # fmt: skip
 _HEX_ITEM = re.compile(r"0[xX]([0-9a-fA-F]{2})")
 _DUMP_LINE = re.compile(r"^[ \t|>\"']{0,8}(?P<at>[0-9a-fA-F]{5,16}):?[ \t](?P<body>.*\S)", re.MULTILINE)
-# Fast enough to search every text for.
+# Cheap to search for, since every text is searched.
 _DUMP_BEGINS = re.compile(r"\n[0-9a-fA-F]{5,16}:?[ \t]")
 # Without offsets, as `od -An` writes them: bytes or words in columns, or letters in columns of four.
 _BARE_LINE = re.compile(

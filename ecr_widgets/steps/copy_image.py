@@ -48,11 +48,11 @@ class CopyImage(Step[Copyable, CopyOutcome]):
     Signatures and attestations of the image are copied along, unchanged.
 
     Args:
-        repository: In the registry that is used; may have its host in front.
+        repository: In the registry that is used, with or without its host.
 
         reference: Tag or digest.
 
-        to_repository: Must exist; may have the host of the registry that `to_profile` and `to_region` lead to in front.
+        to_repository: Must exist; with or without the host of the registry that `to_profile` and `to_region` lead to.
 
         to_profile: AWS profile of the account to copy to; empty for this run's own.
 

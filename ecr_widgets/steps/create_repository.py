@@ -25,7 +25,7 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
     Settings can be changed later. Encryption cannot, so an existing repository with another encryption is an error.
 
     Args:
-        repository: Its name, may have the host of the registry that is used in front.
+        repository: Its name, with or without the host of the registry that is used.
 
         create: Whether it may be created; if not, a missing one is an error.
 

@@ -13,7 +13,7 @@ from ecr_widgets.steps.shared.outside import Outside
 
 @dataclass(frozen=True)
 class DeleteDeploy(Deletion):
-    """Delete a stored deploy; services that run it keep running, and no error if it does not exist."""
+    """Delete a stored deploy; services that run it keep running. No error if it does not exist."""
 
     step: ClassVar = "delete_deploy"
     asks: ClassVar = ("Layer0: DELETE /deploy/ID",)

@@ -53,7 +53,7 @@ class FindUnusedImages(Look[UnusedOutcome]):
 
         older_than_days: Only images pushed longer ago than this.
 
-        pulled_within_days: Images pulled in so many last days stay; 0 for none.
+        pulled_within_days: Images pulled within so many days stay; 0 for none.
 
     Raises:
         InputError: A number is below 0.

@@ -23,7 +23,7 @@ from ecr_widgets.steps.shared.service_wait import describe
 from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
 _NO_IMAGE = ImageReference(None, NOT_YET.replace(" ", "-"))
-"""In a plan, if only the run will find out which image it is."""
+"""The image in a plan, if only the run will find out which one it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class VerifyOutcome:
     platform_digest: str = ""
     """The digest that the copies report, if `image` is an index and they report its image for their platform; else empty."""
     warnings: tuple[str, ...] = ()
-    """Says if the running digest is taken from the deploy, since a copy reports none."""
+    """Given if the running digest is taken from the deploy, since a copy reports none."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
 
 
 def kept_secrets(dockerfile: str) -> list[str]:
-    """What looks in a Dockerfile as if a secret would stay in the image: one text for each, without values."""
+    """Where a Dockerfile seems to leave a secret in the image: one text for each place, without values."""
     found = []
     for number, line in enumerate(dockerfile.splitlines(), start=1):
         given = _GIVEN.match(line)

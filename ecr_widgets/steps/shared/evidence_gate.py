@@ -1,4 +1,4 @@
-"""Checks against the policy whether images may run in an environment or be copied to a repository. Unknown is not met."""
+"""Checks images against the policy before they run in an environment or are copied. What is not known is not met."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ImageUse:
     runs: bool
     """Whether it runs or is to run; False if a stored deploy only names it."""
     since: datetime | None = None
-    """When what runs it began; None if Layer0 does not report it."""
+    """When the deployment that runs it began; None if that is not known."""
 
     def at_the_latest(self, other: ImageUse) -> ImageUse:
         """The one of the two that may run more images."""

@@ -142,7 +142,7 @@ def expiry_lines(
 
 
 def counting_lines(policy: str, images: Iterable[Image]) -> tuple[str, ...]:
-    """What a rule that keeps a number of images counts as images, though it is not."""
+    """A note that a rule that keeps the newest images also counts signatures and the like, if there are any."""
     rules = json.loads(policy)["rules"]
     counts = any(each.get("selection", {}).get("countType") == "imageCountMoreThan" for each in rules)
     attached = sum(subject_of(image) is not None for image in images)

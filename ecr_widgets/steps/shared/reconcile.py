@@ -25,7 +25,7 @@ def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None
         look: Finds what the change makes; None if there is nothing.
 
     Returns:
-        What the change made, and whether it was found rather than replied.
+        What the change made, and whether it was found by looking rather than reported.
 
     Raises:
         OutcomeUnknown: The reply was lost, and nothing was found: it may still come.

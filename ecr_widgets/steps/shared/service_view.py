@@ -15,7 +15,7 @@ from ecr_widgets.steps.shared.service_lookup import find_service
 
 _LOG_LINES = 5
 _MOST_CRASHED = 4
-"""How many containers of stopped copies lines are shown for."""
+"""How many containers of stopped copies are shown with their last lines."""
 
 
 @dataclass(frozen=True, slots=True)
