@@ -1,4 +1,4 @@
-"""The adapter on an AWS that each test scripts."""
+"""The ECS adapter on an AWS that each test scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.adapters.ecs.scripted_aws import ScriptedAws
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAws]:
-    """Whatever is asked of it, the shipped policy allows."""
+    """A scripted AWS; afterwards, check that the documented policy allows every operation that the test called."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)

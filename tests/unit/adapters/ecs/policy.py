@@ -1,4 +1,4 @@
-"""The IAM policy that the pages show."""
+"""The IAM policy in the documentation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ POLICY = Path(__file__).parents[4] / "docs" / "ecs-policy.json"
 
 
 def allowed_actions() -> set[str]:
-    """All actions that it allows."""
+    """Return all actions that the policy allows."""
     statements = json.loads(POLICY.read_text())["Statement"]
     return {action for each in statements for action in each["Action"]}

@@ -1,4 +1,4 @@
-"""Answers of ECS as its API reference gives them."""
+"""ECS responses in the form of its API reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def definition_arn(deploy_id: str) -> str:
 
 
 def definition(deploy_id: str = "web:2", *, log: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """An answer of DescribeTaskDefinition: an essential container and a side-car."""
+    """A DescribeTaskDefinition response: an essential container and a sidecar."""
     family, _, revision = deploy_id.partition(":")
     web: dict[str, Any] = {"name": "web", "image": "repo/web:1", "essential": True}
     if log is not None:
@@ -99,7 +99,7 @@ def task(number: str = "1f", status: str = "RUNNING", **more: Any) -> dict[str, 
 def dead(
     number: str, code: str, reason: str, container: dict[str, Any] | None = None, *, at: float = AT
 ) -> dict[str, Any]:
-    """A stopped task, and how its container ended."""
+    """A stopped task with its container's end state."""
     ended = {"name": "web", "lastStatus": "STOPPED", **(container or {})}
     more = {"stopCode": code} if code else {}
     return task(number, "STOPPED", stoppedReason=reason, stoppedAt=at, containers=[ended], **more)

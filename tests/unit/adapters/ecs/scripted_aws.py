@@ -1,4 +1,4 @@
-"""AWS as a test scripts it: answers by operation, put in where botocore would send; and what was asked, as it would be sent."""
+"""A scripted AWS: responses per operation, injected where botocore would send, and the requests as they would go out."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ STS = (
     f"<UserId>AIDA</UserId><Account>{ADDRESS.account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
 _MODELS = get_session().get_component("data_loader")
-"""Read once for all tests: it takes longer than any of them."""
+"""Loaded once for all tests: loading takes longer than any of them."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal."""
+    """An error response."""
 
     code: str
     message: str = ""
@@ -36,7 +36,7 @@ class Refused:
 
 
 class Body(BytesIO):
-    """An answer as botocore reads it."""
+    """A response body as botocore reads it."""
 
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()
@@ -47,23 +47,23 @@ Answer = Mapping[str, Any] | Refused | bytes | Exception
 
 @dataclass
 class ScriptedAws:
-    """Answers each operation with the next of its answers, and with the last one for ever."""
+    """Answers each call of an operation with its next answer, and repeats the last one."""
 
     answers: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Operations and their parameters, in order; without who asks."""
+    """Operations and their parameters in order, without GetCallerIdentity unless it is scripted."""
     world: World = field(default_factory=World)
 
     def answer(self, operation: str, *answers: Answer) -> None:
-        """Script one operation."""
+        """Script the answers of one operation."""
         self.answers[operation] = list(answers)
 
     def asked_for(self, operation: str) -> list[dict[str, Any]]:
-        """What one operation was asked."""
+        """Return the parameters of each call of one operation."""
         return [members for name, members in self.asked if name == operation]
 
     def ecs(self, region: str = ADDRESS.region) -> BotoEcs:
-        """The adapter on it."""
+        """Return the adapter, connected to this AWS."""
         core = get_session()
         core.register_component("data_loader", _MODELS)
         session = boto3.Session(

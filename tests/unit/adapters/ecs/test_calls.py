@@ -41,7 +41,7 @@ NOT_SENT = (
 
 @pytest.mark.parametrize("answer", LOST)
 def test_a_change_without_a_usable_answer_may_be_done(aws: ScriptedAws, ecs: BotoEcs, answer: Answer) -> None:
-    """It is asked for once, whatever botocore would repeat, and whoever asked has to look."""
+    """A change whose reply is lost or unusable is sent once, without botocore's retries, and reported as of unknown outcome."""
     aws.answer("UpdateService", answer)
     with pytest.raises(OutcomeUnknown, match="reply to ecs:UpdateService was lost"):
         ecs.update_service(WEB, "web:3")
@@ -50,7 +50,7 @@ def test_a_change_without_a_usable_answer_may_be_done(aws: ScriptedAws, ecs: Bot
 
 @pytest.mark.parametrize("answer", NOT_SENT)
 def test_a_change_that_never_went_out_is_not_done(aws: ScriptedAws, ecs: BotoEcs, answer: Exception) -> None:
-    """No connection was made, so nothing needs to be looked for."""
+    """A change for which no connection was made is reported as not done, since ECS never received it."""
     aws.answer("UpdateService", answer)
     with pytest.raises(DeployTargetUnavailable, match="ecs:UpdateService got no answer"):
         ecs.update_service(WEB, "web:3")
@@ -58,7 +58,7 @@ def test_a_change_that_never_went_out_is_not_done(aws: ScriptedAws, ecs: BotoEcs
 
 @pytest.mark.parametrize("answer", [*LOST[:5], *NOT_SENT[:3]])
 def test_a_read_is_repeated(aws: ScriptedAws, ecs: BotoEcs, answer: Answer) -> None:
-    """What changes nothing may be asked again."""
+    """A read that gets no usable answer is retried."""
     aws.answer("ListClusters", answer, {"clusterArns": []})
     assert ecs.list_environments() == ()
 
@@ -67,7 +67,7 @@ THROTTLED = Refused("ThrottlingException", "Rate exceeded")
 
 
 def test_a_throttled_change_is_asked_for_again(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """After a pause that grows, since others do the same; nothing was done."""
+    """A throttled change, which did nothing, is retried after a growing pause with jitter."""
     aws.answer("UpdateService", THROTTLED, THROTTLED, {"service": service()})
     ecs.update_service(WEB, "web:3")
     assert len(aws.asked) == 3
@@ -75,7 +75,7 @@ def test_a_throttled_change_is_asked_for_again(aws: ScriptedAws, ecs: BotoEcs) -
 
 
 def test_a_change_that_is_always_throttled_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Six times is enough; the outcome is known."""
+    """A change is tried six times; if each is throttled, the error says that it was not done."""
     aws.answer("UpdateService", THROTTLED)
     with pytest.raises(DeployTargetUnavailable, match="try again later"):
         ecs.update_service(WEB, "web:3")
@@ -116,7 +116,7 @@ def test_a_change_that_is_always_throttled_is_an_error(aws: ScriptedAws, ecs: Bo
 def test_a_refusal_is_one_of_our_errors(
     aws: ScriptedAws, ecs: BotoEcs, code: str, message: str, kind: type[EcrWidgetsError], hint: str
 ) -> None:
-    """It names the call, ECS's own words, and what to try."""
+    """A refused change raises an error that names the call, quotes ECS and says what to try."""
     aws.answer("UpdateService", Refused(code, message))
     with pytest.raises(kind, match=hint) as raised:
         ecs.update_service(WEB, "web:3")
@@ -126,7 +126,7 @@ def test_a_refusal_is_one_of_our_errors(
 
 
 def test_a_failure_with_status_200_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Only what is missing is left out; other reasons are never passed over."""
+    """A failure other than MISSING in an answer with status 200 is an error, not an absent entry."""
     aws.answer(
         "DescribeServices", {"failures": [{"arn": WEB, "reason": "ACCESS_DENIED", "detail": "not yours"}]}
     )
@@ -137,7 +137,7 @@ def test_a_failure_with_status_200_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -
 
 
 def test_a_list_that_goes_round_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Half a list that looks whole would mislead."""
+    """A list whose pages never end is an error, since a partial list would look complete."""
     aws.answer("ListClusters", {"clusterArns": ["a/b"], "nextToken": "t"})
     with pytest.raises(EcsError, match="does not end"):
         ecs.list_environments()

@@ -1,4 +1,4 @@
-"""Services: created, moved and scaled."""
+"""Services: created, updated and scaled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 
 
 def test_a_service_is_created_with_one_copy_and_a_breaker(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """With our token, since botocore makes up none for this call; ECS gives up by itself, and does not roll back."""
+    """A new service has one copy, our client token, and a circuit breaker that does not roll back."""
     aws.answer("CreateService", {"service": service()})
     made = ecs.create_service(CLUSTER, "web", "web:2", token="t" * 32)
     assert made.service_id == WEB
@@ -58,7 +58,7 @@ def test_a_service_is_created_with_one_copy_and_a_breaker(aws: ScriptedAws, ecs:
 def test_settings_are_sent_as_they_are(
     aws: ScriptedAws, ecs: BotoEcs, settings: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    """They go before what is assumed without them, and never before which service it is."""
+    """The given settings replace the defaults, but not the service's name, cluster or task definition."""
     aws.answer("CreateService", {"service": service()})
     ecs.create_service(CLUSTER, "web", "web:2", settings=settings)
     (asked,) = aws.asked_for("CreateService")
@@ -67,14 +67,14 @@ def test_settings_are_sent_as_they_are(
 
 
 def test_a_load_balancer_of_layer0_is_refused(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Its name means nothing to ECS."""
+    """Creating a service with a Layer0 load balancer is refused, since ECS does not know its name."""
     with pytest.raises(InputError, match="target groups in a service file"):
         ecs.create_service(CLUSTER, "web", "web:2", load_balancer_id="lb")
     assert aws.asked == []
 
 
 def test_a_move_names_the_deploy_and_nothing_else(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Never a number of copies, which auto scaling may have set; the answer's primary is what this started."""
+    """An update sends no copy count, which auto scaling may have set; the primary deployment in the answer is the new one."""
     new = deployment(3, "web:3", rolloutState="IN_PROGRESS", runningCount=0)
     aws.answer("UpdateService", {"service": service(new, deployment(status="ACTIVE"))})
     moved = ecs.update_service(WEB, "web:3")
@@ -84,21 +84,21 @@ def test_a_move_names_the_deploy_and_nothing_else(aws: ScriptedAws, ecs: BotoEcs
 
 
 def test_scaling_names_the_number_and_nothing_else(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """It starts no deployment."""
+    """Scaling sends only the number of copies, so it starts no deployment."""
     aws.answer("UpdateService", {"service": service(desiredCount=4)})
     assert ecs.scale_service(WEB, 4).desired_count == 4
     assert aws.asked == [("UpdateService", {"cluster": "demo", "service": "web", "desiredCount": 4})]
 
 
 def test_an_answer_that_says_nothing_may_be_a_service(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """It has to be looked for."""
+    """If the answer to a creation names no service, the outcome is unknown: the service may exist."""
     aws.answer("CreateService", {"services": []})
     with pytest.raises(OutcomeUnknown, match="not of ECS's form"):
         ecs.create_service(CLUSTER, "web", "web:2", token="t")
 
 
 def test_settings_are_read_in_the_form_that_creates(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Members of the service that are newer than this kit among them, and those that only its deployment shows."""
+    """Settings are read in the form of CreateService, including members newer than this kit and those only its deployment has."""
     connect = {"enabled": True}
     one = deployment(serviceConnectConfiguration=connect)
     raw = service(one, launchType="FARGATE", propagateTags="NONE", memberOf2031=1, roleArn="r")
@@ -115,7 +115,7 @@ def test_settings_are_read_in_the_form_that_creates(aws: ScriptedAws, ecs: BotoE
 
 
 def test_settings_are_applied(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Those that are given, and nothing else."""
+    """Applying settings sends exactly the given ones."""
     aws.answer("UpdateService", {"service": service()})
     ecs.apply_settings(WEB, {"healthCheckGracePeriodSeconds": 5})
     assert aws.asked == [
@@ -125,7 +125,7 @@ def test_settings_are_applied(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 @pytest.mark.parametrize("name", sorted(FIXED_SETTINGS))
 def test_what_cannot_change_is_refused(name: str, aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """By name, before anything is asked: what a service file calls fixed, nobody sends."""
+    """A change of a fixed setting is refused by its name before anything is sent."""
     with pytest.raises(InputError, match=f"does not change {name} of a service that exists"):
         ecs.apply_settings(WEB, {name: "x", "platformVersion": "LATEST"})
     with pytest.raises(InputError, match=f"{name} cannot be changed"):

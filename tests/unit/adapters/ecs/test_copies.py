@@ -1,4 +1,4 @@
-"""Copies of a service, and what their images are."""
+"""Copies of a service, and the images that they run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
 
 
 def test_copies_are_listed_oldest_first(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """With the digest that each container runs, health, age and the deployment that started them."""
+    """Copies are listed oldest first with the digest of each container, health, start time and deployment."""
     young = task("2", "PENDING", createdAt=AT + 60, healthStatus="UNKNOWN")
     old = task("1", startedAt=AT + 1, healthStatus="HEALTHY")
     old["taskArn"] = f"{ADDRESS}:task/1"
@@ -41,7 +41,7 @@ def test_copies_are_listed_oldest_first(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 
 def test_tasks_are_described_by_the_hundred(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS takes no more in a call."""
+    """150 tasks are described in calls of 100 and 50, since ECS takes at most 100 in a call."""
     aws.answer("ListTasks", {"taskArns": [f"x/{number}" for number in range(150)]})
     aws.answer("DescribeTasks", {"tasks": []})
     assert ecs.list_copies(WEB) == ()
@@ -49,7 +49,7 @@ def test_tasks_are_described_by_the_hundred(aws: ScriptedAws, ecs: BotoEcs) -> N
 
 
 def test_a_copy_whose_deploy_is_gone_is_shown(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """It runs all the same; each of its containers counts as essential."""
+    """A copy whose task definition is gone is still listed, and each of its containers counts as essential."""
     aws.answer("ListTasks", {"taskArns": ["x/1"]})
     aws.answer("DescribeTasks", {"tasks": [task()]})
     aws.answer("DescribeTaskDefinition", Refused("ClientException", "Unable to describe task definition."))
@@ -58,7 +58,7 @@ def test_a_copy_whose_deploy_is_gone_is_shown(aws: ScriptedAws, ecs: BotoEcs) ->
 
 
 def test_what_tags_were_resolved_to_is_of_revisions_and_of_copies(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """The tag may have moved since; what has no digest, or no name, says nothing."""
+    """A service's images have the digests that ECS resolved for its revisions and running copies; one without is left out."""
     resolved = [
         {"containerName": "web", "image": "repo/web:1", "imageDigest": "sha256:" + "a" * 64},
         {"containerName": "side", "image": "side"},
@@ -88,5 +88,5 @@ def test_what_tags_were_resolved_to_is_of_revisions_and_of_copies(aws: ScriptedA
     ],
 )
 def test_why_a_copy_stopped_is_one_sentence(reason: str, container: dict[str, Any], expected: str) -> None:
-    """With what each container adds to it, and nothing twice."""
+    """A stop reason is one sentence with what each container adds to it, and without repetition."""
     assert stop_reason(dead("1", "X", reason, container)) == expected

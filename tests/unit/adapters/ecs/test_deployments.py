@@ -1,4 +1,4 @@
-"""Deployments under way and after."""
+"""Deployments, in progress and finished."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def revision(number: str) -> str:
 
 
 def record(name: str = "a", number: str = "2", status: str = "IN_PROGRESS", **more: Any) -> dict[str, Any]:
-    """ECS's record of a deployment; its brief form has the revision at the top."""
+    """ECS's record of a deployment; only its short form has the revision at the top level."""
     known = {
         "serviceDeploymentArn": f"{ADDRESS}:service-deployment/demo/web/{name}",
         "serviceArn": WEB,
@@ -40,7 +40,7 @@ def record(name: str = "a", number: str = "2", status: str = "IN_PROGRESS", **mo
 
 @pytest.fixture
 def web(aws: ScriptedAws) -> ScriptedAws:
-    """A service on its way, in stages."""
+    """A service with a blue/green deployment in progress."""
     raw = service(
         deployment(3, "web:3", rolloutState="IN_PROGRESS"),
         deploymentConfiguration={"strategy": "BLUE_GREEN"},
@@ -67,7 +67,7 @@ def paused(*statuses: str) -> dict[str, Any]:
 
 
 def test_a_rollout_in_stages_says_where_it_is(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """And at which pause it waits for somebody; a function that is called is no pause."""
+    """A staged rollout reports its stage and the pause hook that waits for a decision; a Lambda hook is not a pause."""
     web.answer("DescribeServiceDeployments", {"serviceDeployments": [paused("SUCCEEDED", "AWAITING_ACTION")]})
     primary = ecs.read_service(WEB).primary
     assert primary is not None
@@ -75,14 +75,14 @@ def test_a_rollout_in_stages_says_where_it_is(web: ScriptedAws, ecs: BotoEcs) ->
 
 
 def test_a_rolling_rollout_is_not_asked_for_its_stage(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """It has none, and a wait looks every second."""
+    """A rolling deployment has no stages, so a read of its service does not ask for its record."""
     web.answer("DescribeServices", {"services": [service(currentServiceDeployment="a")]})
     ecs.read_service(WEB)
     assert web.asked_for("DescribeServiceDeployments") == []
 
 
 def test_a_deployment_that_the_service_lists_is_that_one(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS's record is not asked for it."""
+    """A deployment that the service lists is returned without asking ECS for its record."""
     found = ecs.find_deployment(WEB, "ecs-svc/3")
     assert found is not None
     assert (found.deploy_id, found.status) == ("web:3", "PRIMARY")
@@ -103,7 +103,7 @@ def test_a_deployment_that_the_service_lists_is_that_one(web: ScriptedAws, ecs: 
 def test_a_deployment_that_ended_is_found_by_its_revisions_number(
     web: ScriptedAws, ecs: BotoEcs, status: str, state: str
 ) -> None:
-    """One that ECS has rolled back has failed, however well that went."""
+    """A finished deployment is found by its revision's number; one that ECS rolled back counts as failed."""
     full = record(
         status=status, statusReason="tasks failed to start", deploymentCircuitBreaker={"failureCount": 3}
     )
@@ -116,7 +116,7 @@ def test_a_deployment_that_ended_is_found_by_its_revisions_number(
 
 
 def test_one_that_was_seen_is_found_by_time_and_deploy_too(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Where the revision's number is another: the nearest record of the same deploy, and none that is far."""
+    """Without a matching number, a deployment seen before is found as the record of the same deploy closest in time."""
     new = deployment(9, "web:9", createdAt=(NOW + timedelta(seconds=2)).timestamp())
     web.answer("DescribeServices", {"services": [service(new)]}, {"services": [service()]})
     ecs.read_service(WEB)
@@ -140,12 +140,12 @@ def test_one_that_was_seen_is_found_by_time_and_deploy_too(web: ScriptedAws, ecs
 
 
 def test_one_that_ecs_keeps_no_record_of_is_none(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """It keeps them for some time only."""
+    """A deployment of which ECS keeps no record is None."""
     assert ecs.find_deployment(WEB, "ecs-svc/1") is None
 
 
 def test_a_deployment_under_way_is_stopped_by_its_record(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS brings back what ran before."""
+    """A deployment in progress is stopped through its record, with a rollback to what ran before."""
     web.answer("StopServiceDeployment", {"serviceDeploymentArn": record()["serviceDeploymentArn"]})
     ecs.stop_deployment(WEB, "ecs-svc/3")
     assert web.asked_for("StopServiceDeployment") == [
@@ -154,14 +154,14 @@ def test_a_deployment_under_way_is_stopped_by_its_record(web: ScriptedAws, ecs: 
 
 
 def test_one_without_a_record_cannot_be_stopped(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Nothing is asked of ECS then."""
+    """Stopping a deployment without a record is refused."""
     with pytest.raises(InputError, match="no record of deployment ecs-svc/1"):
         ecs.stop_deployment(WEB, "ecs-svc/1")
 
 
 @pytest.mark.parametrize(("roll_back", "action"), [(False, "CONTINUE"), (True, "ROLLBACK")])
 def test_a_pause_is_ended(web: ScriptedAws, ecs: BotoEcs, action: str, *, roll_back: bool) -> None:
-    """In either way, at the hook that waits."""
+    """A pause is continued or rolled back at the hook that waits."""
     web.answer("DescribeServiceDeployments", {"serviceDeployments": [paused("AWAITING_ACTION")]})
     web.answer("ContinueServiceDeployment", {})
     ecs.continue_deployment(WEB, "ecs-svc/3", roll_back=roll_back)
@@ -170,6 +170,6 @@ def test_a_pause_is_ended(web: ScriptedAws, ecs: BotoEcs, action: str, *, roll_b
 
 
 def test_one_that_waits_at_no_pause_is_refused(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Before ECS is asked to continue anything."""
+    """Continuing a deployment that waits at no pause hook is refused."""
     with pytest.raises(InputError, match="does not wait at a pause hook"):
         ecs.continue_deployment(WEB, "ecs-svc/3")

@@ -15,7 +15,7 @@ from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
 
 
 def test_revisions_are_listed_oldest_first(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """From all pages, those of exactly that family, without their documents."""
+    """Revisions are listed oldest first from all pages, of exactly that family, without their documents."""
     aws.answer(
         "ListTaskDefinitions",
         {"taskDefinitionArns": [definition_arn("web:10"), definition_arn("webhook:9")], "nextToken": "more"},
@@ -31,7 +31,7 @@ def test_revisions_are_listed_oldest_first(aws: ScriptedAws, ecs: BotoEcs) -> No
 
 
 def test_of_a_family_with_thousands_the_newest_thousand_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Ten pages, however many there are."""
+    """Of a family with 5000 revisions the newest 1000 are listed, with ten calls."""
     pages = [
         {
             "taskDefinitionArns": [definition_arn(f"web:{5000 - 100 * page - n}") for n in range(100)],
@@ -46,7 +46,7 @@ def test_of_a_family_with_thousands_the_newest_thousand_are_listed(aws: Scripted
 
 
 def test_of_all_families_the_newest_of_each_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """As many as the target says, by one call a family, and none for the older ones."""
+    """For all families, one call per family lists its newest revisions, up to the target's limit."""
     limits = ecs.deploy_limits()
     assert limits is not None
     aws.answer(
@@ -65,7 +65,7 @@ def test_of_all_families_the_newest_of_each_are_listed(aws: ScriptedAws, ecs: Bo
 
 
 def test_a_short_page_is_not_the_end(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS may give fewer than it is asked for, or none, and a token for the rest."""
+    """A short or empty page with a token is followed by the next page."""
     aws.answer("ListTaskDefinitionFamilies", {"families": ["web"]})
     aws.answer(
         "ListTaskDefinitions",
@@ -77,7 +77,7 @@ def test_a_short_page_is_not_the_end(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 
 def test_the_latest_is_asked_for_alone(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """One of one page; none where the family has no active one."""
+    """The latest revision is one call for one entry; it is None if the family has no active one."""
     aws.answer("ListTaskDefinitions", {"taskDefinitionArns": [definition_arn("web:3")], "nextToken": "t"}, {})
     assert ecs.find_latest_deploy("web") == Deploy("web:3", "web", 3)
     assert ecs.find_latest_deploy("web") is None
@@ -90,7 +90,7 @@ def test_the_latest_is_asked_for_alone(aws: ScriptedAws, ecs: BotoEcs) -> None:
 def test_a_deregistered_deploy_is_read_and_says_so(
     aws: ScriptedAws, ecs: BotoEcs, status: str, *, is_active: bool
 ) -> None:
-    """Its document is all that is needed to register it again."""
+    """A deregistered deploy is read as inactive, with the document needed to register it again."""
     aws.answer("DescribeTaskDefinition", definition("web:2", status=status))
     found = ecs.read_deploy("web:2")
     assert (found.deploy_id, found.name, found.version, found.is_active) == ("web:2", "web", 2, is_active)
@@ -99,7 +99,7 @@ def test_a_deregistered_deploy_is_read_and_says_so(
 
 
 def test_an_unknown_deploy_is_not_found(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS has no error of its own for it."""
+    """An unknown deploy is reported as not found, although ECS answers with a general error."""
     aws.answer("DescribeTaskDefinition", Refused("ClientException", "Unable to describe task definition."))
     with pytest.raises(EntityNotFound, match="FAMILY:REVISION"):
         ecs.read_deploy("web:99")
@@ -107,14 +107,14 @@ def test_an_unknown_deploy_is_not_found(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 @pytest.mark.parametrize("deploy_id", ["web", "web.2", "web:", "web:02", "web:x", ""])
 def test_what_names_no_revision_is_not_found(aws: ScriptedAws, ecs: BotoEcs, deploy_id: str) -> None:
-    """A family alone would mean whatever somebody registered last."""
+    """An id without an exact revision is not found, since a family alone would mean its most recent revision."""
     with pytest.raises(EntityNotFound, match="its id is FAMILY:REVISION"):
         ecs.read_deploy(deploy_id)
     assert aws.asked == []
 
 
 def test_a_document_is_registered_under_its_deploys_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Whatever family it names itself; the answer is the deploy."""
+    """A document is registered under the deploy's name, whatever family it contains."""
     aws.answer("RegisterTaskDefinition", definition("web:3"))
     made = ecs.create_deploy("web", b'{"family": "other", "containerDefinitions": []}')
     assert (made.deploy_id, made.version) == ("web:3", 3)
@@ -123,14 +123,14 @@ def test_a_document_is_registered_under_its_deploys_name(aws: ScriptedAws, ecs: 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
 def test_what_is_no_json_object_is_not_registered(aws: ScriptedAws, ecs: BotoEcs, content: bytes) -> None:
-    """Refused before anything is asked."""
+    """Anything but a JSON object is refused before it is sent."""
     with pytest.raises(InputError, match="task definition is not"):
         ecs.create_deploy("web", content)
     assert aws.asked == []
 
 
 def test_a_deploy_is_deregistered(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """By its revision; what runs it goes on."""
+    """A deploy is deregistered by its revision."""
     aws.answer("DescribeTaskDefinition", definition("web:2"))
     aws.answer("DeregisterTaskDefinition", definition("web:2", status="INACTIVE"))
     ecs.delete_deploy("web:2")

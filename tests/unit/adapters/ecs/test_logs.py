@@ -32,7 +32,7 @@ def ended(aws: ScriptedAws) -> ScriptedAws:
 
 
 def test_the_last_lines_are_asked_for(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """From the stream that the container's own options name, with each line's time and whose it is."""
+    """The last lines come from the stream in the container's options, each with its time and its task."""
     ended.answer("GetLogEvents", lines("one", "two"))
     web, side = ecs.task_logs(TASK, tail=2)
     assert (web.name, web.lines, web.copy_id) == ("web", ("one", "two"), TASK)
@@ -44,7 +44,7 @@ def test_the_last_lines_are_asked_for(ended: ScriptedAws, ecs: BotoEcs) -> None:
 
 
 def test_more_lines_than_a_page_holds_are_put_together(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """Backwards to as many as are wanted, over empty pages; the same token again is the end."""
+    """Pages are read backwards, over empty ones, to the number of lines wanted or until a token repeats."""
     ended.answer("GetLogEvents", lines("c", "d", back="1"), lines(back="2"), lines("a", "b", back="3"))
     assert ecs.task_logs(TASK, tail=3)[0].lines == ("b", "c", "d")
     ended.answer("GetLogEvents", lines("d", back="1"), lines(back="1"))
@@ -52,7 +52,7 @@ def test_more_lines_than_a_page_holds_are_put_together(ended: ScriptedAws, ecs: 
 
 
 def test_all_lines_are_read_from_the_head(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """To the end, within a window whose end belongs to it."""
+    """All lines are read forwards to the end of the stream, and the window includes its end time."""
     ended.answer("GetLogEvents", lines("a", forward="1"), lines("b", forward="2"), lines(forward="2"))
     assert ecs.task_logs(TASK, start=NOW, end=NOW)[0].lines == ("a", "b")
     asked = ended.asked_for("GetLogEvents")
@@ -63,21 +63,21 @@ def test_all_lines_are_read_from_the_head(ended: ScriptedAws, ecs: BotoEcs) -> N
 
 @pytest.mark.parametrize("what", ["group", "stream"])
 def test_a_log_that_does_not_exist_has_no_lines(ended: ScriptedAws, ecs: BotoEcs, what: str) -> None:
-    """A container that printed nothing has no stream yet."""
+    """A log group or stream that does not exist yields no lines: a container that printed nothing has no stream yet."""
     missing = Refused("ResourceNotFoundException", f"The specified log {what} does not exist.")
     ended.answer("GetLogEvents", missing)
     assert [each.name for each in ecs.task_logs(TASK, tail=5)] == ["side"]
 
 
 def test_who_may_not_read_a_log_is_told_so(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """In place of the lines: how the task ended is known without them."""
+    """If reading a log is forbidden, a line that says so takes the place of the container's lines."""
     ended.answer("GetLogEvents", Refused("AccessDeniedException", "no"))
     (line,) = ecs.task_logs(TASK, tail=5)[0].lines
     assert line.startswith("its log group /ecs/demo cannot be read: AWS refused logs:GetLogEvents")
 
 
 def test_without_a_prefix_the_stream_is_the_containers_id(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """On an instance of one's own, Docker's."""
+    """Without a stream prefix, the stream is named after the container's Docker id."""
     options = {name: value for name, value in PREFIXED.items() if "prefix" not in name}
     ended.answer("DescribeTaskDefinition", definition(log=options))
     ecs.task_logs(TASK, tail=1)
@@ -85,14 +85,14 @@ def test_without_a_prefix_the_stream_is_the_containers_id(ended: ScriptedAws, ec
 
 
 def test_a_container_without_a_driver_says_where_its_log_is(ended: ScriptedAws, ecs: BotoEcs) -> None:
-    """Instead of no lines, which would look as if it had printed nothing."""
+    """A container without a log driver yields a line that says so, instead of no lines."""
     ended.answer("DescribeTaskDefinition", definition())
     assert ecs.task_logs(TASK)[0].lines == ("its log stays where it runs: no log driver is set",)
 
 
 @pytest.fixture
 def crashing(ended: ScriptedAws) -> ScriptedAws:
-    """A service with a copy that runs, and two that died."""
+    """A service whose two copies died."""
     crashed = [dead(number, "", "", at=AT + int(number)) for number in ("2", "1")]
     ended.answer("ListTasks", {"taskArns": ["x"]})
     ended.answer("DescribeTasks", {"tasks": crashed})
@@ -101,14 +101,14 @@ def crashing(ended: ScriptedAws) -> ScriptedAws:
 
 
 def test_what_crashed_last_is_asked_for_its_last_lines(crashing: ScriptedAws, ecs: BotoEcs) -> None:
-    """Of that deployment alone; none where nothing of it has stopped."""
+    """The last lines of a crash are those of the given deployment's last stopped copy, and none if no copy of it stopped."""
     web, _ = ecs.crash_logs(WEB, "ecs-svc/2", tail=20)
     assert (web.copy_id, web.lines) == (ADDRESS.task("demo", "2"), ("last words",))
     assert ecs.crash_logs(WEB, "ecs-svc/1", tail=20) == ()
 
 
 def test_the_last_lines_are_of_a_copy_that_ended_by_itself(crashing: ScriptedAws) -> None:
-    """One that the scheduler stopped afterwards says nothing about the trouble; where there is no other, it has to do."""
+    """A copy that crashed is preferred to one that the scheduler stopped later, which is used only if there is no other."""
     crashed = dead("1", "EssentialContainerExited", "Essential container in task exited", at=AT)
     stopped = dead("2", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment)", at=AT + 1)
     for tasks, number in (([stopped, crashed], "1"), ([stopped], "2")):
@@ -118,7 +118,7 @@ def test_the_last_lines_are_of_a_copy_that_ended_by_itself(crashing: ScriptedAws
 
 
 def test_a_services_log_is_that_of_its_copies(crashing: ScriptedAws, ecs: BotoEcs) -> None:
-    """Each under its own id, and of what died only what ended within the time that is asked for."""
+    """A service's log has its running copies and those that ended in the requested time, each under its id."""
     dying = {"tasks": [dead("2", "", "", at=AT + 60), dead("1", "", "", at=AT)]}
     crashing.answer("GetLogEvents", lines("a word"))
     crashing.answer("DescribeTasks", {"tasks": [task("7"), task("8")]}, dying)
@@ -127,7 +127,7 @@ def test_a_services_log_is_that_of_its_copies(crashing: ScriptedAws, ecs: BotoEc
 
 
 def test_where_no_copy_runs_the_last_one_speaks(crashing: ScriptedAws, ecs: BotoEcs) -> None:
-    """Between two starts of what crashes there would be nothing to read otherwise."""
+    """When no copy runs, as between two crashes, the log is that of the copy that died last."""
     crashing.answer("ListTasks", {}, {"taskArns": ["x"]})
     logs = ecs.service_logs(WEB, tail=1)
     assert [each.copy_id.rpartition("/")[2] for each in logs if each.name == "web"] == ["2"]

@@ -15,7 +15,7 @@ from tests.unit.adapters.ecs.scripted_aws import ScriptedAws
 
 @pytest.mark.parametrize("name", ["ecs:demo", CLUSTER, f"ecs:{CLUSTER}"])
 def test_a_cluster_is_found(aws: ScriptedAws, ecs: BotoEcs, name: str) -> None:
-    """By each of its names, with its ARN as id."""
+    """A cluster is found by its prefixed name or its ARN, and its id is the ARN."""
     aws.answer(
         "DescribeClusters", {"clusters": [{"clusterArn": CLUSTER, "status": "ACTIVE"}], "failures": []}
     )
@@ -24,27 +24,27 @@ def test_a_cluster_is_found(aws: ScriptedAws, ecs: BotoEcs, name: str) -> None:
 
 
 def test_an_unknown_cluster_is_none(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS says so with status 200."""
+    """A cluster that ECS reports as MISSING, with status 200, is None."""
     aws.answer("DescribeClusters", missing(CLUSTER))
     assert ecs.find_environment("ecs:demo") is None
 
 
 def test_a_deleted_cluster_is_one_clear_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS describes it for long, and runs nothing in it."""
+    """A deleted cluster, which ECS describes as INACTIVE, is reported as deleted."""
     aws.answer("DescribeClusters", {"clusters": [{"clusterArn": CLUSTER, "status": "INACTIVE"}]})
     with pytest.raises(EntityNotFound, match="cluster 'demo' is INACTIVE: it was deleted"):
         ecs.find_environment("ecs:demo")
 
 
 def test_a_cluster_elsewhere_is_refused_before_anything_is_asked(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """One of the same name may be here."""
+    """A cluster of another region is refused before any call, since this region may have one of the same name."""
     with pytest.raises(InputError, match="wrong region"):
         ecs.find_environment("arn:aws:ecs:eu-west-1:111222333444:cluster/demo")
     assert aws.asked == []
 
 
 def test_all_clusters_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """From all pages, by name."""
+    """Clusters are listed from all pages, sorted by name."""
     aws.answer(
         "ListClusters",
         {"clusterArns": [ADDRESS.cluster("web")], "nextToken": "more"},
@@ -55,7 +55,7 @@ def test_all_clusters_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 
 def test_where_it_is_is_account_and_region(ecs: BotoEcs) -> None:
-    """The same for every cluster of them."""
+    """The address is the account and region, the same for all clusters in them."""
     assert ecs.address() == "arn:aws:ecs:us-east-1:111222333444"
     assert (ecs.dialect(), ecs.version()) == (Dialect.ECS, "")
     assert ecs.request("create_deploy") == "ECS: RegisterTaskDefinition"
@@ -65,7 +65,7 @@ def test_where_it_is_is_account_and_region(ecs: BotoEcs) -> None:
 def test_ecs_tells_the_account_where_there_is_no_way_to_sts(
     aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, object]
 ) -> None:
-    """In a network with an endpoint for ECS alone, a cluster's ARN names it, also of one that does not exist."""
+    """Without access to STS, the account comes from a cluster's ARN in ECS's answer, even if the cluster does not exist."""
     aws.answer("GetCallerIdentity", ConnectTimeoutError(endpoint_url="https://sts"))
     aws.answer("DescribeClusters", answer)
     assert ecs.address() == str(ADDRESS)
@@ -76,7 +76,7 @@ def test_ecs_tells_the_account_where_there_is_no_way_to_sts(
     [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("xx-new-1", "aws")],
 )
 def test_ids_are_of_the_regions_partition(aws: ScriptedAws, region: str, partition: str) -> None:
-    """China's and the American government's ARNs begin in another way; ids in them are taken and given back."""
+    """ARNs have the partition of their region, as in China and GovCloud, and ids in that form are accepted."""
     ecs = aws.ecs(region)
     address = f"arn:{partition}:ecs:{region}:{ADDRESS.account}"
     assert ecs.address() == address

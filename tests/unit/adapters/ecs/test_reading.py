@@ -1,4 +1,4 @@
-"""Services as they are."""
+"""Services as ECS describes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_ALLOWED = Refused("AccessDeniedException", "no")
 
 @pytest.fixture
 def web(aws: ScriptedAws) -> ScriptedAws:
-    """A service of one copy of which nothing has stopped and which nothing scales."""
+    """A service with one copy, no stopped tasks and no auto scaling."""
     aws.answer("DescribeServices", {"services": [service()]})
     aws.answer("ListTasks", {"taskArns": []})
     aws.answer("DescribeScalableTargets", {"ScalableTargets": []})
@@ -36,7 +36,7 @@ def web(aws: ScriptedAws) -> ScriptedAws:
 
 
 def test_a_service_is_read_by_its_long_arn(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Also where it bears a short one; its deploy is `family:revision`."""
+    """A service has its long ARN as id even if ECS answers with a short one; its deploy is `family:revision`."""
     found = ecs.read_service(WEB)
     assert (found.service_id, found.name, found.environment_id) == (WEB, "web", CLUSTER)
     assert (found.desired_count, found.running_count, found.pending_count) == (1, 1, 0)
@@ -48,7 +48,7 @@ def test_a_service_is_read_by_its_long_arn(web: ScriptedAws, ecs: BotoEcs) -> No
 
 
 def test_a_service_is_found_by_its_name(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """In one cluster."""
+    """A service is found by its name within a cluster."""
     found = ecs.find_service(CLUSTER, "web")
     assert found is not None
     assert found.service_id == WEB
@@ -56,7 +56,7 @@ def test_a_service_is_found_by_its_name(web: ScriptedAws, ecs: BotoEcs) -> None:
 
 @pytest.mark.parametrize("answer", [missing(), {"services": [service(status="INACTIVE")]}])
 def test_a_service_that_is_gone_is_not_found(aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, Any]) -> None:
-    """ECS describes a deleted one for some time."""
+    """A missing service and a deleted one that ECS still describes are both not found."""
     aws.answer("DescribeServices", answer)
     assert ecs.find_service(CLUSTER, "web") is None
     with pytest.raises(EntityNotFound, match="service 'web' does not exist in cluster 'demo'"):
@@ -64,7 +64,7 @@ def test_a_service_that_is_gone_is_not_found(aws: ScriptedAws, ecs: BotoEcs, ans
 
 
 def test_a_short_arn_is_no_id(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """It would name a service of the cluster that happens to be the default."""
+    """A short ARN is refused as a service's id, since it names no cluster."""
     with pytest.raises(InputError, match="does not say which cluster"):
         ecs.read_service(f"{ADDRESS}:service/web")
     assert aws.asked == []
@@ -82,7 +82,7 @@ def test_a_short_arn_is_no_id(aws: ScriptedAws, ecs: BotoEcs) -> None:
 def test_what_must_not_be_moved_says_why(
     web: ScriptedAws, ecs: BotoEcs, more: dict[str, Any], why: str
 ) -> None:
-    """Before anybody tries."""
+    """A service that is being deleted or has another deployment controller says why it cannot be updated."""
     web.answer("DescribeServices", {"services": [service(**more)]})
     refused = ecs.read_service(WEB).refused
     assert why in refused
@@ -90,7 +90,7 @@ def test_what_must_not_be_moved_says_why(
 
 
 def test_task_sets_are_shown_where_ecs_rolls_nothing_out(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Services of CodeDeploy have no deployments, and run all the same."""
+    """A service under CodeDeploy has its task sets as deployments."""
     one = deployment(status="PRIMARY")
     one["computedDesiredCount"] = one.pop("desiredCount")
     raw = service(deploymentController={"type": "CODE_DEPLOY"}, taskSets=[one]) | {"deployments": []}
@@ -101,7 +101,7 @@ def test_task_sets_are_shown_where_ecs_rolls_nothing_out(web: ScriptedAws, ecs: 
 
 
 def test_events_belong_to_the_deployment_that_ran_then(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Oldest first; what was said before the oldest one is left out."""
+    """Each event belongs to the deployment that ran at its time, oldest first; events before the oldest one are dropped."""
     later, before = NOW + timedelta(minutes=5), NOW - timedelta(hours=1)
     new = deployment(3, "web:3", createdAt=later.timestamp(), rolloutState="IN_PROGRESS", failedTasks=4)
     events = [event("third", later), event("second", NOW + timedelta(seconds=1)), event("first", NOW)]
@@ -113,7 +113,7 @@ def test_events_belong_to_the_deployment_that_ran_then(web: ScriptedAws, ecs: Bo
 
 
 def test_a_rollout_behind_a_classic_balancer_has_no_state(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """ECS leaves it out there."""
+    """Without a rollout state, as behind a classic load balancer, a deployment's state and reason are empty."""
     one = deployment()
     del one["rolloutState"], one["rolloutStateReason"]
     web.answer("DescribeServices", {"services": [service(one)]})
@@ -123,7 +123,7 @@ def test_a_rollout_behind_a_classic_balancer_has_no_state(web: ScriptedAws, ecs:
 
 
 def test_copies_that_died_are_told_by_their_deployment(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """With the stop code, the container and its exit code, in the order in which they stopped, and each described once."""
+    """Dead copies are listed per deployment by time, with stop code, container and exit code, and each is described once."""
     tasks = [
         dead(
             "2", "TaskFailedToStart", "CannotPullContainerError: no such image", {"reason": "not there"}, at=9
@@ -168,7 +168,7 @@ def test_copies_that_died_are_told_by_their_deployment(web: ScriptedAws, ecs: Bo
 def test_only_what_ended_for_its_own_sake_counts(
     web: ScriptedAws, ecs: BotoEcs, code: str, reason: str, *, counts: bool
 ) -> None:
-    """A copy that was stopped by a person, the scheduler or the platform says nothing of the deploy."""
+    """Copies that a person, the scheduler or the platform stopped do not count against the deployment; crashes do."""
     one = dead("1", code, reason, {"exitCode": 143})
     web.answer("ListTasks", {"taskArns": [one["taskArn"]]})
     web.answer("DescribeTasks", {"tasks": [one]})
@@ -178,7 +178,7 @@ def test_only_what_ended_for_its_own_sake_counts(
 
 
 def test_a_copy_that_is_still_stopping_does_not_count_yet(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """Its exit code is not known; it is looked at again."""
+    """A copy that is still stopping is not counted and is described again, as its exit code is not known yet."""
     one = dead("1", "EssentialContainerExited", "Essential container in task exited") | {
         "lastStatus": "STOPPING"
     }
@@ -194,7 +194,7 @@ def test_a_copy_that_is_still_stopping_does_not_count_yet(web: ScriptedAws, ecs:
 def test_targets_that_fail_their_checks_are_said_while_a_rollout_goes_on(
     web: ScriptedAws, ecs: BotoEcs
 ) -> None:
-    """With the balancer's reason, before what the scheduler says."""
+    """During a rollout, unhealthy targets come before the scheduler's events, with the load balancer's reason."""
     raw = service(
         deployment(rolloutState="IN_PROGRESS"),
         loadBalancers=[{"targetGroupArn": GROUP}],
@@ -214,7 +214,7 @@ def test_targets_that_fail_their_checks_are_said_while_a_rollout_goes_on(
 def test_who_may_not_ask_for_health_and_scaling_still_reads_the_service(
     web: ScriptedAws, ecs: BotoEcs, refused: Answer
 ) -> None:
-    """Both are good to know, and no more."""
+    """A service is read without target health and scaling if these calls fail."""
     raw = service(deployment(rolloutState="IN_PROGRESS"), loadBalancers=[{"targetGroupArn": GROUP}])
     web.answer("DescribeServices", {"services": [raw]})
     web.answer("DescribeTargetHealth", refused)
@@ -226,7 +226,7 @@ def test_who_may_not_ask_for_health_and_scaling_still_reads_the_service(
 
 
 def test_auto_scalings_bounds_are_read_now_and_then(web: ScriptedAws, ecs: BotoEcs) -> None:
-    """A wait looks every second, and they hardly ever change."""
+    """Auto scaling's bounds are cached for 30 seconds."""
     target = {
         "ServiceNamespace": "ecs",
         "ResourceId": "service/demo/web",
@@ -243,7 +243,7 @@ def test_auto_scalings_bounds_are_read_now_and_then(web: ScriptedAws, ecs: BotoE
 
 
 def test_services_are_listed_by_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Of one cluster or all, with long ARNs as ids."""
+    """Services of all clusters are listed by name, with long ARNs as ids."""
     other = ADDRESS.cluster("other")
     aws.answer("ListClusters", {"clusterArns": [CLUSTER, other]})
     aws.answer(
@@ -262,7 +262,7 @@ def test_services_are_listed_by_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 @pytest.mark.parametrize("raw", [{}, service(desiredCount=None), service(clusterArn=None), service({})])
 def test_a_service_of_another_form_is_said(web: ScriptedAws, ecs: BotoEcs, raw: dict[str, Any]) -> None:
-    """Never a service of zero copies."""
+    """A service of an unknown form is an error rather than a service with zero copies."""
     web.answer("DescribeServices", {"services": [raw]})
     with pytest.raises(Exception, match="not of ECS's form"):
         ecs.read_service(WEB)

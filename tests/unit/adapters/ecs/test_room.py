@@ -1,4 +1,4 @@
-"""What no container instance could ever run."""
+"""Tasks that no container instance can ever run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
 
 
 def instances(*sizes: tuple[int, int]) -> dict[str, Any]:
-    """Container instances of so many CPU units and MiB, all of it in use."""
+    """Container instances with so many CPU units and MiB, all of it in use."""
     return {
         "containerInstances": [
             {
@@ -58,19 +58,19 @@ def scripted(aws: ScriptedAws, *sizes: tuple[int, int], **members: Any) -> None:
 def test_the_largest_instance_decides(
     aws: ScriptedAws, ecs: BotoEcs, members: dict[str, Any], says: str
 ) -> None:
-    """By all that it has, not by what is left; a task reserves its own size, else the sum of its containers' reservations."""
+    """A task must fit an instance's total, not its free, resources; it needs its own size or its containers' reservations."""
     scripted(aws, (1024, 8000), (2048, 4000), **members)
     assert ecs.never_fits(WEB, "web:2") == says
 
 
 def test_a_cluster_without_instances_may_get_one(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Of whatever size."""
+    """In a cluster without instances any task may fit, since an instance of any size may join."""
     scripted(aws, memory="9000")
     assert ecs.never_fits(WEB, "web:2") == ""
     assert aws.asked_for("DescribeContainerInstances") == []
 
 
 def test_who_may_not_ask_knows_nothing(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """The wait goes on by what the scheduler says."""
+    """If listing instances is forbidden, no task is said to never fit."""
     aws.answer("ListContainerInstances", Refused("AccessDeniedException", "not authorized"))
     assert ecs.never_fits(WEB, "web:2") == ""

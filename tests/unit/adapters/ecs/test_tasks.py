@@ -1,4 +1,4 @@
-"""Tasks of their own."""
+"""Standalone tasks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def start(ecs: BotoEcs, **more: Any) -> str:
 
 
 def test_a_task_is_asked_for_with_our_token_and_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """And with who asks, so that a killed run finds it again; the request's id is the task's."""
+    """A task is started with our token, its name and the run's id; the id of the request is the task's."""
     aws.answer("RunTask", {"tasks": [one_off()], "failures": []})
     assert start(ecs) == TASK
     assert aws.asked == [
@@ -52,7 +52,7 @@ def test_a_task_is_asked_for_with_our_token_and_name(aws: ScriptedAws, ecs: Boto
 
 
 def test_settings_are_sent_as_they_are(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """The network above all, which no task takes from a service."""
+    """A task's settings, such as its network, are sent unchanged."""
     aws.answer("RunTask", {"tasks": [one_off()]})
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
     start(ecs, settings={"networkConfiguration": network, "launchType": "FARGATE"})
@@ -62,7 +62,7 @@ def test_settings_are_sent_as_they_are(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 @pytest.mark.parametrize("run_id", ["2026-11-26T15:00", "x" * 200])
 def test_who_started_it_is_written_as_ecs_takes_it(aws: ScriptedAws, ecs: BotoEcs, run_id: str) -> None:
-    """At most 128 letters, digits, `/`, `_` and `-`."""
+    """The run's id is shortened and cleaned to fit `startedBy`: at most 128 characters and no colon."""
     aws.answer("RunTask", {"tasks": [one_off()]})
     ecs.start_task(CLUSTER, "backup", "web:2", {}, run_id=run_id, token="t")
     started_by = aws.asked_for("RunTask")[0]["startedBy"]
@@ -81,7 +81,7 @@ def test_who_started_it_is_written_as_ecs_takes_it(aws: ScriptedAws, ecs: BotoEc
 def test_no_room_is_a_failure_with_its_reasons(
     aws: ScriptedAws, ecs: BotoEcs, failure: dict[str, str], reason: str
 ) -> None:
-    """ECS says so with status 200."""
+    """A start that ECS answers with failures, under status 200, is an error with their reasons."""
     aws.answer("RunTask", {"tasks": [], "failures": [failure]})
     with pytest.raises(DeploymentFailed, match="task 'backup' was not started") as raised:
         start(ecs)
@@ -90,7 +90,7 @@ def test_no_room_is_a_failure_with_its_reasons(
 
 
 def test_no_task_and_no_reason_is_a_failure_too(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Nothing is waited for that was never started."""
+    """An answer with neither a task nor a failure is an error, so nothing waits for a task that never started."""
     aws.answer("RunTask", {"tasks": [], "failures": []})
     with pytest.raises(DeploymentFailed, match="gave no reason"):
         start(ecs)
@@ -100,14 +100,14 @@ def test_no_task_and_no_reason_is_a_failure_too(aws: ScriptedAws, ecs: BotoEcs) 
 def test_an_answer_that_is_no_answer_may_be_a_task(
     aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, Any]
 ) -> None:
-    """It has to be looked for."""
+    """If the answer to a start cannot be read, the outcome is unknown: the task may run."""
     aws.answer("RunTask", answer)
     with pytest.raises(OutcomeUnknown):
         start(ecs)
 
 
 def test_requests_are_those_of_the_run_for_just_this_task(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Running or stopped; of another name, deploy or other variables they are others."""
+    """A run's requests are its tasks, running or stopped, with the same name, deploy and variables."""
     asked = {
         "containerOverrides": [
             {"name": "web", "environment": [{"name": "CODE", "value": "0"}]},
@@ -138,7 +138,7 @@ def test_requests_are_those_of_the_run_for_just_this_task(aws: ScriptedAws, ecs:
 def test_a_task_counts_by_its_status(
     aws: ScriptedAws, ecs: BotoEcs, status: str, running: int, pending: int
 ) -> None:
-    """One that stops still runs."""
+    """A starting task counts as pending and a stopping one as running."""
     aws.answer("DescribeTasks", {"tasks": [one_off(status=status)]})
     aws.answer("DescribeTaskDefinition", definition())
     found = ecs.read_task(TASK)
@@ -152,7 +152,7 @@ def test_a_task_counts_by_its_status(
 
 
 def test_a_task_that_ended_says_how(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Exit codes, none for a container that never ran, and which of them are essential."""
+    """An ended task has its reason, and each container's exit code (None if it never ran) and whether it is essential."""
     containers = [
         {"name": "web", "lastStatus": "STOPPED", "exitCode": 0},
         {"name": "side", "lastStatus": "PENDING", "reason": "CannotStartContainerError"},
@@ -172,7 +172,7 @@ def test_a_task_that_ended_says_how(aws: ScriptedAws, ecs: BotoEcs) -> None:
 
 
 def test_a_task_that_was_just_started_may_be_missing_for_a_moment(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """What RunTask said of it holds until ECS reports it, and not for ever."""
+    """A task that ECS does not report yet is pending for 20 seconds after its start, and not found afterwards."""
     aws.answer("RunTask", {"tasks": [one_off(status="PROVISIONING")]})
     aws.answer("DescribeTasks", MISSING)
     aws.answer("DescribeTaskDefinition", definition())
@@ -184,7 +184,7 @@ def test_a_task_that_was_just_started_may_be_missing_for_a_moment(aws: ScriptedA
 
 
 def test_tasks_are_listed_without_copies_of_services(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """By name; one that somebody started without a name has its family's."""
+    """Tasks are listed by name without those of services; an unnamed one has its family's name."""
     unnamed = task("2", group="family:web")
     aws.answer("ListTasks", {"taskArns": ["a"]}, {})
     aws.answer("DescribeTasks", {"tasks": [unnamed, one_off("1"), task("3")]})
@@ -195,7 +195,7 @@ def test_tasks_are_listed_without_copies_of_services(aws: ScriptedAws, ecs: Boto
 
 
 def test_a_task_that_was_listed_as_stopped_is_not_asked_for_again(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """A cluster may have thousands of them within the hour; one that runs is asked for each time."""
+    """A task listed as stopped is not described again; a running one is described each time."""
     aws.answer(
         "ListTasks", {"taskArns": [ADDRESS.task("demo", "2")]}, {"taskArns": [ADDRESS.task("demo", "1")]}
     )
@@ -212,7 +212,7 @@ def test_a_task_that_was_listed_as_stopped_is_not_asked_for_again(aws: ScriptedA
 
 
 def test_a_task_is_stopped(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """An unknown one is not found."""
+    """A task is stopped by its id, and an unknown one is reported as not found."""
     aws.answer(
         "StopTask",
         {"task": one_off()},
