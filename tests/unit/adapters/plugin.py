@@ -1,4 +1,4 @@
-"""A stand-in for the buildx plug-in: tells what it was started with, says what it is told to say."""
+"""A stand-in for the buildx plug-in: records how it was started and prints what the test gives it."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Plugin:
     path: Path
 
     def started(self) -> dict[str, Any]:
-        """Arguments, environment and configuration that it was started with."""
+        """Return the arguments, environment and configuration that it was started with."""
         found: dict[str, Any] = json.loads((self.path.parent / "started").read_text())
         return found
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether it got SIGINT and ended by it."""
+        """Whether it received SIGINT and ended because of it."""
         return (self.path.parent / "interrupted").exists()
 
 
@@ -63,12 +63,12 @@ def make_plugin(
     waits: bool = False,
     digest: str = "sha256:" + "b" * 64,
 ) -> Plugin:
-    """Put one into a folder.
+    """Create one in a folder.
 
     Args:
-        lines: What it says on standard error.
+        lines: What it prints on standard error.
 
-        waits: Whether it goes on until it is interrupted.
+        waits: Whether it runs until it is interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name

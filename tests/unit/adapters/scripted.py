@@ -1,4 +1,4 @@
-"""A server on loopback that says exactly what a test gave it, byte for byte, and remembers what it was asked."""
+"""A loopback server that sends exactly the bytes a test gives it, and records its requests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 RESET = b"<reset>"
-"""An answer that is none: the connection is reset once the request is in."""
+"""No answer: the connection is reset once the request has arrived."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came in; header names in lower case."""
+    """One request as received; header names in lower case."""
 
     method: str
     target: str
@@ -28,7 +28,7 @@ Answer = Callable[[Request], bytes]
 
 @dataclass
 class Scripted:
-    """Where it listens, and what it was asked so far."""
+    """The server's address and its requests so far."""
 
     host: str
     asked: list[Request] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Scripted:
 
 @contextmanager
 def answering(*answers: bytes | Answer) -> Iterator[Scripted]:
-    """Answer each connection with the next of the answers, and the last one for ever."""
+    """Answer each connection with the next answer, and repeat the last one."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = Scripted(f"127.0.0.1:{listener.getsockname()[1]}")
     left = list(answers)
@@ -51,7 +51,7 @@ def answering(*answers: bytes | Answer) -> Iterator[Scripted]:
                 line, _ = listener.accept()
             except OSError:
                 return
-            # The other side may give up at any byte.
+            # The client may give up at any byte.
             with line, suppress(OSError):
                 request = _read(line)
                 if request is None:
@@ -63,7 +63,7 @@ def answering(*answers: bytes | Answer) -> Iterator[Scripted]:
                     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     continue
                 line.sendall(said)
-                # Closed after the other side has read it all, so that nothing of it is lost to a reset.
+                # Closed only after the client has read everything, so that a reset loses nothing.
                 line.shutdown(socket.SHUT_WR)
                 while line.recv(65536):
                     pass
@@ -86,7 +86,7 @@ def http(
     length: int | None = None,
     more: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A whole answer; another length than the body's promises more than comes."""
+    """Build a complete response; a `length` longer than the body promises more than is sent."""
     headers = {
         "Content-Type": label,
         "Content-Length": str(len(body) if length is None else length),
@@ -98,7 +98,7 @@ def http(
 
 
 def chunked(*chunks: bytes, ended: bool = True) -> bytes:
-    """A stream in chunks, as the Docker Engine sends its events."""
+    """Build a chunked stream, as the Docker Engine sends its events."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     parts = [f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n" for chunk in chunks]
     return head + b"".join(parts) + (b"0\r\n\r\n" if ended else b"")
@@ -112,7 +112,7 @@ def _read(line: socket.socket) -> Request | None:
             return None
         received += more
         if received.startswith(b"\x16"):
-            # TLS knocks; a plain server says at once that it speaks none.
+            # A TLS handshake; a plain server rejects it immediately.
             return Request("TLS", "", {}, b"")
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")

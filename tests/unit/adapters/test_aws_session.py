@@ -1,4 +1,4 @@
-"""AWS settings that cannot be used end in one line that says what to do."""
+"""Unusable AWS settings produce a one-line error that says what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.adapters.scripted import answering, http
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A user with settings of one profile, without keys; gives the config file."""
+    """A user with one profile and no keys; returns the path of the config file."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -51,7 +51,7 @@ def profile(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_a_profile_that_cannot_be_used_is_one_line(
     home: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str, call: str
 ) -> None:
-    """One of our errors with a hint, never AWS blamed for what this machine did, and nothing of what a program printed."""
+    """An unusable profile is a one-line error of ours with a hint; it neither blames AWS nor shows a program's output."""
     profile(home, monkeypatch, text)
     with answering(http(403)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
@@ -67,7 +67,7 @@ def test_a_profile_that_cannot_be_used_is_one_line(
 def test_a_code_that_nobody_can_type_is_an_error_and_no_prompt(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A profile with MFA, in a run without a terminal."""
+    """A profile that needs an MFA code is an error in a run without a terminal, not a prompt."""
     profile(
         home,
         monkeypatch,
@@ -91,7 +91,7 @@ def test_a_code_that_nobody_can_type_is_an_error_and_no_prompt(
 def test_a_key_with_a_line_end_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, what: str
 ) -> None:
-    """Not "check the network", and never the key itself."""
+    """An AWS key with a line end, space or non-ASCII character is reported as such, without showing the key."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
     monkeypatch.setenv(name, value)
@@ -114,7 +114,7 @@ def test_a_key_with_a_line_end_is_named(
 def test_an_address_that_others_can_read_along_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, address: str, said: str
 ) -> None:
-    """Before a key or token is sent, wherever the address is set."""
+    """Plain HTTP to another host, and a password in the address, are refused wherever the address is set."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
     if variable == "profile":
@@ -129,7 +129,7 @@ def test_an_address_that_others_can_read_along_is_refused(
 def test_to_load_asks_nobody_and_looks_for_no_identity(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The program that gives one may ask a person; the first call starts it, and no request has been made by then."""
+    """Loading the adapter makes no request and does not start credential_process; the first call starts it."""
     mark = tmp_path / "started"
     profile(home, monkeypatch, f"credential_process = touch {mark}")
     with answering(http(403)) as server:

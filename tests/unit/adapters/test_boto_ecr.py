@@ -1,4 +1,4 @@
-"""AWS's errors as ours, from botocore's own stubber."""
+"""AWS's errors translated into ours, with botocore's own stubber."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ecr() -> BotoEcr:
     ],
 )
 def test_awss_errors_name_the_action(ecr: BotoEcr, code: str, kind: type[EcrWidgetsError], why: str) -> None:
-    """The message names the IAM action or what to try."""
+    """The message names the IAM action or says what to try."""
     with Stubber(ecr._ecr) as stub:
         stub.add_client_error("describe_images", code, "no", 400)
         with pytest.raises(kind, match=why):
@@ -45,7 +45,7 @@ def test_awss_errors_name_the_action(ecr: BotoEcr, code: str, kind: type[EcrWidg
 
 
 def test_what_awss_sentence_says_is_not_said_twice(ecr: BotoEcr) -> None:
-    """A repository that does not exist is reported by AWS's own sentence, without the code that repeats it."""
+    """A missing repository is reported in AWS's own sentence, without the code that repeats it."""
     with Stubber(ecr._ecr) as stub:
         stub.add_client_error(
             "describe_images", "RepositoryNotFoundException", "The repository 'app' does not exist", 400
@@ -57,7 +57,7 @@ def test_what_awss_sentence_says_is_not_said_twice(ecr: BotoEcr) -> None:
 
 
 def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a region the error names the variable."""
+    """Without a region the error names AWS_REGION."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -69,7 +69,7 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_region_is_the_one_that_every_aws_tool_reads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """AWS_REGION alone is enough, and wins over boto3's own variable; a profile that is named has its own region."""
+    """AWS_REGION is enough and overrides AWS_DEFAULT_REGION; a named profile uses its own region, an argument overrides all."""
     (tmp_path / "config").write_text("[profile other]\nregion = eu-north-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
@@ -83,5 +83,5 @@ def test_the_region_is_the_one_that_every_aws_tool_reads(
 
 
 def test_retries_are_botocores_standard_ones(ecr: BotoEcr) -> None:
-    """Throttling is retried with back-off and a cap."""
+    """Retries use botocore's standard mode, with back-off and a limit."""
     assert ecr._ecr.meta.config.retries["mode"] == "standard"

@@ -1,4 +1,4 @@
-"""What BuildKit's client says, as progress and log."""
+"""The output of BuildKit's client as progress and log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def heard(lines: list[str]) -> tuple[BuildEvents, list[Progress]]:
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_objects_on_a_line_and_over_many_say_the_same(indent: int | None) -> None:
-    """Steps begun, lines of their output and bytes are progress; the log holds steps, output and the error's text."""
+    """JSON events on one line or several give the same steps, output and bytes as progress, and the same log and error."""
     lines = [line for each in SAID for line in json.dumps(each, indent=indent).splitlines()]
     events, seen = heard(lines + FAILURE)
     assert [(each.what, each.message, each.done, each.total) for each in seen[:6]] == [
@@ -58,13 +58,13 @@ def test_objects_on_a_line_and_over_many_say_the_same(indent: int | None) -> Non
 
 
 def test_an_object_that_never_ends_hides_no_error() -> None:
-    """A client that dies in its middle is told by what it says last."""
+    """If the client dies in the middle of a JSON object, its last line is still reported as the error."""
     events, _ = heard(['{"vertexes": [', "  {", "ERROR: the engine is gone"])
     assert events.error == "the engine is gone"
 
 
 def test_text_of_an_older_client_is_taken_as_it_is() -> None:
-    """Numbers of steps and times are left out, control characters shown as escapes."""
+    """Plain text loses its step numbers and times, and control characters are shown as escapes."""
     seen: list[Progress] = []
     events = BuildEvents(seen.append)
     for line in ("#5 [2/2] RUN make", "#5 0.312 one\x07", "", "error: failed to solve: exit code: 1"):
@@ -74,7 +74,7 @@ def test_text_of_an_older_client_is_taken_as_it_is() -> None:
 
 
 def test_while_nothing_is_said_the_last_is_told_again() -> None:
-    """Who watches may stop the build at any observation."""
+    """While the client is silent, the last progress is repeated, so that an observer can still stop the build."""
     seen: list[Progress] = []
     events = BuildEvents(seen.append)
     events.add_plain("#5 [2/2] RUN sleep")
@@ -83,7 +83,7 @@ def test_while_nothing_is_said_the_last_is_told_again() -> None:
 
 
 def test_what_was_said_last_is_the_reason_where_none_is_marked() -> None:
-    """Better than an exit code."""
+    """Without a line marked as an error, the last line of output is the reason."""
     events = BuildEvents(lambda _: None)
     assert events.error == ""
     events.add_plain("unexpected end")

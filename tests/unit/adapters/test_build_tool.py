@@ -1,4 +1,4 @@
-"""Which program builds by BuildKit."""
+"""Which program runs builds with BuildKit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.unit.adapters.plugin import make_plugin
 
 @pytest.fixture
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A user and a machine with nothing."""
+    """A user and a machine without any build tool."""
     monkeypatch.setattr(build_tool, "_FOLDERS", (tmp_path / "machine",))
     (tmp_path / "config").mkdir()
     return {"DOCKER_CONFIG": str(tmp_path / "config"), "PATH": str(tmp_path / "bin")}
 
 
 def test_the_users_plug_in_comes_before_the_machines(environ: dict[str, str], tmp_path: Path) -> None:
-    """Docker's own order: the user's folder, those that config.json names, the machine's; what does not start is passed."""
+    """Plug-ins are searched in Docker's order: user, folders in config.json, machine; one that does not start is skipped."""
     make_plugin(tmp_path / "machine", version="github.com/docker/buildx 0.13.1")
     make_plugin(tmp_path / "extra", version="github.com/docker/buildx 0.14.0")
     broken = tmp_path / "config/cli-plugins/docker-buildx"
@@ -51,13 +51,13 @@ def test_the_users_plug_in_comes_before_the_machines(environ: dict[str, str], tm
 def test_a_docker_command_counts_where_buildkits_client_is_in_it(
     environ: dict[str, str], tmp_path: Path, version: str, found: str
 ) -> None:
-    """Newer ones start the plug-in, and say so only once the build runs."""
+    """A docker command counts only if it contains BuildKit's client; newer ones need the plug-in, and Podman's does not count."""
     make_plugin(tmp_path / "bin", name="docker", version=version)
     assert str(find_build_tool(environ)) == found
 
 
 def test_an_old_plug_in_is_told_from_a_new_one(environ: dict[str, str], tmp_path: Path) -> None:
-    """Before 0.13 there is no JSON, before 0.10 no provenance to switch off."""
+    """buildx 0.9 is recognized as too old for JSON progress and for attestation flags."""
     make_plugin(tmp_path / "machine", version="github.com/docker/buildx v0.9.1 x")
     found = find_build_tool(environ)
     assert found is not None

@@ -1,4 +1,4 @@
-"""Which builder, and what it refuses before it begins."""
+"""Which builder is used, and what it refuses before the build."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check(builder: Builder, folder: Path, text: str = "FROM scratch\n", **wishes
 
 
 def test_what_builds_is_named() -> None:
-    """Records say it."""
+    """Each builder has a name with its version, which records contain."""
     assert [str(Builder(*each)) for each in ((OLD, PLUGIN), (OLD, COMMAND), (OLD, None), (PODMAN, None))] == [
         "BuildKit by buildx 0.29",
         "BuildKit by the docker command 20.10",
@@ -61,7 +61,7 @@ HERE_DOCUMENT = "FROM scratch\nRUN <<EOF\ntrue\nEOF\n"
 def test_a_dockerfile_that_would_not_be_honoured_is_refused(
     tmp_path: Path, builder: Builder, text: str, told: str
 ) -> None:
-    """With the line and what helps."""
+    """A Dockerfile with syntax that the builder does not support is refused with the line and a remedy."""
     with pytest.raises(BuildRefused, match=f"refused before it began: Dockerfile, .*{told}"):
         check(builder, tmp_path, text)
 
@@ -81,13 +81,13 @@ def test_a_dockerfile_that_would_not_be_honoured_is_refused(
     ],
 )
 def test_a_dockerfile_that_is_honoured_is_built(tmp_path: Path, builder: Builder, text: str) -> None:
-    """What a frontend brings with it is the frontend's affair."""
+    """A Dockerfile that the builder supports is accepted, as is syntax that its own frontend brings."""
     check(builder, tmp_path, text)
 
 
 @pytest.mark.parametrize("pattern", ["!**/*.md", "!docs/*/a", "**foo", "a^b", "é*", "(a|b).py"])
 def test_what_an_old_client_would_send_otherwise_is_refused(tmp_path: Path, pattern: str) -> None:
-    """As was seen of the docker command 20.10; a plug-in of today reads all of them."""
+    """An ignore pattern that the docker command 20.10 reads differently is refused for it; the plug-in accepts it."""
     (tmp_path / ".dockerignore").write_text(f"{pattern}\n")
     check(Builder(OLD, PLUGIN), tmp_path)
     with pytest.raises(BuildRefused, match="of the ignore file otherwise"):
@@ -96,7 +96,7 @@ def test_what_an_old_client_would_send_otherwise_is_refused(tmp_path: Path, patt
 
 @pytest.mark.parametrize("pattern", ["*.py", "docs/**", "**/*.md", "!docs/a.md", "[a-c]?", "\\#x"])
 def test_what_all_clients_read_alike_is_taken(tmp_path: Path, pattern: str) -> None:
-    """Most ignore files have nothing else."""
+    """An ignore pattern that all clients read alike is accepted for the docker command 20.10."""
     (tmp_path / ".dockerignore").write_text(f"{pattern}\n")
     check(Builder(OLD, COMMAND), tmp_path)
 
@@ -121,13 +121,13 @@ SECRET, CACHE = {"secrets": {"npm": "NPM_TOKEN"}}, {"cache_to": "a/cache:1"}
 def test_options_that_would_be_dropped_are_refused(
     tmp_path: Path, builder: Builder, wishes: dict[str, Any], told: str
 ) -> None:
-    """By builder, store and version."""
+    """An option that the builder, image store or version would ignore is refused with a remedy."""
     with pytest.raises(BuildRefused, match=told):
         check(builder, tmp_path, **wishes)
 
 
 def test_options_that_are_honoured_are_taken(tmp_path: Path) -> None:
-    """All of them, where engine and plug-in are of today."""
+    """All options are accepted with a current engine and plug-in, and older builders accept those they support."""
     wishes = {
         "platform": "linux/amd64,linux/arm64",
         "provenance": True,

@@ -1,4 +1,4 @@
-"""Builds by a child process, which is a stand-in here."""
+"""Builds by a child process, here a stand-in."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IMAGE_ID = "sha256:" + "b" * 64
 
 @pytest.fixture
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A user with a configuration, and a place for what runs."""
+    """A user's configuration, a build context and a runtime folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "runtime"))
     for name in ("config", "runtime", "context"):
         (tmp_path / name).mkdir()
@@ -67,7 +67,7 @@ def build(
 def test_the_engine_is_named_and_nothing_of_the_users_choice_is_between(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """The engine's own builder, one image kept by it, no attestation; Docker's and buildx's folders are this build's own."""
+    """A build uses the default builder of the given engine, no attestation, and private Docker and buildx folders."""
     plugin = make_plugin(tmp_path / "plugin")
     assert build(plugin, environ) == IMAGE_ID
     started = plugin.started()
@@ -85,7 +85,7 @@ def test_the_engine_is_named_and_nothing_of_the_users_choice_is_between(
 
 
 def test_the_tool_is_the_same_to_the_engine_at_each_build(tmp_path: Path, environ: dict[str, str]) -> None:
-    """So the engine takes only the files that have changed; it is the user's secret, and another user's is another."""
+    """Builds of one user have the same node id, so that only changed files are sent; it is private and differs between users."""
     plugin = make_plugin(tmp_path / "plugin")
     told = []
     for user in ("state", "state", "another"):
@@ -103,7 +103,7 @@ def test_the_tool_is_the_same_to_the_engine_at_each_build(tmp_path: Path, enviro
 def test_a_build_without_a_place_for_state_sends_its_whole_context(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """It succeeds, and the tool makes up who it is."""
+    """Without a writable state folder the build succeeds without a node id, so the tool invents one."""
     (tmp_path / "state").write_text("no folder")
     plugin = make_plugin(tmp_path / "plugin")
     assert build(plugin, environ) == IMAGE_ID
@@ -111,7 +111,7 @@ def test_a_build_without_a_place_for_state_sends_its_whole_context(
 
 
 def test_options_are_the_commands_own(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Of a secret, the command line has the variable's name and the environment the value; nothing is on disk."""
+    """Build options become command-line flags; a secret is passed by its variable's name only and never written to a file."""
     options = BuildOptions.read(
         build_args={"A": "1"},
         target="last",
@@ -143,7 +143,7 @@ def test_options_are_the_commands_own(tmp_path: Path, environ: dict[str, str]) -
 
 
 def test_the_login_is_beside_the_users_own(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Neither a store for all registries nor a helper for this one hides it; other registries stay with the user's choice."""
+    """Our login overrides the user's store and helper for its registry; other registries keep the user's settings."""
     users = {
         "auths": {HOST: {}, "other.example": {"auth": "b3RoZXI6MQ=="}},
         "credsStore": "desktop",
@@ -163,7 +163,7 @@ def test_the_login_is_beside_the_users_own(tmp_path: Path, environ: dict[str, st
 
 
 def test_a_login_given_by_a_variable_does_not_hide_ours(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Newer plug-ins read it before the configuration; what it says of other registries stays."""
+    """A login for our registry in DOCKER_AUTH_CONFIG is removed, since it would override ours; other logins stay."""
     plugin = make_plugin(tmp_path / "plugin")
     given = {"auths": {HOST: {"auth": "c3RhbGU6MQ=="}, "other.example": {"auth": "b3RoZXI6MQ=="}}}
     build(plugin, environ | {"DOCKER_AUTH_CONFIG": json.dumps(given)}, logins=[TOKEN])
@@ -172,7 +172,7 @@ def test_a_login_given_by_a_variable_does_not_hide_ours(tmp_path: Path, environ:
 
 
 def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Its folder has logins in it; one that is held belongs to a build under way."""
+    """A build removes the folder of a killed build, which contains logins, but not that of one still running."""
     for name in ("left", "under-way"):
         folder = tmp_path / f"runtime/ecrw-build-{name}"
         folder.mkdir(mode=0o700)
@@ -212,7 +212,7 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
 def test_a_failure_is_told_with_its_reason_and_what_to_try(
     tmp_path: Path, environ: dict[str, str], told: str, kind: type[Exception], hint: str
 ) -> None:
-    """The registry's refusal of our login is told from all others, so that the token is renewed."""
+    """A failure has its reason and a hint, and a refusal of our login is distinguished so that the token is renewed."""
     plugin = make_plugin(tmp_path / "plugin", lines=["{}", f"ERROR: {told}"], exit_code=1)
     with pytest.raises(kind, match=hint) as caught:
         build(plugin, environ, logins=[TOKEN])
@@ -224,7 +224,7 @@ def test_a_failure_is_told_with_its_reason_and_what_to_try(
 def test_whatever_stops_the_watching_stops_the_build(
     tmp_path: Path, environ: dict[str, str], why: type[BaseException] | BaseException
 ) -> None:
-    """It is interrupted, so that the engine's step ends as well, and nothing of it is left."""
+    """If the observer stops, the build process is interrupted and its folder removed."""
     plugin = make_plugin(tmp_path / "plugin", lines=["#1 working"], waits=True)
 
     def stop(observed: Progress) -> None:
@@ -238,7 +238,7 @@ def test_whatever_stops_the_watching_stops_the_build(
 
 
 def test_a_silent_build_can_be_stopped(tmp_path: Path, environ: dict[str, str]) -> None:
-    """Who watches is asked again and again while nothing is said."""
+    """The observer is called repeatedly even if the build prints nothing, so that it can stop the build."""
     plugin = make_plugin(tmp_path / "plugin", waits=True)
     observed: list[Progress] = []
 
@@ -253,7 +253,7 @@ def test_a_silent_build_can_be_stopped(tmp_path: Path, environ: dict[str, str]) 
 
 
 def test_a_docker_command_of_old_gets_what_it_knows(tmp_path: Path, environ: dict[str, str]) -> None:
-    """BuildKit by a variable, plain progress, and none of the plug-in's own flags."""
+    """An old docker command gets DOCKER_BUILDKIT, plain progress and no flags that only the plug-in knows."""
     plugin = make_plugin(tmp_path / "bin", name="docker")
     tool = BuildTool(str(plugin.path), (20, 10), is_plugin=False)
     options = replace(BuildOptions.read(cache_from="cache/a:1"), secrets={"npm": "NPM_TOKEN"})
@@ -267,7 +267,7 @@ def test_a_docker_command_of_old_gets_what_it_knows(tmp_path: Path, environ: dic
 
 
 def test_a_program_that_cannot_be_started_is_said_as_that(tmp_path: Path, environ: dict[str, str]) -> None:
-    """It may have gone since it was found."""
+    """A build tool that has disappeared since it was found is an error that says it cannot be started."""
     plugin = make_plugin(tmp_path / "plugin")
     plugin.path.unlink()
     with pytest.raises(BuildError, match="cannot be started"):

@@ -1,4 +1,4 @@
-"""What the engine's streams say inside HTTP 200, from a scripted engine on loopback."""
+"""Errors and progress inside the engine's HTTP 200 streams, from a scripted engine on loopback."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     server: ScriptedEngine
 
     def do_GET(self) -> None:
-        # To every question, the version's and the details' alike.
+        # The same answer to /version and /info.
         self._answer(json.dumps({"ApiVersion": "1.41", "Version": "20.10.24", "Driver": "overlay2"}).encode())
 
     def do_POST(self) -> None:
@@ -110,14 +110,14 @@ def failed(text: str) -> list[dict[str, Any]]:
 def test_an_error_inside_a_push_stream_is_an_error(
     scripted: ScriptedEngine, engine: DockerEngine, text: str, kind: type[EcrWidgetsError]
 ) -> None:
-    """HTTP 200 with an error event is a failed push, with the registry's own text."""
+    """An error event under HTTP 200 is a failed push, with the registry's own text."""
     scripted.events = failed(text)
     with pytest.raises(kind, match=text.partition(":")[0]):
         engine.push(IMAGE, TOKEN, progress=ignore_progress)
 
 
 def test_a_push_gives_the_digest_and_clamped_progress(scripted: ScriptedEngine, engine: DockerEngine) -> None:
-    """The engine counts past the total; people never see more than all of it."""
+    """A push returns the digest, and progress never exceeds its total although the engine's count does."""
     scripted.events = [
         {"status": "Pushing", "id": "1a", "progressDetail": {"current": 106, "total": 100}},
         {"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}},
@@ -130,7 +130,7 @@ def test_a_push_gives_the_digest_and_clamped_progress(scripted: ScriptedEngine, 
 def test_a_long_line_of_a_build_is_shown_without_the_word_that_would_be_cut(
     scripted: ScriptedEngine, engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A piece of a password would pass for an ordinary word; the build's log has the line whole."""
+    """A long build line is cut between words, so that no part of a password is shown."""
     monkeypatch.setattr("ecr_widgets.adapters.docker_engine.find_build_tool", lambda _: None)
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     line = f"Step 1/1 : RUN curl {'x' * 160} -u AWS:{'p' * 400}"
@@ -144,7 +144,7 @@ def test_a_long_line_of_a_build_is_shown_without_the_word_that_would_be_cut(
 def test_a_missing_image_is_told_from_other_pull_errors(
     scripted: ScriptedEngine, engine: DockerEngine
 ) -> None:
-    """`manifest unknown` means that there is no such image."""
+    """A pull that fails with `manifest unknown` raises ImageNotFound."""
     scripted.events = failed("manifest for 127.0.0.1:5000/xfra-wait:1 not found: manifest unknown")
     with pytest.raises(ImageNotFound):
         engine.pull(IMAGE, TOKEN, progress=ignore_progress)
@@ -152,9 +152,9 @@ def test_a_missing_image_is_told_from_other_pull_errors(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an engine the error names the way to one."""
+    """Without an engine the error says how to name one."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     with pytest.raises(EngineUnavailable, match="set DOCKER_HOST"):
         DockerEngine().facts()
-    # docker-py leaves the socket of a failed connect to the collector.
+    # docker-py leaves the socket of a failed connection to the garbage collector.
     gc.collect()

@@ -1,4 +1,4 @@
-"""`docker login` that fails: the hint is about what failed."""
+"""`docker login` failures: the hint matches the cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_HELPER = (
 
 
 def docker(folder: Path, script: str) -> dict[str, str]:
-    """An environment whose `docker` does what the script says."""
+    """Return an environment whose `docker` runs the script."""
     command = folder / "docker"
     command.write_text(f"#!/bin/sh\n{script}\n")
     command.chmod(0o755)
@@ -43,7 +43,7 @@ WARNING = "WARNING! Your password will be stored unencrypted.\nConfigure a crede
     ],
 )
 def test_the_hint_is_about_what_failed(tmp_path: Path, told: str, hint: str) -> None:
-    """A missing credential helper is no trouble of the engine, and a folder that cannot be written is none of a helper."""
+    """The hint matches the failure: a missing credential helper, an unwritable folder or a stopped engine."""
     (tmp_path / "told").write_text(told)
     with pytest.raises(AuthorizationError) as failed:
         docker_login.store_login(TOKEN, docker(tmp_path, f"cat {tmp_path / 'told'} >&2; exit 1"))
@@ -51,7 +51,7 @@ def test_the_hint_is_about_what_failed(tmp_path: Path, told: str, hint: str) -> 
 
 
 def test_a_login_that_hangs_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A helper that waits for somebody ends with one line, too."""
+    """A login that does not end in time, as when a helper waits for input, is an error of ours."""
     monkeypatch.setattr(docker_login, "_TIMEOUT_S", 0.05)
     with pytest.raises(AuthorizationError, match="did not end within"):
         docker_login.store_login(TOKEN, docker(tmp_path, "exec sleep 60"))

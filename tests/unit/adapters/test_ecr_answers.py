@@ -1,4 +1,4 @@
-"""ECR and STS over real sockets on loopback: retries, pages that are not AWS, and settings that cannot be used."""
+"""ECR and STS over real sockets on loopback: retries, answers that are not from AWS, and unusable settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALLS: dict[str, Callable[[BotoEcr], object]] = {
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """No test waits for a retry."""
+    """Retry pauses, which are recorded instead of slept."""
     asked_s: list[float] = []
     monkeypatch.setattr("botocore.endpoint.time.sleep", asked_s.append)
     return asked_s
@@ -45,7 +45,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A user with two keys and a region, and no other settings; gives the place of the config file."""
+    """A user with two keys, a region and no other settings; returns the path of the config file."""
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
@@ -70,7 +70,7 @@ def client(server: Scripted) -> BotoEcr:
 
 @pytest.mark.parametrize("tokens", ["aaaa", "abab", "abcd"])
 def test_a_list_that_does_not_end_is_an_error(tokens: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that comes again, at once or later, and more pages than anybody has: no half of a list passes for whole."""
+    """A repeated page token, or more pages than the limit, is an error instead of a partial list."""
     monkeypatch.setattr("ecr_widgets.adapters.boto_ecr._MOST_PAGES", 4)
     lists: tuple[Callable[[BotoEcr], object], ...] = (
         lambda ecr: [*ecr.list_images("xfra-wait")],
@@ -89,7 +89,7 @@ MOMENT = datetime(2026, 9, 21, 14, 13, 20, 500_000, tzinfo=UTC)
 
 
 def pushed(told: object, monkeypatch: pytest.MonkeyPatch) -> datetime | None:
-    """When an image was pushed, of which ECR tells so."""
+    """Return when an image was pushed if ECR reports this time."""
     page = json.dumps({"imageDetails": [{"imageDigest": "sha256:" + "a" * 64, "imagePushedAt": told}]})
     with answering(http(200, page.encode())) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
@@ -99,7 +99,7 @@ def pushed(told: object, monkeypatch: pytest.MonkeyPatch) -> datetime | None:
 
 @pytest.mark.parametrize("told", [MOMENT.timestamp(), str(MOMENT.timestamp()), "2026-09-21T14:13:20.5Z"])
 def test_times_are_read_as_botocore_reads_them(told: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In UTC, in every form that AWS has for them."""
+    """A time in any of AWS's forms is read as UTC."""
     assert pushed(told, monkeypatch) == MOMENT
 
 
@@ -107,7 +107,7 @@ def test_times_are_read_as_botocore_reads_them(told: object, monkeypatch: pytest
     "told", [1e300, -1e18, 10**400, "1e300", "0001-01-01T00:00:00+05:00", "never", {}, []]
 )
 def test_a_time_that_is_none_is_an_error(told: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of ours, and no list without it."""
+    """An invalid time is an error of ours, not a missing value."""
     with pytest.raises(RegistryError):
         pushed(told, monkeypatch)
 
@@ -133,14 +133,14 @@ def refusal(status: int, code: str) -> bytes:
     ids=["html", "xml", "cut", "other", "empty", "html-500", "reset", "closed"],
 )
 def test_what_is_not_aws_is_unavailable(action: str, answer: bytes) -> None:
-    """A page of something between us and AWS is one of our errors and names the action."""
+    """A page from something between us and AWS, or no answer, is reported as unavailable with the action."""
     with answering(answer) as server, pytest.raises(RegistryUnavailable, match=action):
         CALLS[action](client(server))
 
 
 @pytest.mark.parametrize("action", [action for action in CALLS if action.startswith("ecr:")])
 def test_throttling_is_retried_and_ends(action: str, pauses: list[float]) -> None:
-    """One try and three more with back-off, then an error that may be tried again later."""
+    """A throttled call is tried four times with back-off, then raises a retryable error."""
     with (
         answering(refusal(400, "ThrottlingException")) as server,
         pytest.raises(RegistryUnavailable) as caught,
@@ -162,7 +162,7 @@ def test_throttling_is_retried_and_ends(action: str, pauses: list[float]) -> Non
     ],
 )
 def test_a_refusal_is_not_retried_and_names_the_action(action: str, status: int, code: str) -> None:
-    """What AWS refused it will refuse again; people learn which IAM action it was."""
+    """A refusal is not retried, and the error names the IAM action."""
     with (
         answering(refusal(status, code)) as server,
         pytest.raises(AuthorizationError, match=f"have {action} allowed"),
@@ -172,7 +172,7 @@ def test_a_refusal_is_not_retried_and_names_the_action(action: str, status: int,
 
 
 def test_a_passing_failure_is_retried(pauses: list[float]) -> None:
-    """One busy answer does not end a run."""
+    """A call that gets one 503 is retried and succeeds."""
     token = {
         "authorizationToken": base64.b64encode(b"AWS:password-1").decode(),
         "expiresAt": 1795478400,
@@ -188,7 +188,7 @@ def test_a_passing_failure_is_retried(pauses: list[float]) -> None:
 
 
 def test_nobody_listening_is_unavailable() -> None:
-    """The message names the action that got no answer, and where to look."""
+    """If nothing listens, the error names the action and AWS_ENDPOINT_URL."""
     with pytest.raises(RegistryUnavailable, match=r"sts:GetCallerIdentity got no answer.*AWS_ENDPOINT_URL"):
         BotoEcr().identity()
 
@@ -225,7 +225,7 @@ def test_unusable_settings_are_said_as_that(
     break_it: Callable[[Path, pytest.MonkeyPatch], None],
     why: str,
 ) -> None:
-    """Making the adapter costs and asks nothing; the first call says what is wrong with the settings."""
+    """Creating the adapter never fails; the first call reports what is wrong with the settings."""
     break_it(settings, monkeypatch)
     ecr = BotoEcr()
     with pytest.raises(SettingsError, match=why):
@@ -233,7 +233,7 @@ def test_unusable_settings_are_said_as_that(
 
 
 def test_no_identity_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without keys anywhere the error names the action and AWS_PROFILE."""
+    """Without credentials the error names the action and AWS_PROFILE."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(AuthorizationError, match=r"no AWS identity for ecr:DescribeImages.*AWS_PROFILE"):
@@ -264,7 +264,7 @@ def repository(**more: Any) -> dict[str, Any]:
 def test_a_repository_is_read_with_its_defaults(
     stubbed: tuple[BotoEcr, Stubber], mutability: str | None, *, is_immutable: bool
 ) -> None:
-    """What AWS leaves out is AWS's default."""
+    """Settings that AWS leaves out have AWS's defaults."""
     ecr, stub = stubbed
     more = {} if mutability is None else {"imageTagMutability": mutability}
     with stub:
@@ -275,7 +275,7 @@ def test_a_repository_is_read_with_its_defaults(
 
 
 def test_a_missing_repository_or_image_is_none(stubbed: tuple[BotoEcr, Stubber]) -> None:
-    """Looking for something that is not there is no error."""
+    """A missing repository or image is None, not an error."""
     ecr, stub = stubbed
     with stub:
         stub.add_client_error("describe_repositories", "RepositoryNotFoundException")
@@ -285,7 +285,7 @@ def test_a_missing_repository_or_image_is_none(stubbed: tuple[BotoEcr, Stubber])
 
 
 def test_a_repository_made_meanwhile_is_taken_as_it_stands(stubbed: tuple[BotoEcr, Stubber]) -> None:
-    """Two runs that create one repository both succeed, and one says that it changed nothing."""
+    """If the repository was created in the meantime, it is returned with its own settings and as not created by this call."""
     ecr, stub = stubbed
     with stub:
         stub.add_client_error("create_repository", "RepositoryAlreadyExistsException")
@@ -303,7 +303,7 @@ def test_a_repository_made_meanwhile_is_taken_as_it_stands(stubbed: tuple[BotoEc
 def test_an_image_is_asked_for_by_tag_or_digest(
     stubbed: tuple[BotoEcr, Stubber], reference: str, asked: dict[str, str]
 ) -> None:
-    """The form of the reference decides which."""
+    """An image is looked up by tag or by digest, depending on the form of the reference."""
     ecr, stub = stubbed
     answer = {"imageDigest": "sha256:" + "a" * 64, "imagePushedAt": datetime(2026, 11, 23, tzinfo=UTC)}
     with stub:
@@ -329,7 +329,7 @@ def test_an_image_is_asked_for_by_tag_or_digest(
 def test_an_encryption_is_sent_where_it_was_asked_for(
     stubbed: tuple[BotoEcr, Stubber], encryption: Encryption | None, asked: dict[str, Any]
 ) -> None:
-    """Nothing else is: the choice is ECR's then; what it tells of the key is kept."""
+    """An encryption is sent only if one was requested; the key in ECR's answer is kept."""
     ecr, stub = stubbed
     told = {"encryptionType": "KMS", "kmsKey": "arn:aws:kms:us-east-1:111222333444:key/1"}
     with stub:
@@ -348,7 +348,7 @@ def test_an_encryption_is_sent_where_it_was_asked_for(
 
 
 def test_a_key_that_must_not_be_used_says_what_it_takes(stubbed: tuple[BotoEcr, Stubber]) -> None:
-    """AWS's words, and the permissions that creating with a key needs."""
+    """If the KMS key cannot be used, the error has AWS's words and the permissions that a key needs."""
     ecr, stub = stubbed
     stub.add_client_error("create_repository", "KmsException", "key is disabled", 400)
     with stub, pytest.raises(RegistryError, match=r"KmsException key is disabled; .*kms:CreateGrant"):
@@ -358,7 +358,7 @@ def test_a_key_that_must_not_be_used_says_what_it_takes(stubbed: tuple[BotoEcr, 
 
 
 def test_input_that_aws_would_not_even_see_is_an_input_error() -> None:
-    """A name that botocore refuses is told in one line, and nothing is asked."""
+    """A name that botocore rejects is a one-line error, without a request."""
     with pytest.raises(InputError, match=r"ecr:DescribeRepositories refused.*repositoryNames") as caught:
         BotoEcr().find_repository("x")
     assert "\n" not in str(caught.value)
@@ -366,7 +366,7 @@ def test_input_that_aws_would_not_even_see_is_an_input_error() -> None:
 
 @pytest.mark.parametrize("code", ["LimitExceededException", "InvalidParameterException"])
 def test_any_other_refusal_keeps_awss_words(stubbed: tuple[BotoEcr, Stubber], code: str) -> None:
-    """Action, code and text of AWS are in the message."""
+    """Any other refusal is an error with AWS's action, code and text."""
     ecr, stub = stubbed
     stub.add_client_error("create_repository", code, "too many", 400)
     with stub, pytest.raises(RegistryError, match=f"ecr:CreateRepository failed: {code} too many") as caught:

@@ -1,4 +1,4 @@
-"""What is said of an engine that cannot be reached: which one was asked, and a next step that fits."""
+"""Errors about an unreachable engine: its address, and a matching next step."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A machine without engines, contexts and a configuration."""
+    """A machine without engines, contexts or configuration."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", tmp_path / "docker.sock")
     monkeypatch.setattr(engine_address, "PODMAN_SOCKET", tmp_path / "podman.sock")
     yield tmp_path
-    # docker-py leaves sockets of failed connections to the collector, whose warnings belong to no other test.
+    # docker-py leaves sockets of failed connections to the garbage collector, whose warnings belong to no other test.
     gc.collect()
 
 
@@ -45,19 +45,19 @@ def told() -> str:
 
 
 def left_socket(path: Path) -> None:
-    """A socket that nobody serves any more."""
+    """Leave a socket that nothing listens on."""
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(path))
 
 
 def test_an_engine_that_is_not_there_can_be_started_named_or_installed(machine: Path) -> None:
-    """The address is the one that was asked."""
+    """If there is no engine, the error names the address that was tried and suggests installing one."""
     assert f"answers at unix://{machine}/docker.sock: " in told()
     assert "or install one" in told()
 
 
 def test_a_socket_that_nobody_serves_asks_for_a_start(machine: Path) -> None:
-    """Nothing is to be installed then; another engine of the machine is named."""
+    """A socket without a listener suggests starting the engine, not installing one, and names another engine's socket if any."""
     left_socket(machine / "docker.sock")
     assert f"{machine}/docker.sock exists, but nothing listens on it: start the engine" in told()
     assert "install" not in told()
@@ -68,7 +68,7 @@ def test_a_socket_that_nobody_serves_asks_for_a_start(machine: Path) -> None:
 def test_a_socket_that_one_may_not_use_names_the_group_that_may(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what it means to be in it; a socket of root alone has no such group."""
+    """A socket that the user may not use names its group and what membership means; for a root-only socket, rootless mode."""
     left_socket(machine / "docker.sock")
 
     def refuse(*_: object) -> None:
@@ -85,7 +85,7 @@ def test_a_socket_that_one_may_not_use_names_the_group_that_may(
 
 
 def test_an_engine_by_ssh_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra that brings paramiko, the ssh command; never a name of Python's."""
+    """An engine over ssh without paramiko or the ssh command names the extra or package that is missing."""
     monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example")
     found = importlib.util.find_spec
 
@@ -104,7 +104,7 @@ def test_an_engine_by_ssh_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its keys, agents and known hosts count; what it refuses is looked at with the very same command."""
+    """An engine over ssh is reached through the user's own ssh command, and a failure names the same command for checking."""
     pytest.importorskip("paramiko")
     monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example:2222")
     (machine / "ssh").write_text(f'#!/bin/sh\necho "$@" >{machine}/asked\nexit 255\n')
@@ -118,7 +118,7 @@ def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
 def test_an_engine_by_tls_is_checked_against_its_own_authority(
     machine: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
 ) -> None:
-    """Whatever authorities the web's servers are checked against; the client's certificate is shown."""
+    """An engine over TLS is verified with its own CA, not that for web servers, and gets the client's certificate."""
     pem = Certificates(machine / "made").path("engine", "")
     with secured_engine(pem) as port:
         folder = machine / "certificates"
@@ -141,14 +141,14 @@ def test_an_engine_by_tls_is_checked_against_its_own_authority(
         engine = EngineConnection()
         assert engine.facts.version == "28.5"
         engine.close()
-        # Signed by somebody else, it is not asked.
+        # An engine whose certificate another CA signed is refused.
         (folder / "ca.pem").write_bytes(Certificates(machine / "others").path("web", "").read_bytes())
         assert "certificate verify failed" in told()
 
 
 @contextmanager
 def secured_engine(pem: Path) -> Iterator[int]:
-    """An engine that shows this certificate and asks for the same; gives its port."""
+    """An engine that presents this certificate and requires the same of its client; yields its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     context.load_verify_locations(pem)
@@ -159,7 +159,7 @@ def secured_engine(pem: Path) -> Iterator[int]:
 
 @contextmanager
 def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
-    """An engine that tells its version; gives its port, and what it was asked for as it was asked."""
+    """An engine that reports its version; yields its port and the requested paths."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -190,7 +190,7 @@ def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int,
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_an_engine_of_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A proxy is for what is elsewhere: it has a loopback of its own."""
+    """An engine on loopback is reached without the proxy, whose loopback is another one."""
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -204,7 +204,7 @@ def test_an_engine_of_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyP
 
 
 def test_an_engine_elsewhere_is_asked_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the docker command asks it; NO_PROXY names what is reached without."""
+    """A remote engine is reached through the proxy, as by the docker command, unless NO_PROXY names it."""
     with engine_by_http() as (port, asked):
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -221,7 +221,7 @@ def test_an_engine_elsewhere_is_asked_through_the_proxy(monkeypatch: pytest.Monk
 def test_certificates_that_are_not_there_are_a_matter_of_settings(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken certificate is told as that, and no engine without TLS is asked in its place."""
+    """Unusable TLS certificates are an error with the engine's address."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(machine))

@@ -1,4 +1,4 @@
-"""The engine's texts as errors, and its progress as people can follow it."""
+"""The engine's texts as errors, and its progress in readable form."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ PUSHES = {
     "error parsing HTTP 401 response body: unexpected end of JSON input": AuthorizationError,
     "blob upload unknown": PushError,
     "received unexpected HTTP status: 500 Internal Server Error": PushError,
-    # What the engine's own disk says is no matter of logging in.
+    # An error of the engine's own disk is not about the login.
     "open /var/lib/docker/image: permission denied": PushError,
     "write /var/lib/docker/tmp: permission denied: retry": PushError,
-    # Names are people's own.
+    # Names contain any words.
     "name unknown: The repository with name 'immutable/denied' does not exist": RepositoryNotFound,
     "failed to push immutable/unauthorized/denied: manifest invalid": PushError,
 }
@@ -46,7 +46,7 @@ PUSHES = {
 
 @pytest.mark.parametrize("text", PUSHES)
 def test_a_pushs_text_tells_the_kind_of_error(text: str) -> None:
-    """Each text that engines and registries are known to say gives one kind of error, text included."""
+    """Each known push error text of engines and registries maps to one kind of error that includes it."""
     error = push_error(IMAGE, text, ["before"])
     assert type(error) is PUSHES[text]
     assert text in str(error)
@@ -54,7 +54,7 @@ def test_a_pushs_text_tells_the_kind_of_error(text: str) -> None:
 
 @pytest.mark.parametrize("text", PUSHES)
 def test_every_error_of_a_push_or_pull_says_what_to_try(text: str) -> None:
-    """And never to log in again: a new token was asked for before anybody reads it."""
+    """Every push or pull error has a hint, and none says to log in, since the token has been renewed by then."""
     for error in (push_error(IMAGE, text, []), pull_error(IMAGE, text)):
         assert error.hint
         assert str(error).endswith(f"; {error.hint}")
@@ -74,7 +74,7 @@ def test_every_error_of_a_push_or_pull_says_what_to_try(text: str) -> None:
     ],
 )
 def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, passing: bool) -> None:
-    """A broken line or a registry that was not well is worth a second try, a refusal is not."""
+    """A lost connection or a failing registry is worth another try; a refusal or a full disk is not."""
     assert push_error(IMAGE, text, []).retryable == passing
 
 
@@ -90,7 +90,7 @@ def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, 
     ],
 )  # fmt: skip
 def test_a_pulls_text_tells_the_kind_of_error(text: str, kind: type[EcrWidgetsError]) -> None:
-    """A missing image is told from a refused token and from an engine in trouble."""
+    """A pull error tells a missing image, a refused token and an engine fault apart."""
     assert type(pull_error(IMAGE, text)) is kind
 
 
@@ -99,7 +99,7 @@ def event(status: str, done: object = None, total: object = None, layer: str = "
 
 
 def test_progress_is_thinned_out_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer is told ten times a second at most; a new status, and another layer, at once."""
+    """A layer reports progress at most ten times a second; a new status and another layer are reported immediately."""
     now_s = [0.0]
     monkeypatch.setattr(engine_events.time, "monotonic", lambda: now_s[0])
     seen: list[Progress] = []
@@ -127,14 +127,14 @@ def test_progress_is_thinned_out_by_layer(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_progress_never_passes_its_end(detail: object, done: int | None, total: int | None) -> None:
-    """Counts past the total are clamped, and what is no count is none."""
+    """Progress past the total is clamped, and an invalid count is None."""
     seen: list[Progress] = []
     LayerProgress(seen.append)({"id": "1a", "status": "Pushing", "progressDetail": detail})
     assert [(one.done, one.total) for one in seen] == [(done, total)]
 
 
 def test_a_countdown_to_another_try_counts_once() -> None:
-    """The engine counts its pause down second by second; each pause is one further try."""
+    """The engine counts a retry pause down by the second; each pause is reported as one retry."""
     seen: list[Progress] = []
     watch = LayerProgress(seen.append)
     for status in (
@@ -149,7 +149,7 @@ def test_a_countdown_to_another_try_counts_once() -> None:
 
 
 def test_lines_without_a_layer_are_no_progress() -> None:
-    """The stream's talk about the whole image is left to the log."""
+    """Stream lines without a layer are not reported as progress."""
     seen: list[Progress] = []
     LayerProgress(seen.append)({"status": "The push refers to repository [a]"})
     assert seen == []

@@ -1,4 +1,4 @@
-"""Builds, and streams that break, from a scripted engine on loopback."""
+"""Builds, and broken streams, from a scripted engine on loopback."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Engines = Callable[[bytes | Answer], AbstractContextManager[tuple[DockerEngine, 
 
 @pytest.fixture
 def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's own config.json, which the tests write."""
+    """The user's config.json, which the tests write."""
     folder = tmp_path / "docker"
     folder.mkdir()
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
@@ -60,7 +60,7 @@ def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def scripted(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
-    """Makes engines that answer everything but their version with the given bytes."""
+    """Makes engines that answer everything except version and info with the given bytes."""
 
     @contextmanager
     def make(answer: bytes | Answer) -> Iterator[tuple[DockerEngine, Scripted]]:
@@ -73,7 +73,7 @@ def scripted(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 
         with answering(say) as server:
             monkeypatch.setenv("DOCKER_HOST", f"tcp://{server.host}")
-            # Whatever this machine has: these are builds by the engine's own call.
+            # These tests build through the engine's API, even if this machine has a build tool.
             monkeypatch.setattr("ecr_widgets.adapters.docker_engine.find_build_tool", lambda _: None)
             engine = DockerEngine()
             try:
@@ -86,7 +86,7 @@ def scripted(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    """A build context with one file that must not travel."""
+    """A build context with an ignored file."""
     folder = tmp_path / "context"
     folder.mkdir()
     (folder / "Dockerfile").write_text("FROM busybox\n")
@@ -109,7 +109,7 @@ def build(engine: DockerEngine, context: Path, **given: Any) -> str:
 
 
 def test_a_stream_in_one_piece_is_read_event_by_event(scripted: Engines) -> None:
-    """A push answered with a length instead of in chunks keeps what its events say, the error among them."""
+    """A push answered with a length instead of in chunks is read event by event, and its error is raised."""
     lines = ({"status": "Preparing", "id": "1a"}, {"errorDetail": {"message": "blob upload unknown"}})
     body = b"".join(json.dumps(each).encode() + b"\r\n" for each in lines)
     with scripted(http(200, body)) as (engine, _), pytest.raises(PushError, match="blob upload unknown"):
@@ -122,7 +122,7 @@ BUILT = events({"stream": "Step 1/1 : FROM busybox\n"}, {"aux": {"ID": IMAGE_ID}
 def test_a_build_sends_no_login_and_no_proxy_of_the_users_own(
     scripted: Engines, docker_config: Path, context: Path
 ) -> None:
-    """Neither passwords nor proxies of the user's config.json reach the engine."""
+    """The user's passwords and proxies in config.json are not sent to the engine."""
     login = base64.b64encode(f"other:{OTHERS_PASSWORD}".encode()).decode()
     docker_config.write_text(
         json.dumps(
@@ -142,7 +142,7 @@ def test_a_build_sends_no_login_and_no_proxy_of_the_users_own(
 def test_a_build_sends_logins_for_the_registries_that_its_dockerfile_names(
     scripted: Engines, docker_config: Path, context: Path
 ) -> None:
-    """The token for the account's own, the user's own login for another, and no other password."""
+    """A build sends the account's token and the user's logins for registries in the Dockerfile, and no other password."""
     logins = {
         host: {"auth": base64.b64encode(f"me:{host}-password".encode()).decode()}
         for host in ("127.0.0.1:5000", "named.example", "other.example", "https://index.docker.io/v1/")
@@ -170,7 +170,7 @@ def test_a_build_sends_logins_for_the_registries_that_its_dockerfile_names(
 
 
 def test_a_refused_login_is_told_from_a_failed_step(scripted: Engines, context: Path) -> None:
-    """So that the token is renewed; what another registry refuses is the build's failure."""
+    """A refusal of our login is an authorization error, so that the token is renewed; another registry's is a build error."""
     ours = "pull access denied for 127.0.0.1:5000/base, no basic auth credentials"
     for text, kind in ((ours, AuthorizationError), (ours.replace("127.0.0.1", "10.0.0.1"), BuildError)):
         with scripted(events({"errorDetail": {"message": text}})) as (engine, _), pytest.raises(kind):
@@ -189,14 +189,14 @@ def test_a_refused_login_is_told_from_a_failed_step(scripted: Engines, context: 
 def test_a_login_that_cannot_be_read_stops_no_build(
     scripted: Engines, docker_config: Path, context: Path, content: str
 ) -> None:
-    """The kit uses none of the user's logins, so what is wrong with one of another registry does not matter."""
+    """A broken login of another registry in config.json does not stop a build."""
     docker_config.write_text(content)
     with scripted(BUILT) as (engine, _):
         assert build(engine, context) == IMAGE_ID
 
 
 def test_an_unusable_docker_config_is_said_as_that(scripted: Engines, docker_config: Path) -> None:
-    """A broken config.json is a matter of settings, not an engine that is down."""
+    """A broken config.json is a settings error, not an unavailable engine."""
     with scripted(BUILT) as (engine, _):
         docker_config.write_text("[]")
         with pytest.raises(SettingsError, match=r"config\.json"):
@@ -204,7 +204,7 @@ def test_an_unusable_docker_config_is_said_as_that(scripted: Engines, docker_con
 
 
 def test_a_build_sends_what_dockerignore_leaves(scripted: Engines, context: Path) -> None:
-    """Ignored files stay at home; the Dockerfile travels even where it is ignored."""
+    """Ignored files are not sent, but the Dockerfile is even if it is ignored."""
     with scripted(BUILT) as (engine, server):
         build(engine, context, build_args={"TIME": "60"})
     (asked,) = [request for request in server.asked if "/build" in request.target]
@@ -213,12 +213,12 @@ def test_a_build_sends_what_dockerignore_leaves(scripted: Engines, context: Path
         assert "secret" not in sent.getnames()
     query = parse_qs(urlsplit(asked.target).query)
     assert json.loads(query["buildargs"][0]) == {"TIME": "60"}
-    # A failed step's container would else stay on the engine.
+    # Otherwise a failed step's container would stay on the engine.
     assert query["forcerm"] == ["True"]
 
 
 def test_a_missing_dockerfile_is_named_with_its_context(scripted: Engines, context: Path) -> None:
-    """The error says which file was looked for, and where; nothing is sent."""
+    """A missing Dockerfile is an error with its name and context, and nothing is sent."""
     with scripted(BUILT) as (engine, server):
         with pytest.raises(BuildError, match=r"no Dockerfile 'sub/Dockerfile\.x' in .*context"):
             build(engine, context, dockerfile="sub/Dockerfile.x")
@@ -226,14 +226,14 @@ def test_a_missing_dockerfile_is_named_with_its_context(scripted: Engines, conte
 
 
 def test_an_unreadable_dockerignore_is_a_build_error(scripted: Engines, context: Path) -> None:
-    """What is wrong with the context is not blamed on the engine."""
+    """An invalid .dockerignore is a build error, not an engine error."""
     (context / ".dockerignore").write_text("a[")
     with scripted(BUILT) as (engine, _), pytest.raises(BuildError, match="cannot be used"):
         build(engine, context)
 
 
 def test_a_failing_step_tells_its_command_and_the_last_lines(scripted: Engines, context: Path) -> None:
-    """The error holds the command's text, and the log what was printed before."""
+    """The error has the failing command, and its log the lines printed before."""
     text = "The command '/bin/sh -c exit 7' returned a non-zero code: 7"
     failing = events(
         {"stream": "Step 2/2 : RUN exit 7\n"},
@@ -246,21 +246,21 @@ def test_a_failing_step_tells_its_command_and_the_last_lines(scripted: Engines, 
 
 
 def test_a_dockerfile_that_the_engine_refuses_is_a_build_error(scripted: Engines, context: Path) -> None:
-    """An answer of 400 before any event is the build's failure, with the engine's words."""
+    """A 400 answer to a build is a build error in the engine's words."""
     refusal = http(400, b'{"message": "dockerfile parse error line 1: unknown instruction: FORM"}')
     with scripted(refusal) as (engine, _), pytest.raises(BuildError, match="unknown instruction: FORM"):
         build(engine, context)
 
 
 def test_a_build_that_ends_without_an_image_is_no_success(scripted: Engines, context: Path) -> None:
-    """A stream without an id proves nothing."""
+    """A build stream that ends without an image id is an error."""
     stream = events({"stream": "Step 1/1\n"}, {"aux": None})
     with scripted(stream) as (engine, _), pytest.raises(BuildError, match="without an image"):
         build(engine, context)
 
 
 def test_a_builds_lines_are_progress(scripted: Engines, context: Path) -> None:
-    """Each line of the builder is told while it works, and before it has anything to say, what it waits for."""
+    """The builder's lines are reported as progress, after a first line that says what it waits for."""
     seen: list[Progress] = []
     with scripted(BUILT) as (engine, _):
         build(engine, context, progress=seen.append)
@@ -272,7 +272,7 @@ def push(engine: DockerEngine) -> str:
 
 
 def test_a_push_takes_its_own_token_and_one_tag(scripted: Engines, docker_config: Path) -> None:
-    """The call's token goes to the engine, whatever stale login the user's config holds."""
+    """A push sends the call's token, not the stale login in config.json, and a single tag."""
     stale = base64.b64encode(b"AWS:stale").decode()
     docker_config.write_text(json.dumps({"auths": {"127.0.0.1:5000": {"auth": stale}}}))
     with scripted(events({"aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}})) as (engine, server):
@@ -287,7 +287,7 @@ def test_a_push_takes_its_own_token_and_one_tag(scripted: Engines, docker_config
 
 
 def test_a_push_without_a_tag_is_refused(scripted: Engines) -> None:
-    """The engine would push every tag of the repository."""
+    """A push without a tag is refused, since the engine would push every tag of the repository."""
     with scripted(events()) as (engine, server):
         with pytest.raises(PushError, match="has no tag"):
             engine.push(ImageReference.parse("127.0.0.1:5000/xfra-wait"), TOKEN, progress=ignore_progress)
@@ -323,7 +323,7 @@ def test_a_push_without_a_tag_is_refused(scripted: Engines) -> None:
 def test_a_broken_push_stream_is_a_typed_error(
     scripted: Engines, answer: bytes, kind: type[EcrWidgetsError], why: str
 ) -> None:
-    """Whatever comes in place of a push's events, no success and no foreign exception comes of it."""
+    """A broken or unexpected answer to a push is an error of ours, never a success."""
     with scripted(answer) as (engine, _), pytest.raises(kind, match=why):
         push(engine)
 
@@ -344,7 +344,7 @@ def test_a_broken_push_stream_is_a_typed_error(
 def test_the_digest_of_a_push_is_told_where_the_engine_names_one(
     scripted: Engines, said: list[Any], digest: str | None
 ) -> None:
-    """As a member or as a text; the registry has the last word, so that none is no failure here."""
+    """The digest is read from an event's member or text; if the engine names none, the push still succeeds."""
     with scripted(events(*said)) as (engine, _):
         assert push(engine) == digest
 
@@ -368,7 +368,7 @@ def test_the_digest_of_a_push_is_told_where_the_engine_names_one(
 def test_a_reason_in_the_body_of_a_failed_answer_is_read(
     scripted: Engines, body: object, kind: type[EcrWidgetsError], why: str
 ) -> None:
-    """Podman answers 500 and says why in members that docker-py does not look at."""
+    """The reason for a failed push is read from every member that Podman uses, not only docker-py's."""
     with scripted(http(500, json.dumps(body).encode())) as (engine, _), pytest.raises(kind, match=why):
         push(engine)
 
@@ -400,7 +400,7 @@ def test_a_reason_in_the_body_of_a_failed_answer_is_read(
     ],
 )
 def test_what_passes_is_tried_again_and_nothing_else(scripted: Engines, text: str, *, again: bool) -> None:
-    """Throttling, time-outs and broken lines; names that sound like them are none."""
+    """Throttling, time-outs and lost connections are retryable; names that only sound like them are not."""
     failed = events({"errorDetail": {"message": text}})
     with scripted(failed) as (engine, _), pytest.raises(PushError) as caught:
         push(engine)
@@ -408,7 +408,7 @@ def test_what_passes_is_tried_again_and_nothing_else(scripted: Engines, text: st
 
 
 def test_podman_may_say_nothing_before_all_is_sent(scripted: Engines) -> None:
-    """Its push is no sign of a hanging engine however long it takes; whatever is asked next has the usual time again."""
+    """A push to Podman gets a longer time-out, as Podman is silent until everything is sent; other calls keep the usual one."""
     podman = {"ApiVersion": "1.41", "Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]}
     seen = []
 
@@ -458,7 +458,7 @@ def test_podman_may_say_nothing_before_all_is_sent(scripted: Engines) -> None:
 def test_the_kind_of_engine_is_asked_once(
     scripted: Engines, version: Any, info: Any, store: str, name: str, *, pushes: bool
 ) -> None:
-    """Name, store and what follows from them; an engine whose details are kept back is used as it is."""
+    """The engine's name, store and features are read once; an engine that refuses its details is used with defaults."""
     with scripted(http(403, b'{"message": "forbidden"}')) as (engine, server):
         client = engine._connection.client
         client.version = lambda: {"Version": "20.10", "ApiVersion": "1.41"} | version
@@ -484,7 +484,7 @@ def test_the_kind_of_engine_is_asked_once(
 def test_a_containerd_store_tells_an_index_from_an_image(
     scripted: Engines, described: str, *, index: bool
 ) -> None:
-    """By the descriptor of an inspection where there is one, else by the manifest in what the engine saves of it."""
+    """An index is recognized by an inspection's descriptor, or without one by the manifest in the saved image."""
     manifest = json.dumps({"manifests" if index else "layers": []}).encode()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -511,14 +511,14 @@ def test_a_containerd_store_tells_an_index_from_an_image(
 
 
 def test_a_bare_id_is_looked_up_as_an_id(scripted: Engines) -> None:
-    """Podman takes 64 digits for a name, and fails."""
+    """A bare id is looked up with its `sha256:` prefix, since Podman takes 64 hex digits for a name."""
     with scripted(http(200, json.dumps({"Id": IMAGE_ID}).encode())) as (engine, server):
         assert engine.find_image_id("b" * 64) == IMAGE_ID
     assert unquote(server.asked[-1].target).endswith(f"/images/{IMAGE_ID}/json")
 
 
 def test_a_pull_by_digest_asks_for_the_digest(scripted: Engines) -> None:
-    """A reference by tag and digest is pulled by its digest, since tags move."""
+    """A reference with tag and digest is pulled by its digest, since tags move."""
     image = ImageReference.parse(f"127.0.0.1:5000/xfra-wait:1@{DIGEST}")
 
     def say(request: Request) -> bytes:
@@ -535,26 +535,26 @@ def test_a_pull_by_digest_asks_for_the_digest(scripted: Engines) -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
 def test_what_is_no_docker_engine_is_said_as_that(scripted: Engines, body: bytes) -> None:
-    """An inspection without the members of one is no traceback."""
+    """An answer without an inspection's members is reported as not from a Docker Engine."""
     with scripted(http(200, body)) as (engine, _), pytest.raises(EngineUnavailable, match="Docker Engine"):
         engine.find_image_id("xfra/wait")
 
 
 def test_a_pull_from_an_engine_that_dies_is_unavailable(scripted: Engines) -> None:
-    """A lost engine is told from a refused pull."""
+    """An engine that dies during a pull is reported as unavailable."""
     with scripted(RESET) as (engine, _), pytest.raises(EngineUnavailable):
         engine.pull(IMAGE, TOKEN, progress=ignore_progress)
 
 
 def test_tagging_an_image_that_is_not_there_names_it(scripted: Engines) -> None:
-    """404 to a tag is a missing local image."""
+    """Tagging a missing local image is an error that names it."""
     answer = http(404, b'{"message": "No such image: nobody"}')
     with scripted(answer) as (engine, _), pytest.raises(ImageNotFound, match="no local image 'nobody'"):
         engine.tag("nobody", IMAGE)
 
 
 def test_names_that_images_lost_are_left_out(scripted: Engines) -> None:
-    """`<none>` among the digests of an image is no reference."""
+    """A repository named `<none>` among an image's digests is not listed as one of its names."""
     answer = {"Id": IMAGE_ID, "RepoDigests": [f"<none>@{DIGEST}", f"127.0.0.1:5000/xfra-wait@{DIGEST}"]}
     with scripted(http(200, json.dumps(answer).encode())) as (engine, _):
         held = engine.look_at("xfra/wait")
@@ -565,7 +565,7 @@ def test_names_that_images_lost_are_left_out(scripted: Engines) -> None:
 def test_an_engine_that_falls_silent_may_be_waiting_for_a_registry(
     scripted: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that was there and says no more is not told to be started; the registry behind it is named."""
+    """If the engine stops answering during a push, the error suggests the registry, not that the engine is down."""
     monkeypatch.setattr("ecr_widgets.adapters.engine_connection._SILENCE_S", 0.3)
     asked = Event()
 

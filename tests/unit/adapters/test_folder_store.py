@@ -1,4 +1,4 @@
-"""A folder as a store, on file systems that lack something."""
+"""A folder as a store on incomplete file systems, or before it exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.errors import Replaced
 def test_a_new_name_is_taken_once_where_there_are_no_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on FAT and some network shares; nothing else is left behind."""
+    """Without hard links, as on FAT, a new name is still created only once, and no temporary file remains."""
 
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
@@ -29,5 +29,5 @@ def test_a_new_name_is_taken_once_where_there_are_no_links(
 
 
 def test_a_folder_that_is_not_there_holds_no_names(tmp_path: Path) -> None:
-    """Nobody has saved a run there yet."""
+    """A folder that does not exist yet has no names."""
     assert list(FolderStore(tmp_path / "runs").names()) == []

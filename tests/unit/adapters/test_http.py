@@ -1,4 +1,4 @@
-"""HTTP by the proxies and certificate authorities that the environment names."""
+"""HTTP through the environment's proxies and certificate authorities."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_client_asks_the_proxy(monkeypatch: pytest.MonkeyPatch, client: str, name: str) -> None:
-    """In upper and lower case, for AWS, the registry, Layer0 and notices alike; none resolves the name itself."""
+    """Clients for AWS, the registry, Layer0 and notices all use HTTPS_PROXY in either case, without resolving the host."""
     with answering(http(502)) as proxy:
         monkeypatch.setenv(name, proxy.url)
         try:
@@ -79,14 +79,14 @@ def test_every_client_asks_the_proxy(monkeypatch: pytest.MonkeyPatch, client: st
 def test_no_proxy_is_read_as_docker_reads_it(
     monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str, *, goes_by_it: bool
 ) -> None:
-    """Names, domains and networks; this machine is never asked by a proxy."""
+    """NO_PROXY takes names, domains and networks as for Docker, and loopback never goes through the proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert proxy_for(url) == ("http://proxy.example.com:3128" if goes_by_it else None)
 
 
 def test_loopback_is_asked_directly_for_aws_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 would ask the proxy for the sandbox's address."""
+    """AWS endpoints on loopback are reached directly, although boto3 by itself would use the proxy."""
     with answering(http(500)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -96,7 +96,7 @@ def test_loopback_is_asked_directly_for_aws_too(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_proxys_password_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes to the proxy alone, and into no message."""
+    """A proxy's password is sent to the proxy and appears in no message."""
     with answering(http(407)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40fe-word@{proxy.host}")
         with pytest.raises(EcrWidgetsError) as caught:
@@ -107,7 +107,7 @@ def test_a_proxys_password_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://p:port"])
 def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
-    """One line that names the variables."""
+    """An unusable proxy is refused with an error that names HTTPS_PROXY."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(SettingsError, match="HTTPS_PROXY"):
         EnvironmentPools().request("GET", "https://example.com/")
@@ -118,7 +118,7 @@ def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_a_bundle_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: str, name: str
 ) -> None:
-    """Before anything is asked, with the variable."""
+    """A missing CA bundle is an error that names its variable, for every client."""
     monkeypatch.setenv(name, str(tmp_path / "no.pem"))
     with pytest.raises(SettingsError, match=name):
         CLIENTS[client]()
@@ -128,7 +128,7 @@ def test_a_bundle_that_is_not_there_is_named(
 def test_a_bundle_adds_to_what_the_machine_trusts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    """The machine's own authorities stay, the user's are added; a file with none in it is refused."""
+    """A CA bundle adds to the machine's own authorities; a file without certificates is refused."""
     before = len(trusted().get_ca_certs())
     authority = ssl.create_default_context().get_ca_certs(binary_form=True)
     if not authority:

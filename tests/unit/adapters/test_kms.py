@@ -1,4 +1,4 @@
-"""A key in AWS KMS that signs seals, against moto's KMS."""
+"""An AWS KMS key that signs seals, with moto's KMS."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def _sign(self: Any) -> str:
-    """moto takes every message for a whole one; AWS hashes none that is said to be a digest."""
+    """Sign a digest: moto hashes every message, but AWS does not hash one declared as a digest."""
     key = self.kms_backend.describe_key(self._get_param("KeyId"))
     assert (self._get_param("MessageType"), self._get_param("SigningAlgorithm")) == (
         "DIGEST",
@@ -58,7 +58,7 @@ def made(kms: Any, **settings: str) -> str:
 
 
 def test_a_key_in_kms_seals_runs(kms: Any, tmp_path: Path) -> None:
-    """In place of a file: nothing private is in the folder, and everybody's verifier takes what it signed."""
+    """A KMS key seals runs without a private key in the folder, and anyone with its public key can verify them."""
     arn = made(kms)
     ring = KeyRing(tmp_path / "keys")
     old, _ = ring.signing_key(now=NOW)
@@ -66,12 +66,12 @@ def test_a_key_in_kms_seals_runs(kms: Any, tmp_path: Path) -> None:
     assert (key.kms, ring.own()[old.key].retired_at) == (arn, NOW + timedelta(hours=1))
     assert not list(ring.folder.glob("*.pem"))
     save(tmp_path / "runs", "deployed")
-    # Half of the time it is the higher one of the two signatures that there are.
+    # The KMS returns the higher of the two valid signatures about half of the time.
     for hours in range(2, 12):
         chain_file(tmp_path / "runs").unlink(missing_ok=True)
         seal_run(tmp_path / "runs", "deployed.ipynb", ring=ring, now=NOW + timedelta(hours=hours))
         assert verify(tmp_path / "runs", ["deployed.ipynb"], ring=ring).ok
-    # A row for lists stands before the seal.
+    # The last line is the seal; the one before it is for lists.
     assert is_right(chain_file(tmp_path / "runs").read_bytes().splitlines()[-1], key.pem)
     told = json.loads(export_keys([key]))
     assert (told["kms"], told["public"]) == (arn, key.pem)
@@ -81,7 +81,7 @@ def test_a_key_in_kms_seals_runs(kms: Any, tmp_path: Path) -> None:
 
 
 def test_a_key_that_cannot_seal_retires_nothing(kms: Any, tmp_path: Path) -> None:
-    """Of another kind, for another use, or of no such name: the key in use stays in use."""
+    """If the new KMS key cannot sign seals or does not exist, the current key stays in use."""
     ring = KeyRing(tmp_path / "keys")
     old, _ = ring.signing_key(now=NOW)
     other = made(kms, KeySpec="ECC_NIST_P384")
@@ -98,7 +98,7 @@ def test_a_key_that_cannot_seal_retires_nothing(kms: Any, tmp_path: Path) -> Non
 
 
 def test_a_key_in_kms_is_taken_into_use_by_a_command(kms: Any, tmp_path: Path) -> None:
-    """And its public half is handed out in PEM, for other tools."""
+    """A command puts a KMS key into use, and another exports its public half in PEM."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path))
         cli = CliRunner()

@@ -1,4 +1,4 @@
-"""What Layer0's client does with changes whose reply is no use, and with shapes that differ between servers."""
+"""The Layer0 client's changes without a usable reply, and answers that differ between servers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CHANGES: dict[str, Callable[[Layer0Api], object]] = {
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """No test waits between the tries of a read; the pauses are kept."""
+    """Retry pauses of reads, which are recorded instead of slept."""
     asked_s: list[float] = []
     monkeypatch.setattr(transport.Transport.__init__, "__kwdefaults__", {"sleep": asked_s.append})
     return asked_s
@@ -70,7 +70,7 @@ def entity(entity_id: str, **tags: str) -> dict[str, Any]:
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("reply", NO_REPLIES)
 def test_a_change_without_a_usable_reply_is_unknown_and_asked_once(reply: str, change: str) -> None:
-    """It may have happened, so it is neither called failed nor done again."""
+    """A change without a usable reply is sent once and reported as of unknown outcome."""
     with (
         answering(NO_REPLIES[reply]) as server,
         pytest.raises(OutcomeUnknown, match="look whether it was done"),
@@ -96,7 +96,7 @@ def test_a_change_without_a_usable_reply_is_unknown_and_asked_once(reply: str, c
 def test_a_refused_change_is_a_failure_and_asked_once(
     reply: bytes, kind: type[DeployTargetError], change: str
 ) -> None:
-    """Where Layer0 or what stands before it says no, nothing happened."""
+    """A refused change is sent once and is an error, since nothing happened."""
     with answering(reply) as server, pytest.raises(DeployTargetError) as caught:
         CHANGES[change](client(server))
     assert type(caught.value) is kind
@@ -105,7 +105,7 @@ def test_a_refused_change_is_a_failure_and_asked_once(
 
 @pytest.mark.parametrize("reply", ["reset", "closed", "cut", "gateway", "gateway-timeout"])
 def test_a_read_that_keeps_failing_gives_up(reply: str, pauses: list[float]) -> None:
-    """Four tries with growing pauses, then an error that may be tried again later."""
+    """A read is tried four times with growing pauses, then raises a retryable error."""
     with answering(NO_REPLIES[reply]) as server, pytest.raises(Layer0Unavailable) as caught:
         client(server).read_deploy("timeout.1")
     assert caught.value.retryable
@@ -114,7 +114,7 @@ def test_a_read_that_keeps_failing_gives_up(reply: str, pauses: list[float]) -> 
 
 @pytest.mark.parametrize("reply", ["truncated", "html", "empty", "number", "other-object", "large"])
 def test_a_read_of_what_is_not_layer0_is_not_repeated(reply: str) -> None:
-    """Asking again would bring the same; eight megabytes are not fetched four times."""
+    """An answer that is not from Layer0 is not requested again, as it would be the same."""
     with answering(NO_REPLIES[reply]) as server, pytest.raises(Layer0Unavailable) as caught:
         client(server).read_deploy("timeout.1")
     assert not caught.value.retryable
@@ -122,7 +122,7 @@ def test_a_read_of_what_is_not_layer0_is_not_repeated(reply: str) -> None:
 
 
 def test_a_body_that_drips_in_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time-out counts for the whole body, not for each byte of it."""
+    """The time-out applies to the whole body, not to each part of it."""
     now_s = iter(range(0, 10_000, 20))
     monkeypatch.setattr(transport.time, "monotonic", lambda: float(next(now_s)))
     monkeypatch.setattr(transport, "_CHUNK_BYTES", 1)
@@ -136,7 +136,7 @@ def test_a_body_that_drips_in_ends_at_the_deadline(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("offset", [0, 150, 190])
 def test_the_token_is_masked_before_a_text_is_cut(status: int, offset: int) -> None:
-    """A page that echoes the token shows no part of it, wherever the cut falls."""
+    """A page that echoes the token shows no part of it in the error, wherever the text is cut."""
     page = b"<p>" + b"x" * offset + TOKEN.encode() + b"y" * 300
     with (
         answering(http(status, page, label="text/html")) as server,
@@ -148,7 +148,7 @@ def test_the_token_is_masked_before_a_text_is_cut(status: int, offset: int) -> N
 
 
 def test_a_servers_message_is_masked_and_cut_too() -> None:
-    """Layer0's own error text is bounded, and the token is taken out of it."""
+    """Layer0's own error text is shortened, and the token removed from it."""
     message = json.dumps({"error_code": 21, "message": TOKEN + "z" * 100_000}).encode()
     with answering(http(500, message)) as server, pytest.raises(Layer0Error) as caught:
         client(server).read_deploy("timeout.1")
@@ -159,7 +159,7 @@ def test_a_servers_message_is_masked_and_cut_too() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_takes_the_token_along(status: int) -> None:
-    """The other address is named and not asked."""
+    """A redirect is reported and not followed, so that the token is not sent elsewhere."""
     with answering(wire({"deploy_id": "timeout.1"})) as other:
         redirect = http(status, b'""', more={"Location": f"{other.url}/deploy/timeout.1"})
         with answering(redirect) as server, pytest.raises(Layer0Unavailable, match="redirect to http"):
@@ -178,7 +178,7 @@ def test_no_redirect_takes_the_token_along(status: int) -> None:
     ],
 )
 def test_settings_that_would_leak_are_refused(endpoint: str, token: str, why: str) -> None:
-    """Nothing is sent, and neither token nor password is in the message."""
+    """Plain HTTP to another host, a password in the address and a malformed token are refused without showing them."""
     with pytest.raises(SettingsError, match=why) as caught:
         Layer0Api(Layer0Settings(endpoint, token))
     assert TOKEN not in str(caught.value)
@@ -186,7 +186,7 @@ def test_settings_that_would_leak_are_refused(endpoint: str, token: str, why: st
 
 
 def test_plain_http_on_an_https_endpoint_is_no_trust_matter() -> None:
-    """A server without TLS is a broken connection, not an untrusted certificate."""
+    """An https endpoint without TLS is reported as a broken connection, not as an untrusted certificate."""
     with answering(http(400, b"plain http")) as server:
         layer0 = Layer0Api(Layer0Settings(server.url.replace("http:", "https:"), TOKEN))
         with pytest.raises(Layer0Unavailable, match="connection to Layer0 broke"):
@@ -195,14 +195,14 @@ def test_plain_http_on_an_https_endpoint_is_no_trust_matter() -> None:
 
 @pytest.mark.parametrize("version", [b"42", b"null", b"{}", b"[]"])
 def test_a_version_is_text(version: bytes) -> None:
-    """Another JSON server is not taken for Layer0."""
+    """A version that is not text means that the server is not Layer0."""
     with answering(http(200, version)) as server, pytest.raises(Layer0Unavailable, match="version"):
         client(server).version()
 
 
 @pytest.mark.parametrize("wild", ["a/../b", "x?y=1", "ü &#%"])
 def test_an_id_stays_one_segment_of_the_path(wild: str) -> None:
-    """What a person types as an id cannot ask for something else."""
+    """An id with special characters stays one segment of the path, and an empty one is refused."""
     with answering(NOT_FOUND) as server:
         for look in (Layer0Api.read_deploy, Layer0Api.read_service, Layer0Api.read_task, Layer0Api.read_job):
             with pytest.raises(EntityNotFound):
@@ -215,14 +215,14 @@ def test_an_id_stays_one_segment_of_the_path(wild: str) -> None:
 
 
 def test_a_name_is_escaped_in_a_query() -> None:
-    """Names with the query's own signs are looked for as they are."""
+    """A name with special characters is escaped in the query."""
     with answering(wire([])) as server:
         assert client(server).find_environment("a&type=job #%") is None
     assert server.asked[0].target == "/tag?fuzz=a%26type%3Djob+%23%25&type=environment"
 
 
 def test_environments_match_by_exact_name_or_id() -> None:
-    """A longer name with the same beginning is another environment; two of one name are ambiguous."""
+    """An environment is found by its exact name or id; a name that two of them have is an error."""
     tags = [entity("demo24e9e412", name="demo"), entity("demo2c0ffee0", name="demo2")]
     with answering(wire(tags)) as server:
         layer0 = client(server)
@@ -237,7 +237,7 @@ def test_environments_match_by_exact_name_or_id() -> None:
 
 
 def test_a_service_is_found_through_its_tags() -> None:
-    """Services of other environments and names are passed over, and so are tags whose service is gone."""
+    """A service is found by its tags, ignoring other environments, longer names and tags of deleted services."""
     tags = [
         entity("timeout00001", name="timeoutsvc", environment_id="other0000000"),
         entity("timeout00002", name="timeoutsvc2", environment_id="demo24e9e412"),
@@ -263,14 +263,14 @@ def test_a_service_is_found_through_its_tags() -> None:
 
 
 def test_deploys_are_asked_for_without_a_version() -> None:
-    """Servers answer `latest` with the highest version of any name, so the highest is chosen here."""
+    """Deploys are requested without `latest`, for which servers return the highest version of any matching name."""
     with answering(wire([entity("timeout.2", name="timeout", version="2")])) as server:
         assert [each.version for each in client(server).list_deploys("timeout")] == [2]
     assert server.asked[0].target == "/tag?fuzz=timeout&type=deploy"
 
 
 def test_changes_go_out_in_layer0s_words() -> None:
-    """Path and body of each change are those of Layer0's API."""
+    """The path and body of each change are those of Layer0's API."""
     with answering(wire({"deploy_id": "timeout.1", "service_id": "timeout95c61"})) as server:
         for change in CHANGES.values():
             change(client(server))
@@ -299,7 +299,7 @@ def task_server(reply: bytes) -> Callable[[Request], bytes]:
 
 @pytest.mark.parametrize("header", [{"X-Jobid": "createtce94a"}, {"Location": "/job/createtce94a"}])
 def test_a_tasks_job_is_in_a_header(header: dict[str, str]) -> None:
-    """202 with an empty text is a task asked for; the job's id is in either header, in any case."""
+    """A 202 answer to a task has the job's id in the X-Jobid or Location header."""
     reply = http(202, b'""', label="text/plain; charset=utf-8", more=header)
     with answering(task_server(reply)) as server:
         job = client(server).start_task(
@@ -311,21 +311,21 @@ def test_a_tasks_job_is_in_a_header(header: dict[str, str]) -> None:
         "deploy_id": "timeout.1",
         "environment_id": "demo24e9e412",
         "task_name": "one",
-        # To v0.10.3 a number of copies is read, and 0 of them run where it is missing.
+        # Servers up to v0.10.3 read a number of copies, and start none if it is missing.
         "copies": 1,
     }
 
 
 @pytest.mark.parametrize("reply", [http(202, b'""'), http(200, b'{"task_id": "x"}'), http(202), RESET])
 def test_a_task_without_a_job_is_unknown(reply: bytes) -> None:
-    """It was asked for, and nothing says what became of it."""
+    """A task's start without a job id in its answer is of unknown outcome."""
     with answering(task_server(reply)) as server, pytest.raises(OutcomeUnknown):
         client(server).start_task("demo24e9e412", "one", "timeout.1", {}, run_id="", token="")
     assert [asked.method for asked in server.asked] == ["GET", "POST"]
 
 
 def test_the_start_of_a_task_is_known_by_its_job() -> None:
-    """Who looks again finds the jobs that ask for just this task; what a failed one says comes without its marks."""
+    """A lost start is found by the jobs that request the same task; a failed job's reasons come without log prefixes."""
     request = {
         "container_overrides": [{"container_name": "timeout", "environment_overrides": {"A": "b"}}],
         "deploy_id": "timeout.1",
@@ -351,7 +351,7 @@ def test_the_start_of_a_task_is_known_by_its_job() -> None:
 
 
 def test_a_task_of_a_deploy_that_is_gone_is_not_asked_for() -> None:
-    """Layer0 would take it and try for a day."""
+    """Starting a task of a missing deploy is refused before the request, since Layer0 would retry it for a day."""
     with answering(NOT_FOUND) as server, pytest.raises(EntityNotFound):
         client(server).start_task("demo24e9e412", "one", "timeout.9", {}, run_id="", token="")
     assert [asked.method for asked in server.asked] == ["GET"]
@@ -373,13 +373,13 @@ def test_a_task_of_a_deploy_that_is_gone_is_not_asked_for() -> None:
     ],
 )
 def test_an_odd_shape_is_a_typed_error(call: Callable[[Layer0Api], object], value: Any) -> None:
-    """A value of the wrong kind anywhere in an answer is one of our errors."""
+    """A value of the wrong type anywhere in an answer is an error of ours."""
     with answering(wire(value)) as server, pytest.raises(EcrWidgetsError):
         call(client(server))
 
 
 def test_a_job_tells_its_task() -> None:
-    """The task's id is in the job's meta once it is known."""
+    """A job's task id comes from its `meta`, and is None until it is there."""
     with answering(wire({"job_id": "j", "job_status": 2, "meta": None})) as server:
         assert client(server).read_job("j").task_id is None
     with answering(wire({"job_id": "j", "job_status": 3, "meta": {"task_id": "one3427f5670"}})) as server:
@@ -388,7 +388,7 @@ def test_a_job_tells_its_task() -> None:
 
 
 def test_logs_ask_for_their_tail() -> None:
-    """Only the wanted lines are fetched, by container."""
+    """Logs are requested with the number of lines wanted, and returned per container."""
     with answering(
         wire([{"name": "timeout", "lines": ["a", "b"]}, {"name": "other", "lines": None}])
     ) as server:
@@ -398,7 +398,7 @@ def test_logs_ask_for_their_tail() -> None:
 
 
 def test_a_server_of_another_version_is_warned_of_once_before_the_first_change() -> None:
-    """Reads warn of nothing; the change is made all the same."""
+    """A newer server causes one warning, before the first change, which is made nevertheless; reads do not warn."""
     told = {"Version": "v13.0.0"}
     deploy = json.dumps({"deploy_id": "timeout.1", "deploy_name": "timeout", "version": "1"}).encode()
     with answering(http(200, b"[]", more=told), http(200, deploy, more=told)) as server:
@@ -411,7 +411,7 @@ def test_a_server_of_another_version_is_warned_of_once_before_the_first_change()
 
 
 def test_a_server_that_was_not_read_from_is_warned_of_as_soon_as_its_version_is_known() -> None:
-    """A change that comes first tells the version, and the next one is not made without the warning."""
+    """If the first request is a change, its answer reveals the newer version, and the next change warns."""
     with answering(http(200, b'""', more={"Version": "v13.0.0"})) as server:
         layer0 = client(server)
         layer0.delete_deploy("timeout.1")
@@ -420,7 +420,7 @@ def test_a_server_that_was_not_read_from_is_warned_of_as_soon_as_its_version_is_
 
 
 def test_reasons_are_asked_for() -> None:
-    """A server that can tell why containers stopped tells it to those who ask; others ignore the header."""
+    """Each request asks for stop reasons with a header, which servers without them ignore."""
     with answering(wire([])) as server:
         client(server).list_deploys("timeout")
     assert server.asked[0].headers["prefer"] == "reasons"
@@ -428,7 +428,7 @@ def test_reasons_are_asked_for() -> None:
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_task_deletion_that_trips_over_its_tags_is_judged_by_the_task(*, gone: bool) -> None:
-    """v0.12.1 to v0.12.6 stop the task and answer 500; only a task that is still there makes that an error."""
+    """A 500 after deleting a task, as v0.12.1 to v0.12.6 answer, is an error only if the task still exists."""
     tripped = http(500, b'{"error_code": 21, "message": "dynamo: no item found"}', label="text/plain")
     task = http(404, b'{"error_code": 29, "message": "gone"}') if gone else wire({"task_id": "t"})
     with answering(tripped, task) as server:
@@ -441,7 +441,7 @@ def test_a_task_deletion_that_trips_over_its_tags_is_judged_by_the_task(*, gone:
 
 
 def test_services_are_listed_in_one_request_where_the_server_knows_their_names() -> None:
-    """Sorted by name, whatever the server's order."""
+    """Services with names are listed in one request and sorted by name."""
     where = {"environment_id": "demo1", "environment_name": "demo"}
     listed = [{"service_id": f"s{n}", "service_name": f"service{n}", **where} for n in (2, 1)]
     with answering(wire(listed)) as server:
@@ -450,7 +450,7 @@ def test_services_are_listed_in_one_request_where_the_server_knows_their_names()
 
 
 def test_services_without_names_are_listed_by_their_tags() -> None:
-    """Some servers list services with ids of environments; three requests, however many there are."""
+    """If the server lists services without names, tags supply them: three requests, however many services there are."""
     listed = wire([{"service_id": "demo1", "service_name": "", "environment_id": "", "environment_name": ""}])
     tagged = [entity(f"s{n}", name=f"service{n}", environment_id="demo1") for n in (2, 1, 3)]
     with answering(listed, wire(tagged), wire([entity("demo1", name="demo")])) as server:
@@ -462,7 +462,7 @@ def test_services_without_names_are_listed_by_their_tags() -> None:
 
 
 def test_the_latest_of_a_name_is_found_though_a_longer_name_hides_it() -> None:
-    """Real servers give one entity for all names with a prefix; only then all versions are asked for."""
+    """If a longer name hides the latest deploy, all versions are requested; otherwise one request is enough."""
     ours = [entity(f"late.{n}", name="late", version=str(n)) for n in (2, 10, 9)]
     other = entity("late-worker.11", name="late-worker", version="11")
     with answering(wire([other]), wire([*ours, other])) as server:
@@ -478,7 +478,7 @@ def test_the_latest_of_a_name_is_found_though_a_longer_name_hides_it() -> None:
 
 @pytest.mark.parametrize("code", [4, 6, 8, 10, 12, 14])
 def test_old_servers_tell_of_what_is_not_there_by_an_invalid_id(code: int) -> None:
-    """Servers to v0.10.2 know no code of its own for that."""
+    """The codes for an invalid id, which servers up to v0.10.2 send for missing entities, mean not found."""
     told = json.dumps({"error_code": code, "message": "no"}).encode()
     with answering(http(400, told, label="text/plain")) as server, pytest.raises(EntityNotFound) as raised:
         Layer0Api(Layer0Settings(server.url, "token")).read_service("s")

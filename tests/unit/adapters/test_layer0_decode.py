@@ -1,4 +1,4 @@
-"""Layer0's wire shapes as values."""
+"""Layer0's answers as values."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ZERO = datetime(1, 1, 1, tzinfo=UTC)
     ],
 )
 def test_times_have_any_number_of_digits(text: object, moment: datetime) -> None:
-    """Go writes 0 to 9 digits of a second; what is no time is Go's zero time."""
+    """Times have 0 to 9 digits of a second, as Go writes them; an invalid time is Go's zero time."""
     service = decode.service({"service_id": "x", "deployments": [{"created": text}]})
     assert service.deployments[0].created_at == moment
 
 
 def test_every_field_is_optional() -> None:
-    """Releases differ, so an absent or null field is its zero and an unknown one is passed over."""
+    """A missing or null field has its zero value and an unknown one is ignored, since releases differ."""
     for nothing in ({}, {"running_count": None, "deployments": None, "unknown": [1]}):
         service = decode.service(nothing)
         assert (service.name, service.running_count, service.deployments) == ("", 0, ())
@@ -49,7 +49,7 @@ def test_every_field_is_optional() -> None:
 
 
 def test_reasons_are_told_where_the_server_tells_them() -> None:
-    """Events and stop reasons are an addition of some servers; elsewhere, and in odd shapes, there are none."""
+    """Events and stop reasons are read from servers that have them; if missing or malformed, there are none."""
     told = {"events": ["started"], "stopped_reasons": ["exit code 3"]}
     service = decode.service({"deployments": [told, {}, {"events": "started", "stopped_reasons": 7}]})
     assert [(each.events, each.stopped_reasons) for each in service.deployments] == [
@@ -60,7 +60,7 @@ def test_reasons_are_told_where_the_server_tells_them() -> None:
 
 
 def test_the_primary_deployment_is_told_from_older_ones() -> None:
-    """Status decides, not order."""
+    """The primary deployment is the one with that status, whatever its position."""
     service = decode.service(
         {"deployments": [{"status": "ACTIVE"}, {"status": "PRIMARY", "deploy_id": "a.2"}]}
     )
@@ -70,7 +70,7 @@ def test_the_primary_deployment_is_told_from_older_ones() -> None:
 
 @pytest.mark.parametrize(("status", "code"), [("RUNNING", None), ("PENDING", None), ("STOPPED", 0)])
 def test_an_exit_code_counts_once_stopped(status: str, code: int | None) -> None:
-    """On the wire it is 0 while the container runs."""
+    """A container has an exit code only once it has stopped, since servers send 0 while it runs."""
     details = [{"container_name": "timeout", "exit_code": 0, "last_status": status}]
     assert decode.task({"copies": [{"details": details}]}).containers[0].exit_code == code
 
@@ -80,19 +80,19 @@ def test_an_exit_code_counts_once_stopped(status: str, code: int | None) -> None
     [("3", 3), ("", 0), ("-1", 0), ("1.2", 0), ("٣", 0), ("latest", 0), ("9" * 5000, 0)],
 )
 def test_a_version_is_digits(text: str, number: int) -> None:
-    """Anything else is no version, and no error either."""
+    """A version is a number in ASCII digits; anything else is 0."""
     assert decode.version_number(text) == number
 
 
 def test_a_dockerrun_that_is_not_base64_is_none() -> None:
-    """A deploy can be listed though its document cannot be read."""
+    """A deploy whose Dockerrun is not base64 is read without it."""
     assert decode.deploy({"deploy_id": "a.1", "dockerrun": "e30="}).dockerrun == b"{}"
     assert decode.deploy({"deploy_id": "a.1", "dockerrun": "é"}).dockerrun is None
 
 
 @pytest.mark.parametrize("value", [None, 42, "text", [], {}, {"deploy_id": ""}, {"deploy_id": None}])
 def test_an_entity_has_an_id(value: object) -> None:
-    """Another JSON server's object is not taken for an entity with zeros in it."""
+    """An answer without the entity's id is an error, not an entity with zero values."""
     with pytest.raises(Layer0Unavailable):
         decode.entity(value, "deploy_id")
 
@@ -113,7 +113,7 @@ def test_an_entity_has_an_id(value: object) -> None:
 def test_a_container_that_never_ran_has_no_exit_code(
     copy_reason: str, reasons: list[str], codes: list[int | None]
 ) -> None:
-    """Layer0 writes 0 where ECS tells none, and only the reason tells the two apart."""
+    """The reason decides whether a stopped container has the exit code 0 or, as it never ran, none."""
     details = [{"exit_code": 0, "last_status": "STOPPED", "reason": reason} for reason in reasons]
     task = decode.task({"copies": [{"details": details, "reason": copy_reason}]})
     assert [each.exit_code for each in task.containers] == codes
@@ -122,7 +122,7 @@ def test_a_container_that_never_ran_has_no_exit_code(
 
 @pytest.mark.parametrize("wanted", ["web", "arn:aws:iam::1:server-certificate/web"])
 def test_a_listener_has_its_certificates_name_and_arn(wanted: str) -> None:
-    """A server tells both, and a listener asked for by either one is the same."""
+    """A listener equals the requested one if either its certificate's name or its ARN matches."""
     told = {
         "host_port": 443,
         "container_port": 80,
@@ -137,7 +137,7 @@ def test_a_listener_has_its_certificates_name_and_arn(wanted: str) -> None:
 
 
 def test_a_listener_that_is_told_by_its_arn_alone_is_known_by_it() -> None:
-    """Certificates of ACM have no name."""
+    """A listener without a certificate name, as with ACM, has its ARN as the certificate."""
     told = {"host_port": 443, "certificate_name": "", "certificate_arn": "arn:aws:acm:1"}
     (port,) = decode.load_balancer({"ports": [told]}).ports
     assert (port.certificate, port.certificate_arn) == ("arn:aws:acm:1", "")

@@ -1,4 +1,4 @@
-"""Every answer that was recorded from a real server, given to the client."""
+"""Every recorded answer of a real server, given to the client."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ CALLS: list[tuple[str, Call]] = [
     ("DELETE /job/(.+)", lambda api, each: api.delete_job(each)),
 ]
 NOT_ASKED = re.compile("GET /(deploy|environment)/")
-"""What the client has no use for: tags tell more, and without the defects."""
+"""Answers that the client does not use, since tags have more and are more reliable."""
 
 
 def decoded(exchange: Exchange) -> object:
-    """What the client makes of a recorded answer."""
+    """Return what the client makes of a recorded answer."""
     labels = {k: v for k, v in exchange.answered.items() if k not in ("Content-Type", "Content-Length")}
     answer = http(
         exchange.status,
@@ -83,11 +83,11 @@ def decoded(exchange: Exchange) -> object:
 
 @pytest.mark.parametrize("recording", sorted(RECORDINGS.glob("*.jsonl")), ids=lambda each: each.stem)
 def test_every_recorded_answer_is_decoded(recording: Path) -> None:
-    """A success gives a value with what the answer names, an error one of ours with its code and status."""
+    """A recorded success yields a value with its ids, and a recorded error one of our errors with its code and status."""
     seen = set()
     for exchange in exchanges(recording):
         if exchange.call in seen and exchange.method == "GET":
-            continue  # polls of the same
+            continue  # a repeated poll
         seen.add(exchange.call)
         error, found = None, None
         try:

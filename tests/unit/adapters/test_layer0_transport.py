@@ -1,4 +1,4 @@
-"""What Layer0's client makes of answers that are no answers, over real sockets on loopback."""
+"""Layer0's client and broken answers, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOKEN = "bGF5ZXIwOm5vaGF4cGx6"
 
 @contextmanager
 def answering(*answers: bytes) -> Iterator[tuple[Layer0Api, list[bytes]]]:
-    """A client of a server that answers each connection with the next bytes, and what was asked."""
+    """A client of a server that answers each connection with the next bytes, and the server's requests."""
     listener = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
 
@@ -89,20 +89,20 @@ def http(status: int, body: bytes, label: str = "application/json", more: str = 
 def test_an_answer_that_is_none_is_a_typed_error(
     answer: bytes, kind: type[EcrWidgetsError], why: str
 ) -> None:
-    """Every broken answer becomes one of our errors with what was seen."""
+    """Every broken answer is an error of ours that says what was received, without the token."""
     with answering(answer) as (layer0, _), pytest.raises(kind, match=why) as caught:
         layer0.read_deploy("timeout.1")
     assert TOKEN not in str(caught.value)
 
 
 def test_a_label_is_not_believed() -> None:
-    """JSON under a text label is read as JSON."""
+    """JSON is read even under a text content type."""
     with answering(http(200, b'{"deploy_id": "timeout.1", "version": "1"}', "text/plain")) as (layer0, _):
         assert layer0.read_deploy("timeout.1").version == 1
 
 
 def test_an_endless_body_is_cut_off() -> None:
-    """A body past the bound is an error, not memory."""
+    """A body over the limit is an error and is not read to its end."""
     with (
         answering(http(200, b" " * (8 * 1024 * 1024 + 2))) as (layer0, _),
         pytest.raises(EcrWidgetsError, match="larger"),
@@ -111,7 +111,7 @@ def test_an_endless_body_is_cut_off() -> None:
 
 
 def test_a_read_is_repeated_while_that_may_help() -> None:
-    """A passing 503 on a read is asked again."""
+    """A read that gets a 503 is retried."""
     answers = (http(503, b"busy", "text/plain"), http(200, b'{"deploy_id": "timeout.1"}'))
     with answering(*answers) as (layer0, asked):
         assert layer0.read_deploy("timeout.1").deploy_id == "timeout.1"
@@ -119,7 +119,7 @@ def test_a_read_is_repeated_while_that_may_help() -> None:
 
 
 def test_a_lost_reply_to_a_change_is_unknown_and_not_repeated() -> None:
-    """The request went out once; what became of it is not guessed."""
+    """A change whose reply is lost is sent once and reported as of unknown outcome."""
     with (
         answering(b"", http(200, b"{}")) as (layer0, asked),
         pytest.raises(OutcomeUnknown, match="POST /deploy was lost"),
@@ -129,7 +129,7 @@ def test_a_lost_reply_to_a_change_is_unknown_and_not_repeated() -> None:
 
 
 def test_a_refused_connection_changed_nothing() -> None:
-    """Where nobody listens the outcome is known: unavailable."""
+    """A change to a port without a listener is reported as unavailable, not as of unknown outcome."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(Layer0Unavailable, match="does not answer"):
@@ -137,13 +137,13 @@ def test_a_refused_connection_changed_nothing() -> None:
 
 
 def test_the_token_does_not_cross_a_network_in_clear() -> None:
-    """Plain HTTP is for this machine only."""
+    """Plain HTTP is refused except on loopback."""
     with pytest.raises(SettingsError, match="plain http"):
         Layer0Api(Layer0Settings("http://layer0.example", TOKEN))
 
 
 def test_names_are_matched_exactly() -> None:
-    """A longer name with the same beginning is another deploy; versions are ordered as numbers."""
+    """Deploys are listed by exact name, with versions ordered as numbers."""
     entities = [
         f'{{"entity_id": "{name}.{v}", "entity_type": "deploy", "tags": [{{"key": "name", "value": "{name}"}},'
         f'{{"key": "version", "value": "{v}"}}]}}'

@@ -38,7 +38,7 @@ def locks(folder: Path, *, wait_s: float = 0.0, until_exit: bool = False) -> Fil
 
 @contextmanager
 def holder(folder: Path, then: str = "pass") -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the target until its input ends."""
+    """A process that holds the target until its input ends."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD.format(then=then), folder],
         stdin=subprocess.PIPE,
@@ -55,7 +55,7 @@ def holder(folder: Path, then: str = "pass") -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_busy_target_names_its_holder(tmp_path: Path) -> None:
-    """Run, host, process and since when; another target is free."""
+    """A busy target's error has the holder's run, host, process and start time; another target is free."""
     with holder(tmp_path / "locks"):
         with locks(tmp_path / "locks").hold("another"):
             pass
@@ -67,11 +67,11 @@ def test_a_busy_target_names_its_holder(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_frees_its_target_at_once(tmp_path: Path) -> None:
-    """Even where it left a child behind that was forked while it held the lock."""
+    """A killed process frees its target, even if it left a child that was forked while it held the lock."""
     then = "import os; os.fork() or (print('child', flush=True), sys.stdin.read(), os._exit(0))"
     with holder(tmp_path / "locks", then) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "child\n"  # so far, and the system has let it give the lock back
+        assert process.stdout.readline() == "child\n"  # the child has released its inherited lock
         process.send_signal(signal.SIGKILL)
         process.wait()
         with locks(tmp_path / "locks").hold("target"):
@@ -79,7 +79,7 @@ def test_a_killed_holder_frees_its_target_at_once(tmp_path: Path) -> None:
 
 
 def test_a_waiter_gets_the_target_when_it_is_free(tmp_path: Path) -> None:
-    """And asks for no longer than it was told to."""
+    """Waiting for a busy target ends after the given time, and a freed target can be taken."""
     world = World()
     clock = FakeClock(world)
     with holder(tmp_path / "locks"):
@@ -92,7 +92,7 @@ def test_a_waiter_gets_the_target_when_it_is_free(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_is_kept_until_exit_outlives_its_context(tmp_path: Path) -> None:
-    """A run holds its targets to its end; by hand each step gives them back."""
+    """With `until_exit` a lock is kept after its context; otherwise it is released there."""
     first = locks(tmp_path / "locks", until_exit=True)
     with first.hold("target"), first.hold("target"):
         pass
@@ -107,7 +107,7 @@ def test_a_lock_that_is_kept_until_exit_outlives_its_context(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("trap", ["symlink", "hard link", "fifo", "folder for all", "linked folder"])
 def test_a_trap_in_the_locks_place_is_refused(tmp_path: Path, trap: str) -> None:
-    """What somebody may have put there is neither followed nor written."""
+    """A link, a FIFO or a shared folder in the lock's place is refused, and nothing is written through it."""
     folder, victim = tmp_path / "locks", tmp_path / "victim"
     victim.write_text("untouched")
     with locks(folder).hold("target"):
@@ -132,7 +132,7 @@ def test_a_trap_in_the_locks_place_is_refused(tmp_path: Path, trap: str) -> None
 def test_a_folder_that_cannot_be_locked_in_is_named_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Some network file systems have no locks; nothing is held then."""
+    """If the file system has no locks, the target is not held, and the error suggests XDG_STATE_HOME."""
 
     def flock(*_: object) -> None:
         raise OSError(number, os.strerror(number))

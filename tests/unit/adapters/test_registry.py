@@ -1,4 +1,4 @@
-"""What the registry's client makes of answers, over real sockets on loopback."""
+"""The registry client's reading of answers, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PASSWORD = "password-1"
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """No test waits for a retry; how long it would have is kept."""
+    """Retry pauses, which are recorded instead of slept."""
     asked_s: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", asked_s.append)
     return asked_s
@@ -53,14 +53,14 @@ def find(server: Scripted, reference: str = "xfra-wait:1") -> str | None:
     ],
 )
 def test_an_images_id_is_the_digest_of_its_configuration(body: bytes, found: str | None) -> None:
-    """What an engine calls the image is in its manifest; what is no manifest of one image has none."""
+    """An image's id is the config digest in its manifest; an index or an invalid manifest has none."""
     with answering(http(200, body)) as server:
         token = AuthorizationToken(server.host, "AWS", PASSWORD, NOW, NOW + timedelta(hours=12))
         assert OciRegistry().find_image_id(ImageReference.parse(f"{server.host}/a:1"), token) == found
 
 
 def test_no_image_has_no_id_and_a_refusal_is_one() -> None:
-    """A missing image is None; a refused token is an error, so that it can be renewed."""
+    """A missing image has no id; a refused token is an error, so that it can be renewed."""
     with answering(http(404, b"{}"), http(403, b"<html>")) as server:
         token = AuthorizationToken(server.host, "AWS", PASSWORD, NOW, NOW + timedelta(hours=12))
         image = ImageReference.parse(f"{server.host}/a:1")
@@ -74,7 +74,7 @@ def errors(code: str, message: str) -> bytes:
 
 
 def test_the_digest_is_the_registrys_own_word() -> None:
-    """One HEAD that takes all four kinds of manifest gives the digest of the header."""
+    """One HEAD that accepts four kinds of manifest returns the digest from the header."""
     with answering(FOUND) as server:
         assert find(server) == DIGEST
     (asked,) = server.asked
@@ -90,7 +90,7 @@ def test_the_digest_is_the_registrys_own_word() -> None:
 
 
 def test_a_reference_by_digest_is_asked_for_by_digest() -> None:
-    """Where tag and digest stand together, the digest counts."""
+    """A reference with tag and digest is looked up by its digest."""
     with answering(FOUND) as server:
         assert find(server, f"xfra-wait:1@{DIGEST}") == DIGEST
     assert server.asked[0].target == f"/v2/xfra-wait/manifests/{DIGEST}"
@@ -98,7 +98,7 @@ def test_a_reference_by_digest_is_asked_for_by_digest() -> None:
 
 @pytest.mark.parametrize("code", ["MANIFEST_UNKNOWN", "NOT_FOUND"])
 def test_a_missing_image_is_none(code: str) -> None:
-    """A registry's own 404 for a manifest is no error; HEAD has no body, so GET is asked for the code."""
+    """A missing manifest is None; as HEAD has no body, a GET reads the error code."""
     with answering(http(404), http(404, errors(code, "gone"))) as server:
         assert find(server) is None
     assert [request.method for request in server.asked] == ["HEAD", "GET"]
@@ -134,7 +134,7 @@ def test_a_missing_image_is_none(code: str) -> None:
 def test_an_answer_that_is_none_is_a_typed_error(
     answer: bytes, kind: type[EcrWidgetsError], why: str
 ) -> None:
-    """Every other answer becomes one of our errors with what was seen, and nothing is taken for `no such image`."""
+    """Every other answer is an error of ours that says what was received, never a missing image."""
     with answering(answer) as server, pytest.raises(kind, match=why) as caught:
         find(server)
     assert PASSWORD not in str(caught.value)
@@ -142,7 +142,7 @@ def test_an_answer_that_is_none_is_a_typed_error(
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_takes_the_token_along(status: int) -> None:
-    """The other host is not asked at all."""
+    """A redirect is not followed, so that the token is not sent to the other host."""
     with answering(FOUND) as other:
         redirect = http(status, more={"Location": f"{other.url}/v2/xfra-wait/manifests/1"})
         with answering(redirect) as server, pytest.raises(RegistryUnavailable, match="not followed"):
@@ -152,14 +152,14 @@ def test_no_redirect_takes_the_token_along(status: int) -> None:
 
 @pytest.mark.parametrize("first", [http(503), http(429), http(502), RESET, b""])
 def test_what_passes_is_asked_again(first: bytes) -> None:
-    """A busy registry and a lost connection are tried again."""
+    """A lookup is retried after a busy registry's answer or a lost connection."""
     with answering(first, FOUND) as server:
         assert find(server) == DIGEST
     assert len(server.asked) == 2
 
 
 def test_a_refused_token_is_not_tried_again() -> None:
-    """401 is final: one HEAD, and one GET for the reason."""
+    """A 401 is final: one HEAD, and one GET for the reason."""
     with answering(http(401)) as server, pytest.raises(AuthorizationError):
         find(server)
     assert len(server.asked) == 2
@@ -167,14 +167,14 @@ def test_a_refused_token_is_not_tried_again() -> None:
 
 @pytest.mark.parametrize(("asked", "waited_s"), [("2", 2.0), ("86400", 30.0)])
 def test_retry_after_is_obeyed_within_bounds(pauses: list[float], asked: str, waited_s: float) -> None:
-    """The registry says how long to wait, but cannot stop a run for a day."""
+    """Retry-After is obeyed, up to 30 seconds."""
     with answering(http(429, more={"Retry-After": asked}), FOUND) as server:
         assert find(server) == DIGEST
     assert pauses == [waited_s]
 
 
 def test_a_large_answer_is_not_read_to_its_end() -> None:
-    """A body past the bound costs neither memory nor an odd error."""
+    """A large error body is cut in the message."""
     with (
         answering(http(400, b"x" * (8 * 1024 * 1024))) as server,
         pytest.raises(RegistryUnavailable) as caught,
@@ -184,7 +184,7 @@ def test_a_large_answer_is_not_read_to_its_end() -> None:
 
 
 def test_a_password_of_any_letters_goes_out() -> None:
-    """The token's characters never end in an encoding error."""
+    """A password with non-ASCII characters is sent without an encoding error."""
     with answering(FOUND) as server:
         token = AuthorizationToken(server.host, "AWS", "pässwörd-ü-†", NOW, NOW)
         assert OciRegistry().find_digest(ImageReference.parse(f"{server.host}/a:1"), token) == DIGEST
@@ -206,7 +206,7 @@ def test_a_password_of_any_letters_goes_out() -> None:
 def test_plain_http_is_for_this_machine_only(
     monkeypatch: pytest.MonkeyPatch, host: str, *, is_ours: bool
 ) -> None:
-    """Only loopback is asked over plain HTTP; what merely looks like it is not."""
+    """Only loopback hosts are contacted over plain HTTP, not names that look similar."""
     asked: list[str] = []
 
     def send(self: object, method: str, url: str, headers: object, **_: object) -> HTTPResponse:
@@ -221,14 +221,14 @@ def test_plain_http_is_for_this_machine_only(
 
 
 def test_an_image_without_a_registry_is_refused() -> None:
-    """There is nobody to ask."""
+    """An image without a registry is refused."""
     token = AuthorizationToken("127.0.0.1", "AWS", PASSWORD, NOW, NOW)
     with pytest.raises(RegistryError, match="names no registry"):
         OciRegistry().find_digest(ImageReference.parse("xfra-wait:1"), token)
 
 
 def test_an_answers_text_is_cut_between_words() -> None:
-    """A password that stands where the text ends is left out, since a piece of it would pass for an ordinary word."""
+    """An answer's text is cut between words, so that no part of a password remains at its end."""
     secret = "p" * 400
     for text in (f"{'x ' * 90}Basic {secret}", f'{{"user":"AWS","password":"{secret}"}}', secret):
         for body in (text.encode(), errors("DENIED", text)):

@@ -1,4 +1,4 @@
-"""Copies between registries whose replies get lost, over real sockets on loopback."""
+"""Copies between registries with lost replies, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def source(request: Request) -> bytes:
-    """A registry that has the image."""
+    """Answer as a registry that has the image."""
     return http(200, MANIFEST if "/manifests/" in request.target else LAYER)
 
 
 class Target:
-    """A registry that takes an image; `spoil` may answer something else, after the request took effect or not."""
+    """A registry that receives an image; `spoil` may replace its answer, whether or not the request took effect."""
 
     def __init__(self, spoil: Callable[[Target, Request], bytes | None]) -> None:
         self.blob = self.tagged = False
@@ -79,7 +79,7 @@ def copy(target: Target, progress: ProgressSink = ignore_progress) -> str:
 
 @pytest.mark.parametrize("told", [RESET, UPLOAD_UNKNOWN])
 def test_a_blob_that_is_there_after_a_lost_reply_is_copied(told: bytes) -> None:
-    """The registry is asked what it has, before an upload is called failed."""
+    """A layer whose upload's reply was lost or refused counts as copied if the registry has it."""
 
     def spoil(target: Target, request: Request) -> bytes | None:
         if request.method == "PUT" and "/uploads/" in request.target:
@@ -92,7 +92,7 @@ def test_a_blob_that_is_there_after_a_lost_reply_is_copied(told: bytes) -> None:
 
 @pytest.mark.parametrize("told", [RESET, UPLOAD_UNKNOWN])
 def test_a_blob_that_is_not_there_is_an_error(told: bytes) -> None:
-    """An upload that came to nothing is no success."""
+    """A layer whose upload failed and that the registry does not have is an error."""
 
     def spoil(_: Target, request: Request) -> bytes | None:
         return told if request.method == "PUT" and "/uploads/" in request.target else None
@@ -104,7 +104,7 @@ def test_a_blob_that_is_not_there_is_an_error(told: bytes) -> None:
 
 
 def test_an_upload_whose_begin_was_lost_is_begun_again() -> None:
-    """Nothing comes of an upload that is begun and left; that it was asked for again is told."""
+    """An upload is started again if the reply to its start was lost, and the retry is reported."""
     begun = []
 
     def spoil(_: Target, request: Request) -> bytes | None:
@@ -120,7 +120,7 @@ def test_an_upload_whose_begin_was_lost_is_begun_again() -> None:
 
 
 def test_an_immutable_tag_that_names_the_image_after_a_lost_reply_is_copied() -> None:
-    """The second try is refused, and the tag names the image by then."""
+    """If a lost reply's retry is refused because the tag is immutable, the copy succeeds, as the tag names the image."""
 
     def spoil(target: Target, request: Request) -> bytes | None:
         if request.method == "PUT" and "/manifests/" in request.target:
@@ -135,7 +135,7 @@ def test_an_immutable_tag_that_names_the_image_after_a_lost_reply_is_copied() ->
 
 
 def test_an_immutable_tag_that_names_nothing_of_ours_is_refused() -> None:
-    """A refusal alone is one."""
+    """A refusal because of an immutable tag that names another image is an error."""
 
     def spoil(_: Target, request: Request) -> bytes | None:
         return IMMUTABLE if request.method == "PUT" and "/manifests/" in request.target else None
@@ -155,7 +155,7 @@ def test_an_immutable_tag_that_names_nothing_of_ours_is_refused() -> None:
     ],
 )
 def test_a_token_goes_to_the_registry_alone(where: str, other: str, *, same: bool) -> None:
-    """Scheme, host and port decide, not the host alone."""
+    """A token is sent only to the same origin: scheme, host and port."""
     assert same_origin(where, other) is same
 
 
@@ -171,7 +171,7 @@ def test_a_token_goes_to_the_registry_alone(where: str, other: str, *, same: boo
     ],
 )
 def test_an_upload_that_is_sent_elsewhere_in_clear_is_refused(where: str) -> None:
-    """Nothing is sent there, the layer as little as the token, and no login of the address is shown."""
+    """An upload redirected to plain HTTP or an odd address is refused, without showing a password in the address."""
     target = Target(
         lambda _, request: http(202, more={"Location": where}) if request.method == "POST" else None
     )

@@ -1,4 +1,4 @@
-"""Lists of referrers that a registry, or whoever may push, made to do harm; over real sockets on loopback."""
+"""Harmful referrer lists of a registry or of anyone who can push, over real sockets on loopback."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def put(server: Scripted) -> None:
 
 
 def test_pages_that_never_end_are_left() -> None:
-    """A list whose next page is itself is read a bounded number of times, and said to be cut."""
+    """A list whose next page is itself is read up to the page limit and reported as cut."""
     link = f'</v2/a/referrers/{SUBJECT}?page=2>; rel="next"'
     with answering(index(entry(), more={"Link": link})) as server:
         found = listed(server)
@@ -67,7 +67,7 @@ def test_pages_that_never_end_are_left() -> None:
 
 
 def test_a_bloated_list_is_cut() -> None:
-    """However many referrers are hung on an image, a bounded number is kept."""
+    """A list is cut after the maximum number of entries and reported as cut."""
     with answering(index(*map(entry, range(MAX_ENTRIES + 1)))) as server:
         found = listed(server)
     assert (len(found.entries), found.left_out) == (MAX_ENTRIES, f"more than {MAX_ENTRIES:,} are listed")
@@ -75,7 +75,7 @@ def test_a_bloated_list_is_cut() -> None:
 
 @pytest.mark.parametrize("place", ["/v2/b/tags/list", "elsewhere/x", "http://other.example/y?z=1"])
 def test_the_next_page_is_never_asked_elsewhere(place: str) -> None:
-    """Neither another path nor another host gets the token; the list is said to be cut."""
+    """A next page at another path or host is not requested, and the list is reported as cut."""
     with answering(index(entry(), more={"Link": f'<{place}>; rel="next"'})) as server:
         found = listed(server)
     assert len(server.asked) == 1
@@ -86,13 +86,13 @@ def test_the_next_page_is_never_asked_elsewhere(place: str) -> None:
     "body", [b"[]", b"{}", b'{"manifests": [3]}', b'{"manifests": {}}', b"<html>", b"{" * 9000]
 )
 def test_what_is_no_list_is_an_error(body: bytes) -> None:
-    """An odd answer is not taken for `no referrers`."""
+    """An answer that is not a list is an error, not an empty list."""
     with answering(http(200, body)) as server, pytest.raises(RegistryUnavailable):
         listed(server)
 
 
 def test_long_texts_of_a_list_are_cut() -> None:
-    """Types and notes are anybody's words."""
+    """Types and annotations are cut to 200 characters, since anyone can write them."""
     with answering(index(entry(artifactType="t" * 9000, annotations={"n" * 9000: "v" * 9000}))) as server:
         (found,) = listed(server).entries
     assert (len(found.artifact_type), *(len(t) for each in found.annotations.items() for t in each)) == (
@@ -104,13 +104,13 @@ def test_long_texts_of_a_list_are_cut() -> None:
     "under_tag", [UNKNOWN, http(200, REFERRER, label=IMAGE_MANIFEST), http(200, b"{}", label=IMAGE_INDEX)]
 )
 def test_what_is_under_the_fallback_tag_must_be_a_list(under_tag: bytes) -> None:
-    """No tag, the subject itself or an index of nothing: no referrers, and no error."""
+    """If the fallback tag is missing or is no index, there are no referrers and no error."""
     with answering(lambda asked: NO_ROUTE if "/referrers/" in asked.target else under_tag) as server:
         assert listed(server) == Referrers(by_tag=True)
 
 
 def _registry(under_tag: list[bytes], took: Callable[[Request], bytes | None] = lambda _: None) -> Any:
-    """A registry without a list; `under_tag` is what was put under the fallback tag so far."""
+    """A registry without the referrers API; `under_tag` has the contents of the fallback tag so far."""
 
     def answer(asked: Request) -> bytes:
         if "/referrers/" in asked.target:
@@ -131,7 +131,7 @@ def _registry(under_tag: list[bytes], took: Callable[[Request], bytes | None] = 
 
 
 def test_an_entry_under_the_fallback_tag_says_all_that_a_list_does() -> None:
-    """Type, size and notes go in, what was there stays, and a second put changes nothing."""
+    """An entry under the fallback tag has type, size and annotations; others stay, and a second put adds nothing."""
     under_tag = [json.dumps({"manifests": [entry(1, platform={"os": "linux"})]}).encode()]
     with answering(_registry(under_tag)) as server:
         put(server)
@@ -149,7 +149,7 @@ def test_an_entry_under_the_fallback_tag_says_all_that_a_list_does() -> None:
 
 
 def test_an_entry_that_another_writer_overwrote_is_written_again() -> None:
-    """What was put is read back; somebody else's list in its place gets ours, too."""
+    """If another writer replaces the list under the fallback tag, it is written again with both entries."""
     under_tag: list[bytes] = []
 
     def overwrite(asked: Request) -> bytes | None:
@@ -165,7 +165,7 @@ def test_an_entry_that_another_writer_overwrote_is_written_again() -> None:
 
 
 def test_a_list_that_others_always_overwrite_is_given_up() -> None:
-    """It is said that the manifest is there and not listed."""
+    """If the list is overwritten each time, the attempt ends with an error that says so."""
     with (
         answering(_registry([], lambda _: http(201))) as server,
         pytest.raises(RegistryError, match="overwriting"),
@@ -174,7 +174,7 @@ def test_a_list_that_others_always_overwrite_is_given_up() -> None:
 
 
 def test_a_fallback_tag_that_must_not_move_is_named() -> None:
-    """The manifest is there; what to except from immutability is said."""
+    """If the fallback tag is immutable, the error names the tag pattern to exclude."""
     with (
         answering(_registry([], lambda _: IMMUTABLE)) as server,
         pytest.raises(TagImmutable, match=r"sha256-\*"),
@@ -183,7 +183,7 @@ def test_a_fallback_tag_that_must_not_move_is_named() -> None:
 
 
 def test_a_registry_that_does_not_list_what_it_took_is_not_believed() -> None:
-    """201 with the subject's name is no proof: the list is asked."""
+    """A put is an error if the registry's list does not contain it, even after a 201 with the subject's name."""
 
     def answer(asked: Request) -> bytes:
         return http(201, more={"OCI-Subject": SUBJECT}) if asked.method == "PUT" else index(entry(1))

@@ -1,4 +1,4 @@
-"""Leases in a bucket: taken, renewed, lost; the store's clock decides, and no host's."""
+"""Leases in a bucket: taken, renewed and lost by the store's clock, not a host's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "leases/target/1.json"
 
 
 class Later(S3Store):
-    """A store on whose clock time passes when it is told so."""
+    """A store whose clock moves on when the test says so."""
 
     passed_s = 0.0
     renewed: dict[str, float]
@@ -43,7 +43,7 @@ class Later(S3Store):
 
 
 class Hosts:
-    """Hosts that share a bucket; each has a clock of its own."""
+    """Hosts that share a bucket; each has its own clock."""
 
     def __init__(self, buckets: Buckets) -> None:
         self.worlds: list[World] = []
@@ -58,7 +58,7 @@ class Hosts:
         )
 
     def pass_time(self, duration_s: float) -> None:
-        """The same for all of them, and for the store."""
+        """Move the clocks of all hosts and of the store on."""
         self.store.passed_s += duration_s
         for world in self.worlds:
             world.now += timedelta(seconds=duration_s)
@@ -70,7 +70,7 @@ def hosts(buckets: Buckets) -> Hosts:
 
 
 def test_one_of_two_hosts_has_it(hosts: Hosts) -> None:
-    """The other is told which run, of whom, on which host, since when and for how long; when it is released it may have it."""
+    """A second host is refused with the holder's run, user, host, start and end; once it is released, it gets the lease."""
     one, other = hosts.new("one"), hosts.new("other")
     lease = one.take(NAME, "service web")
     hosts.pass_time(20)
@@ -88,7 +88,7 @@ def test_one_of_two_hosts_has_it(hosts: Hosts) -> None:
 
 
 def test_a_holder_that_renews_keeps_it(hosts: Hosts) -> None:
-    """However long its work takes."""
+    """A lease that is renewed stays with its holder beyond its first end."""
     one, other = hosts.new("one"), hosts.new("other")
     lease = one.take(NAME, "service web")
     for _ in range(10):
@@ -100,7 +100,7 @@ def test_a_holder_that_renews_keeps_it(hosts: Hosts) -> None:
 
 
 def test_a_dead_holder_is_followed_after_the_margin(hosts: Hosts) -> None:
-    """Not at the end of its lease already: its own clock may be a little slower."""
+    """A dead holder's lease can be taken only a margin after its end, as its clock may be slower; the holder then knows."""
     one, other = hosts.new("one"), hosts.new("other")
     lease = one.take(NAME, "service web")
     hosts.pass_time(TTL_S + 5)
@@ -113,14 +113,14 @@ def test_a_dead_holder_is_followed_after_the_margin(hosts: Hosts) -> None:
 
 
 def test_a_holder_that_slept_has_it_back_where_nobody_took_it(hosts: Hosts) -> None:
-    """It asks the store first; the swap proves that nobody was there meanwhile."""
+    """A holder that slept past its lease's end still has it if no one took it."""
     lease = hosts.new("one").take(NAME, "service web")
     hosts.pass_time(10 * TTL_S)
     assert lease.is_held
 
 
 def test_whoever_comes_back_after_two_others_knows_it(hosts: Hosts) -> None:
-    """Also where the last of them has released it: what was done meanwhile is not known."""
+    """A holder that returns after another host took and released the lease has lost it, and is told to whom."""
     one, other = hosts.new("one"), hosts.new("other")
     lease = one.take(NAME, "service web")
     hosts.pass_time(2 * TTL_S)
@@ -131,7 +131,7 @@ def test_whoever_comes_back_after_two_others_knows_it(hosts: Hosts) -> None:
 
 
 def test_without_a_store_it_is_believed_until_its_end_is_near(hosts: Hosts) -> None:
-    """By the holder's own monotonic clock, from before it asked last."""
+    """While the store is unreachable, a lease counts as held by the holder's monotonic clock until shortly before its end."""
     lease = hosts.new("one").take(NAME, "service web")
     hosts.store.is_gone = True
     hosts.pass_time(TTL_S * 5 / 6 - 1)
@@ -144,7 +144,7 @@ def test_without_a_store_it_is_believed_until_its_end_is_near(hosts: Hosts) -> N
 
 
 def test_no_hosts_clock_is_asked(hosts: Hosts) -> None:
-    """One that is an hour ahead takes nothing over, and one that is an hour behind loses nothing."""
+    """Hosts' clocks do not matter: one an hour ahead takes nothing over, and one an hour behind loses nothing."""
     one, other = hosts.new("one"), hosts.new("other")
     hosts.worlds[1].now += timedelta(hours=1)
     lease = one.take(NAME, "service web")
@@ -155,17 +155,17 @@ def test_no_hosts_clock_is_asked(hosts: Hosts) -> None:
 
 
 def test_a_store_without_a_clock_is_watched(hosts: Hosts) -> None:
-    """A lease that does not change while one waits that long is taken over."""
+    """If the store reports no age, a lease that does not change while another host waits long enough is taken over."""
     one, other = hosts.new("one"), hosts.new("other")
     one.take(NAME, "service web")
-    hosts.store.renewed[NAME] = 1e9  # its age is never said to be more than nothing
+    hosts.store.renewed[NAME] = 1e9  # its age is always reported as 0 or less
     with pytest.raises(TargetBusy):
         other.take(NAME, "service web", wait_s=TTL_S)
     assert other.take(NAME, "service web", wait_s=TTL_S * 1.5).is_held
 
 
 def test_a_renewal_whose_reply_was_lost_is_found_again(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store has it, its holder does not know: the next one sees by its taking that it is its own."""
+    """A renewal whose reply was lost does not lose the lease: the holder recognizes its own entry."""
     lease = hosts.new("one").take(NAME, "service web")
     put = hosts.store.put
 
@@ -181,7 +181,7 @@ def test_a_renewal_whose_reply_was_lost_is_found_again(hosts: Hosts, monkeypatch
 
 
 def test_what_is_no_lease_is_left_alone_as_long_as_one(hosts: Hosts) -> None:
-    """Then it is replaced."""
+    """An unreadable lease blocks for as long as a lease would, then is replaced."""
     one = hosts.new("one")
     hosts.store.put(NAME, b"?", replacing=None)
     with pytest.raises(TargetBusy, match="somebody whose lease cannot be read"):
@@ -191,7 +191,7 @@ def test_what_is_no_lease_is_left_alone_as_long_as_one(hosts: Hosts) -> None:
 
 
 def test_each_taking_has_the_next_token(hosts: Hosts, buckets: Buckets) -> None:
-    """Released leases keep it, so that it only grows."""
+    """Each taking has the next token, as released leases keep theirs."""
     one = hosts.new("one")
     for _ in range(3):
         one.take(NAME, "service web").release()
@@ -202,7 +202,7 @@ def test_each_taking_has_the_next_token(hosts: Hosts, buckets: Buckets) -> None:
 
 
 def test_locks_are_leases_that_can_be_taken_again_within(hosts: Hosts) -> None:
-    """A step by hand releases its target, a run keeps it until its process ends."""
+    """A lock can be taken again within itself; by default it ends with its context, with `until_exit` on release_all."""
     one, other = hosts.new("one"), hosts.new("other")
     locks, elsewhere = S3Locks(one), S3Locks(other)
     with locks.hold("service web") as lease, locks.hold("service web") as again:
@@ -222,7 +222,7 @@ def test_locks_are_leases_that_can_be_taken_again_within(hosts: Hosts) -> None:
 def test_a_store_that_ignores_conditions_gives_nothing_to_hold(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As some that speak S3's language do: told in words at the first lease, before anything is changed."""
+    """A store that ignores conditional writes is refused at the first lease."""
     client = hosts.store._client
     put = client.put_object
     monkeypatch.setattr(
@@ -235,7 +235,7 @@ def test_a_store_that_ignores_conditions_gives_nothing_to_hold(
 
 
 def test_of_many_that_take_one_wins(s3: Buckets) -> None:
-    """On a real store, also where all take over the lease of a dead host."""
+    """Of eight threads that take the same lease on a real store, exactly one gets it."""
     from concurrent.futures import ThreadPoolExecutor
 
     place = s3.new_place()

@@ -25,7 +25,7 @@ ACTIONS = {
 
 
 def test_the_policy_allows_what_is_called_and_no_more(buckets: Buckets) -> None:
-    """Each call of the store and of leases; a retention asks for a right of its own, and only probes are deleted."""
+    """The policy allows what the store and leases call, including retention, plus deletion, which only probes need."""
     asked: set[str] = set()
 
     def note(model: object, params: dict[str, object], **_: object) -> None:

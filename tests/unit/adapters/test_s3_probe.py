@@ -1,4 +1,4 @@
-"""A store is tried before it is trusted."""
+"""A store is probed before it is trusted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refusal(code: str, status: int) -> ClientError:
 
 
 class Odd:
-    """A client of a store that is only almost S3."""
+    """A client of an almost S3-compatible store."""
 
     def __init__(self, client: Any, *, ignores: str = "", sticky: bool = False, keeps: bool = False) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class Odd:
 
 
 def test_a_real_store_passes_and_nothing_is_left(s3: Buckets) -> None:
-    """Also a bucket with versions, where a deleted name has a marker."""
+    """A real store, with or without versions, passes the probe, which leaves nothing behind."""
     for bucket in (s3.bucket, s3.new_bucket(versioned=True)):
         store = s3.store(BucketPath.parse(f"s3://{bucket}/probe"))
         assert "compares and swaps: of 8 creates at once one wins" in probe(store)
@@ -62,13 +62,13 @@ def test_a_real_store_passes_and_nothing_is_left(s3: Buckets) -> None:
 def test_a_store_that_does_not_compare_and_swap_is_refused_in_words(
     buckets: Buckets, odd: dict[str, Any], why: str
 ) -> None:
-    """Conditions that are ignored, and names that cannot be made again: each has been seen in a product."""
+    """A store that ignores conditions, or cannot recreate a deleted name, is refused with the reason; products do both."""
     store = buckets.store(client=Odd(buckets.client(), **odd))
     with pytest.raises(SettingsError, match=f"{why}: it does not support conditional writes"):
         probe(store)
 
 
 def test_a_host_that_may_delete_nothing_passes(buckets: Buckets) -> None:
-    """Leases are released by a swap."""
+    """A host without the right to delete passes, since leases are released by a swap."""
     store = buckets.store(client=Odd(buckets.client(), keeps=True))
     assert "leases cannot be deleted, and need not be" in probe(store)

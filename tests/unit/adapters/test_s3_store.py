@@ -1,4 +1,4 @@
-"""What a bucket answers when the network does not do its part, and what is stored for good."""
+"""A bucket behind an unreliable network, and what is kept permanently."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fakes import FakeClock, World
 
 
 class Line:
-    """A client whose calls fail as they are told: before they are sent, or after they were done."""
+    """A client whose calls fail as scripted: before they are sent, or after they took effect."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -58,7 +58,7 @@ def store(buckets: Buckets, line: Line) -> S3Store:
 
 
 def test_a_put_whose_reply_was_lost_was_done_once(store: S3Store, line: Line) -> None:
-    """Asked again, S3 says that something is there already; it is the same put's own."""
+    """A put whose reply was lost is retried, and the conflict with its own first write counts as success."""
     line.after = [ReadTimeoutError(endpoint_url="x")]
     first = store.put("a", b"1", replacing=None)
     line.after = [LOST]
@@ -70,7 +70,7 @@ def test_a_put_whose_reply_was_lost_was_done_once(store: S3Store, line: Line) ->
 def test_equal_content_of_somebody_else_is_not_taken_for_ones_own(
     store: S3Store, line: Line, buckets: Buckets
 ) -> None:
-    """By the content one could not tell: whoever came too late is told so."""
+    """Equal content that another host wrote is not taken for one's own: the put is reported as replaced."""
     buckets.store(store.place).put("a", b"1", replacing=None)
     line.before = [LOST]
     with pytest.raises(Replaced, match=r"s3://.*/a was changed by somebody else"):
@@ -80,7 +80,7 @@ def test_equal_content_of_somebody_else_is_not_taken_for_ones_own(
 def test_a_put_that_was_replaced_before_its_reply_was_missed_says_so(
     store: S3Store, line: Line, buckets: Buckets
 ) -> None:
-    """What stands there is the other's, so that whoever put first stops."""
+    """A put that was replaced before its lost reply's retry is reported as replaced, and the other content stays."""
     other = buckets.store(store.place)
 
     def replace() -> None:
@@ -106,14 +106,14 @@ def test_a_put_that_was_replaced_before_its_reply_was_missed_says_so(
     ],
 )
 def test_what_may_pass_is_tried_again(store: S3Store, line: Line, code: str, status: int) -> None:
-    """Another write in flight, too many requests, a fault of the store's."""
+    """A put is retried after a conflict, throttling or a server fault."""
     line.before = [refusal(code, status)] * 3
     store.put("a", b"1", replacing=None)
     assert line.puts == 4
 
 
 def test_a_store_that_is_gone_is_waited_for_a_while(store: S3Store, line: Line) -> None:
-    """For a minute and more, then the write fails in words."""
+    """A put to an unreachable store is retried for one to two minutes, then raises an error."""
     line.before = [LOST] * 1000
     before_s = store._clock.monotonic_s()
     with pytest.raises(OSError, match=r"s3://.* did not store 'a': Connection was closed"):
@@ -122,7 +122,7 @@ def test_a_store_that_is_gone_is_waited_for_a_while(store: S3Store, line: Line) 
 
 
 def test_a_refusal_is_not_tried_again(store: S3Store, line: Line) -> None:
-    """Rights do not come by waiting; the message names what S3 says."""
+    """A refused put is not retried, and the error has S3's code."""
     line.before = [refusal("AccessDenied", 403)]
     with pytest.raises(PermissionError, match="AccessDenied"):
         store.put("a", b"1", replacing=None)
@@ -130,7 +130,7 @@ def test_a_refusal_is_not_tried_again(store: S3Store, line: Line) -> None:
 
 
 def test_a_bucket_that_does_not_exist_is_an_error(buckets: Buckets) -> None:
-    """It is not an empty one."""
+    """A bucket that does not exist is an error, not an empty store."""
     store = buckets.store(BucketPath.parse("s3://no-such-bucket"))
     for ask in (
         lambda: store.read("a"),
@@ -142,7 +142,7 @@ def test_a_bucket_that_does_not_exist_is_an_error(buckets: Buckets) -> None:
 
 
 def test_what_belongs_to_runs_has_prefixes_of_its_own(buckets: Buckets) -> None:
-    """Rules of a bucket's life cycle and of IAM know prefixes; names are what they are in a folder."""
+    """Runs, approvals and leases have their own key prefixes, but the store's names are as in a folder."""
     store = buckets.store()
     names = (
         "20261126T053410Z-b198b3-release.ipynb",
@@ -162,7 +162,7 @@ def test_what_belongs_to_runs_has_prefixes_of_its_own(buckets: Buckets) -> None:
 
 
 def test_only_what_is_final_is_kept_for_good(s3: Buckets) -> None:
-    """Under Object Lock, version by version; drafts and leases are not."""
+    """With Object Lock only the final version is retained; drafts can be deleted."""
     bucket = s3.new_bucket(locked=True)
     store = s3.store(BucketPath.parse(f"s3://{bucket}"), retention=Retention.parse("compliance 3"))
     draft = store.put("a", b"1", replacing=None, final=False)
@@ -183,7 +183,7 @@ def test_only_what_is_final_is_kept_for_good(s3: Buckets) -> None:
 
 
 def test_a_bucket_with_versions_is_compared_and_swapped_too(s3: Buckets) -> None:
-    """A name that was removed, and so has a delete marker, can be made anew."""
+    """Conditional puts work in a bucket with versions, and a removed name can be created again."""
     store = s3.store(BucketPath.parse(f"s3://{s3.new_bucket(versioned=True)}"))
     first = store.put("a", b"1", replacing=None)
     with pytest.raises(Replaced):
@@ -200,6 +200,6 @@ def test_a_bucket_with_versions_is_compared_and_swapped_too(s3: Buckets) -> None
     "text", ["", "compliance", "compliance 0", "compliance -1", "forever 3", "governance x"]
 )
 def test_a_retention_that_cannot_be_kept_is_refused(text: str) -> None:
-    """A typo must not turn the keeping off."""
+    """An invalid retention is refused rather than ignored."""
     with pytest.raises(SettingsError, match="compliance 365"):
         Retention.parse(text)
