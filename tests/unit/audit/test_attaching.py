@@ -1,4 +1,4 @@
-"""Seals attached to images: to which, once, small, and never with a secret."""
+"""Attaching seals to images: which images get one, only once, only small ones, and never with a secret."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def here(tmp_path: Path) -> Attested:
 
 
 def test_a_run_is_attached_once(here: Attested) -> None:
-    """To the image that it acted on, byte for byte as it is in the chain; a second time nothing is put."""
+    """A seal is attached to the image that the run acted on, byte for byte as in the chain, and only once."""
     image = here.image()
     run = here.seal(image)
     (first,) = here.attach(run)
@@ -37,7 +37,7 @@ def test_a_run_is_attached_once(here: Attested) -> None:
 
 
 def test_the_referrer_is_as_plain_as_ecr_takes(here: Attested) -> None:
-    """The members of the specification, no data in a descriptor, no notes on the configuration."""
+    """The manifest has only the specification's members; its descriptors hold no data and the configuration no annotations."""
     image = here.image()
     (done,) = here.attach(here.seal(image))
     manifest = json.loads(
@@ -51,7 +51,7 @@ def test_the_referrer_is_as_plain_as_ecr_takes(here: Attested) -> None:
 
 
 def test_what_a_run_only_looked_at_gets_nothing(here: Attested) -> None:
-    """The replaced image and one that was found are not vouched for."""
+    """A run's seal is attached only to the image that the run deployed, not to one that it merely looked at."""
     image, looked_at = here.image(), here.image("old")
     notebook = here.notebook(image)
     text = json.dumps(notebook).replace(
@@ -69,7 +69,7 @@ def test_what_a_run_only_looked_at_gets_nothing(here: Attested) -> None:
 
 
 def test_a_known_secret_in_a_seal_is_refused(here: Attested) -> None:
-    """Before anything is put, and not masked: what is signed cannot be."""
+    """A seal that holds a known secret is refused before anything is put; it is signed and so cannot be masked."""
     image = here.image()
     run = here.seal(image, actor="hunter2-hunter2")
     before = list(here.registry._world.changes)  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ def test_a_known_secret_in_a_seal_is_refused(here: Attested) -> None:
 
 
 def test_a_seal_that_names_a_folder_is_refused(here: Attested) -> None:
-    """A path is nobody's business; the run can be sealed in its own folder."""
+    """A seal that names a folder is not attached, because the path would be published."""
     image = here.image()
     here.seal(image)
     (here.runs / "customer").mkdir()
@@ -92,7 +92,7 @@ def test_a_seal_that_names_a_folder_is_refused(here: Attested) -> None:
 
 
 def test_a_bloated_seal_is_refused(here: Attested) -> None:
-    """A list of a hundred statements must stay quick to read."""
+    """A seal larger than 128 kB is not attached, so that a list of a hundred statements stays quick to read."""
     image = here.image()
     notebook = here.notebook(image)
     for number in range(2000):
@@ -109,14 +109,14 @@ def test_a_bloated_seal_is_refused(here: Attested) -> None:
 
 
 def test_an_image_that_is_gone_is_said_to_be(here: Attested) -> None:
-    """That is no failure; a registry that refuses is one, and both leave the other images to be tried."""
+    """An image that no longer exists is reported as gone and not as a failure."""
     gone = ImageReference.parse(f"{here.token.registry}/xfra-wait@sha256:{'7' * 64}")
     (done,) = here.attach(here.seal(gone))
     assert (done.state, done.referrer) == ("gone", None)
 
 
 def test_a_registry_that_refuses_is_no_success(here: Attested, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be attached is reported with the reason."""
+    """If the registry refuses the seal, the image is reported as not attached, with the reason."""
     image = here.image()
     run = here.seal(image)
 
@@ -129,7 +129,7 @@ def test_a_registry_that_refuses_is_no_success(here: Attested, monkeypatch: pyte
 
 
 def test_runs_that_cannot_be_attached_are_told_apart(here: Attested) -> None:
-    """One that was never sealed, one that acted on no image, one whose seal is forged."""
+    """Runs that were never sealed, acted on no image or have a forged seal are refused with different reasons."""
     image = here.image()
     here.seal_only(image, "run-2", kind="interrupted", ring=here.ring)
     with pytest.raises(InputError, match="not sealed"):
@@ -145,7 +145,7 @@ def test_runs_that_cannot_be_attached_are_told_apart(here: Attested) -> None:
 
 
 def test_only_the_newest_seal_of_a_run_is_attached(here: Attested) -> None:
-    """Of a run that was resumed, what it came to."""
+    """For a resumed run, only the newest seal is attached."""
     image = here.image()
     here.seal(image, "run-1", kind="failed")
     here.seal(image, "run-1", hours=1)

@@ -1,4 +1,4 @@
-"""A notebook goes to a registry only where that is asked for, unchanged since it was sealed, and where no others read it."""
+"""A notebook is attached only on request, if it is unchanged since it was sealed and only its owner can read it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def attached(here: Attested, world: World, run: Attachable, *, holds_secret: boo
 
 
 def test_the_very_file_that_was_sealed_is_a_referrer_of_its_own(here: Attested, world: World) -> None:
-    """So cosign still finds one layer in the seal's; its digest is a subject of the seal, and a second time it is left."""
+    """The sealed notebook is attached once, as a referrer of its own, and its digest is a subject of the seal."""
     image = here.image()
     run = here.seal(image)
     here.attach(run)
@@ -68,7 +68,7 @@ def test_the_very_file_that_was_sealed_is_a_referrer_of_its_own(here: Attested, 
     assert blob == (here.runs / "run-1.ipynb").read_bytes()
     assert ("run-1.ipynb", hashlib.sha256(blob).hexdigest()) in run.seal.subjects
     assert attached(here, world, run)[0].state == "already attached"
-    # Evidence reads as before: this is of another kind.
+    # Evidence reads as before: a notebook is of another kind.
     found = here.evidence(image)
     assert (len(found.proofs), [each.why for each in found.others]) == (1, [NOTEBOOK_TYPE])
 
@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_that_is_not_what_was_sealed_is_refused(here: Attested, world: World, case: str) -> None:
-    """Whoever reads it from the registry has the seal's hash alone to compare it with."""
+    """A notebook that differs from what was sealed is not attached."""
     run = here.seal(here.image())
     CASES[case][0](here)
     with pytest.raises(RecordError, match=CASES[case][1]):
@@ -95,7 +95,7 @@ def test_a_file_that_is_not_what_was_sealed_is_refused(here: Attested, world: Wo
 def test_a_secret_or_a_large_file_is_refused(
     here: Attested, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was attached then."""
+    """A notebook that holds a known secret or is too large is not attached."""
     run = here.seal(here.image())
     with pytest.raises(RecordError, match="a known secret is in it"):
         attached(here, world, run, holds_secret=True)
@@ -106,7 +106,7 @@ def test_a_secret_or_a_large_file_is_refused(
 
 @pytest.mark.parametrize("principal", ["*", {"AWS": "555666777888"}])
 def test_where_others_may_read_it_is_not_attached(here: Attested, world: World, principal: Any) -> None:
-    """A registry hands it to whoever may pull, and copies cannot be recalled."""
+    """No notebook is attached to an image that others may pull, because copies cannot be recalled."""
     image = here.image()
     run = here.seal(image)
     statement = {"Effect": "Allow", "Principal": principal, "Action": "ecr:BatchGetImage"}
@@ -117,7 +117,7 @@ def test_where_others_may_read_it_is_not_attached(here: Attested, world: World, 
 
 
 def test_another_accounts_image_gets_no_notebook(here: Attested, world: World) -> None:
-    """Nor one of which nobody says whose it is."""
+    """No notebook is attached to an image of another account."""
     run = here.seal(here.image())
     notebook = read_notebook(here.runs, run, lambda _: False)
     registries = Here(world, here)

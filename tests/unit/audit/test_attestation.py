@@ -1,4 +1,4 @@
-"""Seals as other people's tools read them: what is in a line, and who can check it with nothing of ours."""
+"""Seals as other tools read them: what a line holds, and that it can be verified without this package."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCHEMA = Path(__file__).parents[3] / "docs" / "attestation.schema.json"
 def sealed(
     folder: Path, kind: str = "deployed", notebook: dict[str, Any] | None = None
 ) -> tuple[bytes, KeyRing]:
-    """The line of one sealed run, and who sealed it."""
+    """Return the line of one sealed run, and the key ring that sealed it."""
     ring = KeyRing(folder / "keys")
     save(folder / "runs", kind, notebook=notebook)
     seal_run(folder / "runs", f"{kind}.ipynb", ring=ring, now=NOW)
@@ -39,7 +39,7 @@ def sealed(
 
 
 def is_right(line: bytes, public_pem: str) -> bool:
-    """Verify a bundle by the specifications' own words, with nothing of this package."""
+    """Verify a bundle by the specifications alone, without this package."""
     bundle = json.loads(line)
     envelope = bundle["dsseEnvelope"]
     body, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
@@ -58,7 +58,7 @@ def is_right(line: bytes, public_pem: str) -> bool:
 
 
 def test_a_seal_is_verified_without_this_package(tmp_path: Path) -> None:
-    """By the specification alone and a PEM key; a changed statement, another key and another signature are refused."""
+    """A seal is verified by the specification and a PEM key alone; a changed statement or another key is refused."""
     line, ring = sealed(tmp_path)
     (key,) = ring.own().values()
     other, _ = KeyRing(tmp_path / "other").signing_key(now=NOW)
@@ -70,7 +70,7 @@ def test_a_seal_is_verified_without_this_package(tmp_path: Path) -> None:
 
 
 def test_openssl_verifies_a_seal(tmp_path: Path) -> None:
-    """A program that shares no code with us takes it, and refuses it with one byte changed."""
+    """OpenSSL verifies a seal, and refuses it when one byte is changed."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
@@ -86,7 +86,7 @@ def test_openssl_verifies_a_seal(tmp_path: Path) -> None:
 
 
 def test_a_statement_is_about_the_images_and_the_notebook(tmp_path: Path) -> None:
-    """Those that the run acted on, by repository and digest, and the file as it is on disk."""
+    """A statement's subjects are the images that the run acted on, by digest, and the notebook file as it is on disk."""
     told = statement(sealed(tmp_path)[0])
     content = (tmp_path / "runs" / "deployed.ipynb").read_bytes()
     run = told["predicate"]["run"]
@@ -105,7 +105,7 @@ def test_a_statement_is_about_the_images_and_the_notebook(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_what_the_schema_says(tmp_path: Path, kind: str) -> None:
-    """Of every kind of run, and of one that is retired; a member that the schema does not know is refused by it."""
+    """Statements of every kind of run and of a retired one match the schema, which refuses unknown members."""
     line, ring = sealed(tmp_path, kind)
     (tmp_path / "runs" / f"{kind}.ipynb").unlink()
     retire_runs(tmp_path / "runs", [f"{kind}.ipynb"], ring=ring, now=NOW + timedelta(hours=1))
@@ -124,7 +124,7 @@ def test_what_is_written_is_what_the_schema_says(tmp_path: Path, kind: str) -> N
 
 
 def test_no_value_output_host_or_path_is_in_a_statement(tmp_path: Path) -> None:
-    """What a notebook says beyond names, digests and states stays in it."""
+    """No value, output, host or path of the notebook is in a statement."""
     notebook = recorded("deployed")
     notebook["metadata"]["ecr_widgets"] |= {
         "host": "host-canary",
@@ -141,7 +141,7 @@ def test_no_value_output_host_or_path_is_in_a_statement(tmp_path: Path) -> None:
 
 
 def test_a_plan_acted_on_nothing(tmp_path: Path) -> None:
-    """What it would do is about no image: only its notebook is named."""
+    """A plan's statement names only its notebook as a subject, no image."""
     notebook = recorded("deployed")
     notebook["metadata"]["ecr_widgets"]["plan"] = True
     told = statement(sealed(tmp_path, notebook=notebook)[0])
@@ -149,7 +149,7 @@ def test_a_plan_acted_on_nothing(tmp_path: Path) -> None:
 
 
 def test_an_approval_is_named(tmp_path: Path) -> None:
-    """Who asked, who said yes, when, and to which plan."""
+    """A statement says who requested and who approved the run, when, and which plan was approved."""
     notebook = recorded("deployed")
     approval = {
         "requested_by": "alice",
@@ -176,14 +176,14 @@ def test_an_approval_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_bundle_that_is_written_in_another_way_is_none(tmp_path: Path, change: Any) -> None:
-    """Not a byte of a line may differ without a reader who says so, be it one that means nothing."""
+    """A bundle that differs from its canonical spelling in any byte is refused."""
     line, _ = sealed(tmp_path)
     with pytest.raises(ValueError, match=r"."):
         read_bundle(change(line))
 
 
 def test_the_other_signature_of_the_same_key_is_refused(tmp_path: Path) -> None:
-    """ECDSA has two for each; whoever has no key could write the other one into the last line."""
+    """The second valid ECDSA signature of the same content, which anyone can compute without the key, is refused."""
     line, ring = sealed(tmp_path)
     (key,) = ring.own().values()
     from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -198,7 +198,7 @@ def test_the_other_signature_of_the_same_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_statement_of_another_type_is_no_seal(tmp_path: Path) -> None:
-    """A retirement does not pass for a run, nor the other way round, though both are signed alike."""
+    """A statement of a run does not pass as a retirement, although it is correctly signed."""
     line, ring = sealed(tmp_path)
     _, signer = ring.signing_key(now=NOW)
     envelope = read_bundle(line)

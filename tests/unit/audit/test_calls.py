@@ -1,4 +1,4 @@
-"""Calls of steps are found however they are spelled, and where one could be made out of sight, that is told."""
+"""Calls of steps are found however they are spelled, and places where a call could hide are reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecr_widgets.kit.repository_steps import RepositorySteps
 
 
 def calls(*cells: str | list[str]) -> tuple[str, ...]:
-    """The calls in the last of a notebook's cells."""
+    """Return the calls in the last of a notebook's cells."""
     found = [read_source(json.dumps(cell).encode()) for cell in cells]
     return calls_in(found[-1], kits_of(found))
 
@@ -69,7 +69,7 @@ SEEN = {
 
 @pytest.mark.parametrize("case", SEEN)
 def test_a_call_is_seen_however_it_is_spelled(case: str) -> None:
-    """In one text or in lines, and whatever escapes JSON writes it with."""
+    """Calls are found in a source given as one text or as lines, and with any JSON escapes."""
     source, expected = SEEN[case]
     assert calls(source) == expected
     assert calls(source.splitlines(keepends=True)) == expected
@@ -79,7 +79,7 @@ def test_a_call_is_seen_however_it_is_spelled(case: str) -> None:
 
 
 def test_names_that_another_cell_gives_the_kit_count() -> None:
-    """Whatever `connect()` is bound to is the kit, in every cell."""
+    """Any name bound to `connect()` in one cell is the kit in all cells."""
     assert calls("k = connect(wait_s=5)", "k.wait(x)") == ("wait",)
     assert calls("k: object = ecr_widgets.connect()", "k.ecr.find_uses(x)") == ("find_uses",)
     assert hidden("k = connect()", "f(k)") == "k is handed on"
@@ -148,18 +148,18 @@ HIDDEN = {
 
 @pytest.mark.parametrize("case", HIDDEN)
 def test_where_a_call_could_hide_is_told(case: str) -> None:
-    """A text that is run, a name that is looked up, the kit handed on, what cannot be read: each is named."""
+    """Each place where a call could hide is reported: evaluated text, looked-up names, a kit passed on, unreadable source."""
     assert hidden(HIDDEN[case])
 
 
 @pytest.mark.parametrize("raw", [b"5", b"null", b'["a", 1]', b'{"a": 1}', b'"\\ud800"', b'"\xff"'])
 def test_a_source_that_is_no_text_hides_a_call(raw: bytes) -> None:
-    """Front ends may disagree about what it is."""
+    """A source that is not text is reported as a place where a call could hide, because front ends read it differently."""
     assert read_source(raw).hidden == "its source is no text"
 
 
 def test_every_call_of_the_kit_that_leaves_a_record_is_a_step() -> None:
-    """A new step cannot be forgotten here, nor the name of its record."""
+    """The audit knows every call of the kit that leaves a record, and the record's name."""
     calls = {
         name: made.step for part in (Kit, RepositorySteps, Layer0Steps) for name, made in inspect.getmembers(part)
         if hasattr(made, "step")
@@ -172,7 +172,7 @@ def test_every_call_of_the_kit_that_leaves_a_record_is_a_step() -> None:
 
 
 def test_a_cell_may_hold_what_its_calls_leave_and_nothing_else() -> None:
-    """A wait may roll back, and seals are verified by a verify; a later release's step leaves its own name."""
+    """A cell may hold just the records that its calls leave: a wait also a rollback, an unknown step its own name."""
     held = read_source(b'"kit.wait(x); runs.verify(); kit.move_mountain()"').may_hold
     assert {"wait", "rollback", "verify_seals", "move_mountain"} <= held
     assert "push_image" not in held
@@ -181,21 +181,21 @@ def test_a_cell_may_hold_what_its_calls_leave_and_nothing_else() -> None:
 @given(st.text(max_size=60) | st.text("kit.wait()\n%!?{}'\"# =", max_size=40))
 @settings(max_examples=400, deadline=None)
 def test_any_text_is_read_or_told(text: str) -> None:
-    """Nothing that a cell holds stops an audit."""
+    """Reading any text as a cell's source never raises."""
     source = read_source(json.dumps(text).encode())
     calls_in(source, frozenset(("kit",)))
     hidden_in(source, frozenset(("kit",)))
 
 
 def test_a_cell_of_many_magics_takes_no_longer_for_each() -> None:
-    """IPython reads all of a cell anew for each of its magics; ten thousand of them are one walk here."""
+    """A cell of ten thousand magics is read in one pass, although IPython reads the whole cell again for each magic."""
     found = read_source(json.dumps("!ls\n" * 10_000 + "kit.wait(x)").encode())
     assert calls_in(found, frozenset(("kit",))) == ("wait",)
     assert found.hidden is None
 
 
 def test_what_is_told_of_a_source_is_short() -> None:
-    """However long the names in it are."""
+    """A reason stays short, however long the names in the source are."""
     for source in (
         "%" + "m" * 9999,
         "kit." + "_p" * 9999,

@@ -1,4 +1,4 @@
-"""The form that seals are made of: the same for what means the same, another for anything else."""
+"""The canonical form that is sealed: equal for notebooks that mean the same, different for all others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ json_values = st.recursive(
 @given(json_values)
 @settings(max_examples=400, deadline=None)
 def test_the_fast_way_gives_the_bytes_of_rfc_8785(value: Any) -> None:
-    """Without names beyond ASCII, msgspec's encoder agrees with the reference implementation."""
+    """The fast encoder gives the same bytes as the RFC 8785 reference implementation."""
     try:
         expected = rfc8785.dumps(value)
     except rfc8785.CanonicalizationError:
@@ -43,7 +43,7 @@ def test_the_fast_way_gives_the_bytes_of_rfc_8785(value: Any) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(max_examples=400, deadline=None)
 def test_floats_are_written_as_rfc_8785_says_the_fast_way_too(value: float) -> None:
-    """The form does not depend on whether a name beyond ASCII makes the whole notebook take the slow way."""
+    """Floats get the same form whether or not a non-ASCII name makes the notebook take the slow path."""
     fast, slow = ({"cells": [], "metadata": {"mine": value}} | more for more in ({}, {"x": {"ä": 1}}))
     assert form(fast).metadata["mine"] == form(slow).metadata["mine"]
     assert form(fast).metadata["mine"] == hashlib.sha256(rfc8785.dumps(value)).hexdigest()[:12]
@@ -57,7 +57,7 @@ def test_floats_are_written_as_rfc_8785_says_the_fast_way_too(value: float) -> N
     ],
 )
 def test_the_form_never_changes(more: dict[str, str], sha256: str) -> None:
-    """Seals made by the first release stay checkable: numbers, controls, lines, what is left out, by both ways."""
+    """The form of a notebook is the same as in the first release, on the fast and the slow path."""
     parameters = {"n": 2**60, "f": 1.50, "tiny": 1e-7, "big": 1e21} | more
     cell = {
         "id": "a", "cell_type": "code", "execution_count": 1, "source": ["x\n", "y"], "metadata": {"trusted": True, "z": 0.1},
@@ -73,7 +73,7 @@ def form(notebook: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_saving_again_changes_no_form(kind: str) -> None:
-    """What nbformat, a pretty-printer, git's line ends and a browser's numbers do to a file is nothing."""
+    """Saving a notebook again with nbformat, a pretty-printer, other line ends or browser numbers does not change its form."""
     notebook = recorded(kind)
     notebook["metadata"]["mine"] = {"one": 1.0, "tiny": 1e-7, "ä": "ö\x7f"}
     first = form(notebook)
@@ -104,7 +104,7 @@ SHOWN = {
 @pytest.mark.parametrize("case", SHOWN)
 @pytest.mark.parametrize("kind", ["deployed", "failed"])
 def test_how_a_notebook_is_shown_is_not_in_its_form(kind: str, case: str) -> None:
-    """Whatever a front end notes of folding, slides, languages and contents, the form stays."""
+    """What front ends note about folding, slides, languages and contents does not change the form."""
     notebook = recorded(kind)
     first = form(notebook)
     of_notebook, of_cell = SHOWN[case]
@@ -125,7 +125,7 @@ def test_how_a_notebook_is_shown_is_not_in_its_form(kind: str, case: str) -> Non
     ],
 )
 def test_what_is_not_about_showing_stays_in_the_form(more: dict[str, Any], of_cell: dict[str, Any]) -> None:
-    """Only the names that front ends use, where they use them, are left out."""
+    """Only the known display members, in their known places, are left out of the form; any other member changes it."""
     notebook = recorded("proven")
     first = form(notebook)
     notebook["metadata"] |= more
@@ -134,7 +134,7 @@ def test_what_is_not_about_showing_stays_in_the_form(more: dict[str, Any], of_ce
 
 
 def test_the_first_releases_form_holds_how_a_notebook_is_shown() -> None:
-    """It is the same as now where no front end has noted anything, and another where one has."""
+    """The first release's form equals today's unless a front end has noted display state."""
     notebook = recorded("deployed")
     content = json.dumps(notebook).encode()
     assert form_of(content, first_release=True) == form_of(content)
@@ -144,7 +144,7 @@ def test_the_first_releases_form_holds_how_a_notebook_is_shown() -> None:
 
 
 def test_no_metadata_hides_what_stands_beside_it() -> None:
-    """A member of the metadata named like the form's own name of another is refused."""
+    """A metadata member that would collide with a name of the form itself is refused."""
     notebook = recorded("proven")
     notebook["metadata"]["/nbformat"] = 3
     with pytest.raises(RecordError, match="would hide"):
@@ -182,7 +182,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("case", CHANGES)
 def test_every_change_is_found_and_named(case: str) -> None:
-    """The part that changed is told; nothing else is."""
+    """A change is reported by the part that changed, and no other part is reported."""
     change, told = CHANGES[case]
     notebook = recorded("deployed")
     first = form(notebook)
@@ -191,7 +191,7 @@ def test_every_change_is_found_and_named(case: str) -> None:
 
 
 def test_large_integers_differ_by_any_digit() -> None:
-    """What a browser would round is still told apart."""
+    """Large integers that a browser would round to the same number have different forms."""
     forms = []
     for value in (2**53, 2**53 + 1, 2**53 - 1, str(2**53)):
         notebook = recorded("killed")
@@ -210,7 +210,7 @@ def test_large_integers_differ_by_any_digit() -> None:
     ],
 )  # fmt: skip
 def test_what_readers_may_disagree_about_has_no_form(text: str) -> None:
-    """Double members, NaN and other traps are refused, not hashed."""
+    """JSON that readers may understand differently, such as duplicate members or NaN, is refused."""
     with pytest.raises(RecordError):
         form_of(text.encode())
 
@@ -235,7 +235,7 @@ class _Counted(str):
 
 
 def test_a_member_twice_among_many_is_found_in_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The refusal names the member, and needs no look at all members for each."""
+    """A member that appears twice is named, and finding it among many takes one pass."""
     monkeypatch.setattr(_Counted, "compared", 0)
     pairs = [(_Counted(f"m{number}"), 0) for number in (*range(300), 299)]
     with pytest.raises(RecordError, match="member 'm299' appears twice"):

@@ -1,4 +1,4 @@
-"""What two runs differ in."""
+"""The differences between two runs."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def found(runs: Path, older: str, newer: str) -> dict[str, Difference]:
 
 
 def test_a_run_and_itself_differ_in_nothing(runs: Path) -> None:
-    """Times, durations and ids, which always differ, are left out anyway."""
+    """A run compared with itself has no differences."""
     assert found(runs, "a.ipynb", "a.ipynb") == {}
 
 
 def test_parameters_digests_and_the_dockerrun_are_compared(runs: Path) -> None:
-    """Just what is different, by its place."""
+    """Different parameters, digests and Dockerrun settings are reported, each by its place."""
     told = found(runs, "a.ipynb", "b.ipynb")
     assert set(told) == {
         "parameter tag",
@@ -56,19 +56,19 @@ def test_parameters_digests_and_the_dockerrun_are_compared(runs: Path) -> None:
         "verdict",
     }
     assert told["parameter tag"].newer == "2"
-    # A run of before settings were kept has none.
+    # Runs made before settings were recorded have none.
     assert told[f"step create_deploy {PORT}"].newer == "8081"
 
 
 def test_what_only_one_run_has_is_a_difference(runs: Path) -> None:
-    """Steps that a failed run never came to."""
+    """Steps that only one of two runs reached are differences."""
     told = found(runs, "a.ipynb", "c.ipynb")
     assert told["state"] == Difference("state", "succeeded", "failed")
     assert any(each.newer is None for each in told.values())
 
 
 def test_the_command_compares(runs: Path) -> None:
-    """As lines, and one clear error for a run that is not there."""
+    """`audit compare` prints the differences as lines, and exits with 1 for a run that does not exist."""
     run = CliRunner().invoke
     done = run(main, ["audit", "compare", "a.ipynb", "b.ipynb", "--runs", str(runs)])
     assert done.exit_code == 0
@@ -77,7 +77,7 @@ def test_the_command_compares(runs: Path) -> None:
 
 
 def test_what_cells_printed_is_compared(tmp_path: Path) -> None:
-    """Lines of output that only one run has, errors too; records and panels are compared by their own members."""
+    """Printed lines that only one run has are differences."""
     for name, lines in (("a", "built 1\nsame\n"), ("b", ["built 2\n", "same\n", "more\n"])):
         notebook = recorded("deployed")
         cell = next(cell for cell in notebook["cells"] if cell["id"] == "verify-step")
@@ -90,7 +90,7 @@ def test_what_cells_printed_is_compared(tmp_path: Path) -> None:
 
 
 def test_a_result_that_is_no_text_is_compared_as_it_stands(tmp_path: Path) -> None:
-    """A number in a plain result's place stops no comparison, and hides nothing else that was printed."""
+    """A plain result that is not text is compared as JSON, and hides nothing else that was printed."""
     for name, value in (("a", 5), ("b", {"x": "é"})):
         notebook = recorded("deployed")
         cell = next(cell for cell in notebook["cells"] if cell["id"] == "verify-step")

@@ -1,4 +1,4 @@
-"""A closed day's seals in one file: lists read it, believe only what the seals themselves say, and lose nothing without it."""
+"""A closed day's seals in one file: lists read it, trust only what the seals say, and need no such file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OF_A_DAY = ("deployed", "proven", "failed")
 
 @dataclass
 class Bucket:
-    """A place of runs with a clock of its own, and which of its objects were read."""
+    """Runs in a bucket, with a clock of their own and a record of which objects were read."""
 
     place: BucketPath
     clock: list[datetime]
@@ -47,9 +47,9 @@ class Bucket:
         return bucket_store(self.place)
 
     def run(self, number: int, kind: str, day: datetime) -> None:
-        """Save and seal a run on a day."""
+        """Save and seal a run on the given day."""
         self.clock[0] = day
-        # Another time than the records': of what is found, only the time matters here.
+        # Not the records' time: here only the time of the seal matters.
         notebook = recorded(kind)
         run_id = f"{day:%Y%m%dT%H%M%SZ}-{number:06x}"
         notebook["metadata"]["ecr_widgets"] |= {
@@ -74,7 +74,7 @@ class Bucket:
         self.store.remove(name, stored.stamp)
 
     def rows(self, query: Query = ALL) -> list[dict[str, Any]]:
-        """A new list."""
+        """Return the rows of a new list."""
         self.read.clear()
         with Index(self.place, None, ring=default_ring()) as index:
             index.look_for(query)
@@ -86,7 +86,7 @@ class Bucket:
 
 @pytest.fixture(scope="module")
 def made(buckets: Buckets) -> dict[str, bytes]:
-    """All objects of a bucket with three runs on each day."""
+    """Return all objects of a bucket with three runs on each day."""
     with pytest.MonkeyPatch.context() as patch:
         bucket = bucket_of(buckets, patch)
         for day in DAYS:
@@ -122,7 +122,7 @@ def bucket(buckets: Buckets, made: dict[str, bytes], monkeypatch: pytest.MonkeyP
 
 
 def test_a_list_of_compacted_days_is_the_same_and_reads_one_seal_a_day(bucket: Bucket) -> None:
-    """The last one of each file, to know that it is of this day; those of the open day as ever; no notebook."""
+    """A list of compacted days has the same rows, and reads one seal per closed day, the open day's seals, and no notebook."""
     before = bucket.rows()
     assert len(bucket.seals_read()) == len(DAYS) * len(OF_A_DAY)
     assert bucket.compact() == [(f"rows/{day:%Y-%m-%d}.parquet", "") for day in DAYS[:-1]]
@@ -134,7 +134,7 @@ def test_a_list_of_compacted_days_is_the_same_and_reads_one_seal_a_day(bucket: B
 
 
 def test_a_day_is_compacted_an_hour_after_its_end_and_not_before(bucket: Bucket) -> None:
-    """A seal may come behind midnight from a host that asked for the time before."""
+    """A day is compacted no earlier than an hour after its end, because a slow host may still add a seal."""
     midnight = datetime(2026, 11, 25, tzinfo=UTC)
     bucket.clock[0] = midnight + timedelta(minutes=59)
     assert len(bucket.compact()) == len(DAYS) - 1
@@ -143,7 +143,7 @@ def test_a_day_is_compacted_an_hour_after_its_end_and_not_before(bucket: Bucket)
 
 
 def test_a_seal_that_came_after_the_file_is_listed(bucket: Bucket) -> None:
-    """By a list that is new, and by one that has read the day before it was over."""
+    """A seal added after its day was compacted is listed, by a new index and by one that read the day before its end."""
     bucket.clock[0] = DAYS[-1]
     with Index(bucket.place, None, ring=default_ring()) as index:
         index.update()
@@ -162,7 +162,7 @@ def test_a_seal_that_came_after_the_file_is_listed(bucket: Bucket) -> None:
 
 
 def forged_row(content: bytes) -> bytes:
-    """One row says somebody else."""
+    """One row names another person."""
     return rewritten(
         content, lambda frame: frame.row.map(lambda row: row.replace(b'"root"', b'"evil"')), "row"
     )
@@ -209,7 +209,7 @@ def reordered(content: bytes) -> bytes:
 def test_a_file_that_was_forged_or_torn_counts_for_nothing(
     bucket: Bucket, change: Callable[[bytes], bytes]
 ) -> None:
-    """The day is listed from its seals, as without the file."""
+    """If a day's file is forged or torn, the day is listed from its seals."""
     before = bucket.rows()
     bucket.compact()
     bucket.change("rows/2026-11-21.parquet", change)
@@ -221,7 +221,7 @@ def test_a_file_that_was_forged_or_torn_counts_for_nothing(
 
 
 def test_a_file_of_fewer_seals_hides_none(bucket: Bucket) -> None:
-    """Those behind it are read from their objects."""
+    """If a day's file holds only some of the day's seals, the others are read from their objects."""
     before = bucket.rows()
     bucket.compact()
 
@@ -235,7 +235,7 @@ def test_a_file_of_fewer_seals_hides_none(bucket: Bucket) -> None:
 
 
 def test_another_days_file_is_not_taken_for_this_ones(bucket: Bucket) -> None:
-    """All in it is signed and in order, and of another day."""
+    """Another day's file is not used for a day, although all of it is signed and in order."""
     before = bucket.rows()
     bucket.compact()
     other = bucket.store.read("rows/2026-11-20.parquet")
@@ -245,7 +245,7 @@ def test_another_days_file_is_not_taken_for_this_ones(bucket: Bucket) -> None:
 
 
 def test_a_day_with_a_seal_that_is_gone_or_changed_gets_no_file(bucket: Bucket) -> None:
-    """It says so; all others get theirs."""
+    """A day with a missing or changed seal gets no file and is reported; the other days get theirs."""
     bucket.remove("seals/2026/11/20/000000000002.json")
     bucket.change("seals/2026/11/21/000000000001.json", lambda content: content.replace(b'{"row"', b'{"raw"'))
     bucket.clock[0] = DAYS[-1]
@@ -260,7 +260,7 @@ def test_a_day_with_a_seal_that_is_gone_or_changed_gets_no_file(bucket: Bucket) 
 def test_another_who_compacts_at_the_same_time_is_no_error(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written first stays, and is said."""
+    """If someone else writes a day's file first, that file is kept and this is reported without an error."""
     bucket.clock[0] = DAYS[-1]
     real = S3Store.put
 
@@ -276,7 +276,7 @@ def test_another_who_compacts_at_the_same_time_is_no_error(
 
 
 def test_no_more_days_are_looked_at_than_a_query_takes(bucket: Bucket) -> None:
-    """From the day of --since on, or back until there are enough."""
+    """A list reads days only back to `--since`, or until it has the requested number of runs."""
     bucket.compact()
     bucket.clock[0] = DAYS[-1]
     rows = bucket.rows()
@@ -289,7 +289,7 @@ def test_no_more_days_are_looked_at_than_a_query_takes(bucket: Bucket) -> None:
 
 
 def test_an_index_that_knows_a_part_reads_the_rest_later(bucket: Bucket) -> None:
-    """Days that a question left out, those that were not over, and none a second time."""
+    """An index that knows some days later reads the days it skipped and the late seals, and no file twice."""
     bucket.compact()
     rows = bucket.rows()
     with open_index(bucket.place, query=Query(since=datetime(2026, 11, 23, tzinfo=UTC))):
@@ -307,7 +307,7 @@ def test_an_index_that_knows_a_part_reads_the_rest_later(bucket: Bucket) -> None
 
 
 def test_without_pyarrow_the_seals_are_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a host that only runs."""
+    """Without pyarrow, a list of compacted days is read from the seals."""
     before = bucket.rows()
     bucket.compact()
     real = builtins.__import__
@@ -323,7 +323,7 @@ def test_without_pyarrow_the_seals_are_read(bucket: Bucket, monkeypatch: pytest.
 
 
 def test_the_command_says_what_it_wrote(bucket: Bucket, tmp_path: Path) -> None:
-    """A line a day, or a document; a folder has no days."""
+    """`audit compact` prints a line per file, or JSON, and refuses a folder."""
     said = CliRunner().invoke(command, ["compact", "--runs", str(bucket.place)])
     assert said.output.splitlines() == [f"rows/{day:%Y-%m-%d}.parquet: 3 seals" for day in DAYS[:-1]]
     again = CliRunner().invoke(command, ["compact", "--runs", str(bucket.place), "--json"])
@@ -333,7 +333,7 @@ def test_the_command_says_what_it_wrote(bucket: Bucket, tmp_path: Path) -> None:
 
 
 def test_other_tools_read_the_file(bucket: Bucket) -> None:
-    """A row a seal, in the columns of `audit export`."""
+    """pandas reads a day's file as a row per seal, in the columns of `audit export`."""
     bucket.compact()
     stored = bucket.store.read("rows/2026-11-21.parquet")
     assert stored is not None

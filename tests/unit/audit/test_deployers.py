@@ -1,4 +1,4 @@
-"""Which saved run brought a service to what it runs."""
+"""Which saved run deployed what a service runs now."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ OTHER = Row("other", "proven", "", deployed=("demo/api",), digests=("sha256:a",)
 
 
 def test_it_is_the_newest_run_that_names_what_runs() -> None:
-    """Not a newer one of another image, of another service, or one that has put it back."""
+    """The newest run that names the running image deployed it; a newer run of another image did not."""
     runs = deploys_by_service([BACK, NEW, OTHER, OLD])["demo/web"]
     assert deploy_of(runs, ["sha256:a"]) is OLD
     assert deploy_of(runs, ["sha256:c"]) is None
 
 
 def test_without_a_digest_it_is_the_newest() -> None:
-    """A deploy by tag names none."""
+    """If no digest is known, the newest run of the service deployed what runs."""
     assert deploy_of(deploys_by_service([NEW, OLD])["demo/web"], []) is NEW
 
 
 def test_an_image_by_digest_gets_the_tag_of_its_run() -> None:
-    """One that has a tag keeps it, and of several none is guessed."""
+    """A service's only image, if given by digest, gets the tag from its run; with a tag or with several images it gets none."""
     assert image_of(["host.test/web@sha256:b"], NEW) == "web:2"
     assert image_of(["host.test/web:9"], NEW) == ""
     assert image_of(["host.test/web@sha256:b", "host.test/proxy@sha256:c"], NEW) == ""

@@ -1,4 +1,4 @@
-"""Seals of the first release, which were lines of another form by keys of another kind: readable and checkable for ever."""
+"""Seals of the first release, which had another form and another kind of key, can still be read and verified."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def verified(runs: Path) -> Verification:
 
 
 def test_seals_of_the_first_release_are_in_order(runs: Path) -> None:
-    """Each run is intact, the retired one is retired, and a list says the same."""
+    """The first release's seals are intact, and its retired run is retired, in `audit verify` and in lists."""
     found = verified(runs)
     assert found.ok, found.to_json()
     assert {each.path: each.finding.value for each in found.files} == dict.fromkeys(NAMES, "intact") | {
@@ -56,7 +56,7 @@ def test_seals_of_the_first_release_are_in_order(runs: Path) -> None:
 
 @pytest.mark.parametrize("at", [20, 300, -20])
 def test_a_changed_byte_in_a_seal_of_the_first_release_is_found(runs: Path, at: int) -> None:
-    """In the seal and in the signature."""
+    """A byte changed anywhere in a seal of the first release is found."""
     lines = chain_file(runs).read_bytes().split(b"\n")
     place = at % len(lines[1])
     changed = b"0" if lines[1][place : place + 1] != b"0" else b"1"
@@ -66,7 +66,7 @@ def test_a_changed_byte_in_a_seal_of_the_first_release_is_found(runs: Path, at: 
 
 
 def test_a_chain_of_the_first_release_goes_on(runs: Path) -> None:
-    """The next seal is a bundle that follows the last one of the old form, in the same chain, by a new key."""
+    """A chain of the first release is continued by a bundle with the next number, signed by a new key."""
     save(runs, "interrupted")
     seal_run(runs, "interrupted.ipynb", ring=KeyRing(runs.parent / "keys"), now=NOW)
     seals = [link.seal for link in links_of(runs) if link.seal]
@@ -78,7 +78,7 @@ def test_a_chain_of_the_first_release_goes_on(runs: Path) -> None:
 
 
 def test_a_key_of_the_first_release_is_used_on(tmp_path: Path) -> None:
-    """Until its time is over it signs bundles, too, which others verify by its public half in PEM."""
+    """A key of the first release signs bundles until it is replaced, and its public half can be exported as PEM."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key = {

@@ -1,4 +1,4 @@
-"""Notebooks that nobody here wrote are taken as what they are."""
+"""Notebooks that others wrote are recognized as foreign."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_RECORD = "no record of this kit is in it"
 
 
 def _installed() -> list[Path]:
-    """Notebooks, executed ones among them, that come with the tools we stand on."""
+    """Notebooks, some of them executed, that come with the installed tools."""
     found: list[Path] = []
     for package in ("papermill", "scrapbook"):
         spec = find_spec(package)
@@ -29,7 +29,7 @@ def _installed() -> list[Path]:
 
 
 def test_notebooks_that_come_with_other_tools_are_foreign() -> None:
-    """All that papermill and scrapbook ship, with failed, unfinished and old ones among them."""
+    """All notebooks shipped with papermill and scrapbook, also failed, unfinished and old ones, are foreign."""
     paths = _installed()
     tally = try_all(paths)
     assert tally.files >= 25
@@ -129,14 +129,14 @@ _REFUSED = {"nbformat 3 with cells where 4 has them", "jupyter, cell without out
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_notebooks_as_other_tools_write_them_are_foreign(shape: str, tmp_path: Path) -> None:
-    """Each tool's own members and habits make a notebook neither a run nor unreadable."""
+    """A notebook with another tool's members and habits is foreign, neither a run nor unreadable."""
     (tmp_path / "x.ipynb").write_text(json.dumps(SHAPES[shape], indent=1))
     tally = try_all(notebooks_below(tmp_path))
     assert tally.kinds == {"foreign": 1}, tally
 
 
 def test_the_shapes_are_what_nbformat_takes_for_notebooks() -> None:
-    """So that they stand for files of other tools; only those that nbformat itself refuses are left out."""
+    """nbformat accepts the shapes used here, except those listed as refused."""
     assert SHAPES.keys() >= _REFUSED
     for shape, notebook in SHAPES.items():
         if notebook["nbformat"] == 4 and shape not in _REFUSED:
@@ -145,7 +145,7 @@ def test_the_shapes_are_what_nbformat_takes_for_notebooks() -> None:
 
 
 def test_foreign_notebooks_stand_beside_runs_in_the_index(tmp_path: Path) -> None:
-    """A folder that mixes them is listed whole, and the run among them is found."""
+    """A folder of foreign notebooks and one run is listed whole, and the run is recognized."""
     for number, path in enumerate(_installed()):
         (tmp_path / f"{number}.ipynb").write_bytes(path.read_bytes())
     save(tmp_path, "proven")
@@ -158,7 +158,7 @@ def test_foreign_notebooks_stand_beside_runs_in_the_index(tmp_path: Path) -> Non
 
 
 def test_the_script_tells_what_was_misnamed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run among what is said to be foreign ends the script with 1 and is named."""
+    """The script names a run among notebooks said to be foreign, and exits with 1."""
     (tmp_path / "a.ipynb").write_text(json.dumps(SHAPES["Colab"]))
     assert main([str(tmp_path)]) == 0
     run = save(tmp_path, "proven")

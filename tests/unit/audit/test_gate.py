@@ -1,4 +1,4 @@
-"""The policy file as it is on disk, and runs that keep to the one that they began with."""
+"""The policy file on disk, and runs that keep the policy they started with."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_yaml_and_json_are_read(file: Path) -> None:
-    """Keys of digits alone are texts, too, however YAML reads them."""
+    """A policy is read from YAML and JSON, and a key that consists of digits only stays text."""
     assert [*read_policy_file(file).environments] == ["prod"]
     file.write_text(json.dumps({"version": 1, "environments": {"demo": {"keys": [KEY]}}}))
     assert [*read_policy_file(file).environments] == ["demo"]
@@ -49,7 +49,7 @@ def test_yaml_and_json_are_read(file: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_policy_is_refused(file: Path, content: str, why: str) -> None:
-    """With the file's name and the place."""
+    """A file that is not a valid policy is refused with its name and the place."""
     file.write_text(content)
     with pytest.raises(SettingsError, match=why) as error:
         read_policy_file(file)
@@ -57,7 +57,7 @@ def test_a_file_that_is_no_policy_is_refused(file: Path, content: str, why: str)
 
 
 def test_a_file_that_others_may_exchange_is_refused(file: Path, tmp_path: Path) -> None:
-    """A link, a file that everybody may write to, a pipe, a folder, and one that is not there."""
+    """A policy file is refused if it is a link, a pipe, a folder, missing, or writable by everybody."""
     link, pipe = tmp_path / "link.yaml", tmp_path / "pipe.yaml"
     link.symlink_to(file)
     os.mkfifo(pipe)
@@ -75,7 +75,7 @@ def test_a_file_that_others_may_exchange_is_refused(file: Path, tmp_path: Path) 
 
 
 def test_a_run_keeps_to_the_policy_that_it_began_with(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is changed meanwhile, also to a stricter one, refuses; by hand the file of that moment counts."""
+    """A run refuses a policy that changed since it started; work by hand uses the current file."""
     monkeypatch.chdir(file.parent)
     environ = kernel_environ({POLICY_VARIABLE: file.name}, runs=None)
     assert environ[POLICY_VARIABLE] == str(file)
@@ -89,14 +89,14 @@ def test_a_run_keeps_to_the_policy_that_it_began_with(file: Path, monkeypatch: p
 
 
 def test_a_run_does_not_start_with_a_policy_that_cannot_be_read(file: Path) -> None:
-    """Nothing was begun then; without a policy nothing is read."""
+    """A run does not start with an unreadable policy; without a policy, none is recorded."""
     with pytest.raises(SettingsError):
         kernel_environ({POLICY_VARIABLE: f"{file}.none"}, runs=None)
     assert POLICY_SHA256_VARIABLE not in kernel_environ({}, runs=None)
 
 
 def test_the_policy_of_the_page_can_be_used(tmp_path: Path) -> None:
-    """Docs show one that is read as it says."""
+    """The policy shown in docs/gate.md can be used as it is."""
     page = (ROOT / "docs" / "gate.md").read_text()
     path = tmp_path / "policy.yaml"
     path.write_text(page.partition("```yaml\n")[2].partition("```")[0])

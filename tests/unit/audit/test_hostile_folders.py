@@ -1,4 +1,4 @@
-"""Folders and files made to stop an audit: each is named, and all others are audited as ever."""
+"""Folders and files made to stop an audit: each is named, and all others are audited as usual."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_what_a_notebook_says_never_stops_the_audit_of_the_others(tmp_path: Path, case: str) -> None:
-    """Listing, showing, sealing and verifying a folder with one such file do for the good one what they always do."""
+    """A hostile notebook does not affect how the others in its folder are listed, shown, sealed and verified."""
     runs, ring = tmp_path / "runs", KeyRing(tmp_path / "keys")
     save(runs, "deployed", "good.ipynb")
     save(runs, "deployed", "hostile.ipynb", HOSTILE[case])
@@ -69,7 +69,7 @@ def test_what_a_notebook_says_never_stops_the_audit_of_the_others(tmp_path: Path
 
 
 def test_a_run_with_a_huge_number_is_no_less_proven_and_sealed(tmp_path: Path) -> None:
-    """A parameter beyond 64 bits keeps its digits and the run its verdict and its seal."""
+    """A run with a parameter beyond 64 bits keeps all its digits and is proven and sealed."""
     runs, ring = tmp_path / "runs", KeyRing(tmp_path / "keys")
     save(runs, "deployed", "a.ipynb", _with_parameter(2**64))
     with open_index(runs) as index:
@@ -81,7 +81,7 @@ def test_a_run_with_a_huge_number_is_no_less_proven_and_sealed(tmp_path: Path) -
 
 
 def test_a_name_that_is_no_text_is_named_with_escapes(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 in a name stop neither list nor seal, and the file is found by the name that is shown."""
+    """A file name that is not UTF-8 is listed with escapes, can be found by them, and is reported as impossible to seal."""
     runs, ring = tmp_path / "runs", KeyRing(tmp_path / "keys")
     save(runs, "deployed", "good.ipynb")
     os.link(runs / "good.ipynb", os.fsencode(runs) + b"/x\xff.ipynb")
@@ -101,7 +101,7 @@ def test_a_name_that_is_no_text_is_named_with_escapes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["state", "runbook", "service"])
 def test_a_filter_that_is_no_text_is_asked_for_by_the_name_that_is_shown(tmp_path: Path, name: str) -> None:
-    """Bytes that are no UTF-8 in a filter find nothing but what a list shows with their escapes."""
+    """A filter that is not UTF-8 matches only the escaped name that a list shows."""
     save(tmp_path / "runs", "papermill", "good.ipynb")
     notebook = recorded("papermill")
     del notebook["metadata"]["papermill"]
@@ -113,7 +113,7 @@ def test_a_filter_that_is_no_text_is_asked_for_by_the_name_that_is_shown(tmp_pat
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Iterator[Path]:
-    """A runs folder with 1,200 folders in each other, taken apart afterwards: what removes folders by recursion cannot."""
+    """A runs folder with 1,200 nested folders; it is removed step by step, because removal by recursion fails."""
     runs = tmp_path / "runs"
     runs.mkdir()
     here = os.open(runs, os.O_RDONLY)
@@ -131,7 +131,7 @@ def deep(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_folders_nest_as_deep_as_they_like(deep: Path) -> None:
-    """1,200 folders in each other are no trouble; one that the kernel cannot name any more is named and not taken for empty."""
+    """1,200 nested folders are listed; a folder whose path is too long is reported as unreadable, not as empty."""
     save(deep, "deployed", "good.ipynb")
     with open_index(deep) as index:
         good, bad = index.rows(Query())
@@ -143,7 +143,7 @@ def test_folders_nest_as_deep_as_they_like(deep: Path) -> None:
 def test_what_vanishes_while_it_is_listed_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file and a folder removed between being seen and being looked at are as if they had never been there."""
+    """A file or folder that is removed while the runs are listed is left out."""
     save(tmp_path / "runs", "deployed", "good.ipynb")
     save(tmp_path / "runs", "deployed", "gone.ipynb")
     (tmp_path / "runs" / "sub").mkdir()
@@ -162,7 +162,7 @@ def test_what_vanishes_while_it_is_listed_is_left_out(
 
 
 def test_a_pipe_in_the_seals_place_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    """Verify and seal say that it is no regular file."""
+    """If the seals' file is a pipe, verify and seal refuse it without waiting."""
     runs = tmp_path / "runs"
     save(runs, "deployed", "a.ipynb")
     os.mkfifo(runs / "seals.jsonl")

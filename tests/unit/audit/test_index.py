@@ -1,4 +1,4 @@
-"""The index: as much work as changed, the same answers as the notebooks, and no loss when it is gone."""
+"""The index reads only what changed, answers as the notebooks would, and can be deleted without loss."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def paths(index: Index, **filters: str) -> list[str]:
 
 
 def test_only_what_changed_is_read_again(runs: Path, tmp_path: Path) -> None:
-    """New, changed and removed files are noticed; nothing else is opened."""
+    """Only new and changed notebooks are read again, and removed ones are forgotten."""
     old = tmp_path / "index.sqlite"
     with Index(runs, old) as index:
         index.update()
@@ -68,7 +68,7 @@ def test_only_what_changed_is_read_again(runs: Path, tmp_path: Path) -> None:
 
 
 def test_filters_find_what_a_run_touched(runs: Path) -> None:
-    """By verdict, own state, runbook, digest in any length, and service with or without its environment."""
+    """Runs are found by state, runbook, any length of digest, time, and service with or without its environment."""
     with open_index(runs) as index:
         assert paths(index, state="unreadable") == ["broken"]
         assert paths(index, state="succeeded") == ["deployed", "papermill", "proven"]
@@ -82,7 +82,7 @@ def test_filters_find_what_a_run_touched(runs: Path) -> None:
 
 
 def test_a_service_that_was_adopted_has_one_history(runs: Path) -> None:
-    """Asked for by either name; a service that only has a name alike in another place has its own."""
+    """An adopted service has one history under both names; a service of the same name elsewhere has its own."""
     names = {"same_environment": "ecs:l0-p-1", "same_service": "l0-p-2", "to_environment": "ecs:live"}
     inputs = {"environment": "demo", "service": "timeoutsvc"}
     outcome = names | {"to_service": "web"}
@@ -120,7 +120,7 @@ def test_a_service_that_was_adopted_has_one_history(runs: Path) -> None:
 
 
 def test_a_run_is_found_by_id_beginning_or_path(runs: Path) -> None:
-    """What is ambiguous or unknown is said."""
+    """A run is found by id, the beginning of its id, or path; ambiguous and unknown names are refused."""
     with open_index(runs) as index:
         row = index.find("deployed.ipynb")
         assert row.run_id is not None
@@ -133,7 +133,7 @@ def test_a_run_is_found_by_id_beginning_or_path(runs: Path) -> None:
 
 
 def test_a_broken_index_is_made_anew(runs: Path) -> None:
-    """Garbage in the index's place costs nothing but time."""
+    """A broken index file is rebuilt."""
     file = index_file(runs)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"nonsense" * 2000)
@@ -142,7 +142,7 @@ def test_a_broken_index_is_made_anew(runs: Path) -> None:
 
 
 def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
-    """Several at once end with one row a notebook and no error."""
+    """Several processes that update the index at a time all see every run once."""
     generate(tmp_path / "runs", 60, size_bytes=1)
     seen: list[int] = []
 
@@ -161,7 +161,7 @@ def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
 def test_an_update_forgets_no_run_that_another_found_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one has seen vanish may be back, or another run may have come, before it writes: both stay."""
+    """An update does not drop a run that appeared, or appeared again, while the folder was being listed."""
     runs, file, scan = tmp_path / "runs", tmp_path / "index.sqlite", run_files.scan
     for name in ("a.ipynb", "z.ipynb"):
         save(runs, "proven", name)
@@ -190,7 +190,7 @@ def test_an_update_forgets_no_run_that_another_found_meanwhile(
 def test_many_at_once_are_read_by_others_with_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes read what one would, whatever the files hold, and filters find it."""
+    """Two processes read many notebooks into the same rows as one process, and filters find them."""
     generate(tmp_path / "runs", MANY, size_bytes=1)
     (tmp_path / "runs" / "broken.ipynb").write_text("{")
     told = []
@@ -206,20 +206,20 @@ def test_many_at_once_are_read_by_others_with_the_same_rows(
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """The message names the folder."""
+    """A folder that does not exist is refused by name."""
     with pytest.raises(InputError, match="runs cannot be read in"):
         open_index(tmp_path / "none")
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "999999w", "2026-01-01T00:00:00"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    """Only dates, RFC 3339 and ages are times."""
+    """A text that is neither a date, an RFC 3339 time nor an age is refused."""
     with pytest.raises(InputError):
         parse_since(text, now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_frame_and_parquet_hold_the_rows(runs: Path, tmp_path: Path) -> None:
-    """Typed columns, one row a notebook, the same in both."""
+    """The data frame and the Parquet file have one row per notebook and the same typed columns."""
     with open_index(runs) as index:
         frame = to_frame(index.rows())
         assert write_parquet(index.rows(), tmp_path / "x.parquet") == len(frame) == 7
@@ -232,7 +232,7 @@ def test_frame_and_parquet_hold_the_rows(runs: Path, tmp_path: Path) -> None:
 
 
 def test_parquet_has_its_types_without_a_row(tmp_path: Path) -> None:
-    """Files of several folders are read together, and one of them may have no runs."""
+    """A Parquet file without rows has the same schema as one with rows, so both can be read together."""
     assert write_parquet([], tmp_path / "none.parquet") == 0
     assert write_parquet([Row("p", "proven", "")], tmp_path / "one.parquet") == 1
     none, one = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("none", "one"))
@@ -241,7 +241,7 @@ def test_parquet_has_its_types_without_a_row(tmp_path: Path) -> None:
 
 
 def test_figures_count_deploys_failures_and_recovery() -> None:
-    """A recovery is from the first failure's end to the next good end; what is still down is said."""
+    """Figures count deploys and failures; a recovery lasts from the first failure's end to the next success's end."""
 
     def row(hour: int, state: str, service: str) -> Row:
         return Row(
@@ -265,7 +265,7 @@ def _row_at(
 
 
 def test_a_proven_check_ends_an_outage_and_is_no_deploy() -> None:
-    """Where a rollback had restored what ran, the next run that proves it is the recovery; an unproven one is none."""
+    """A proven check after a failure ends the outage and is no deploy; an unproven one does not end it."""
     failed = _row_at(0, "failed", deployed=("a",))
     (still,) = figures(
         [failed, _row_at(1, "unproven", verified=("a",)), _row_at(2, "proven", verified=("b",))]
@@ -282,14 +282,14 @@ def _deploy_at(hour: int, state: str = "succeeded", **more: Any) -> Row:
 
 
 def test_a_deploy_that_its_own_run_rolled_back_has_failed_and_recovered() -> None:
-    """From the moment when it moved the service until that was back, whether or not the run calls itself failed."""
+    """A deploy that its own run rolled back counts as failed and recovered, whatever the run's state."""
     for state in ("failed", "succeeded"):
         (a,) = figures([_deploy_at(0), _deploy_at(1, state, rolled_back=("a",), restored_s=90.0)])
         assert (a.deploys, a.failed, a.recoveries, a.median_recovery_s, a.down_since) == (2, 1, 1, 90.0, None)
 
 
 def test_a_deploy_that_a_later_run_rolled_back_has_failed() -> None:
-    """A rollback for an incident is no deploy; it says that what it undid has failed, even where no run is known of that."""
+    """A deploy that a later run rolled back counts as failed, even if its own run is unknown; the rollback is no deploy."""
     back = _deploy_at(2, brought_back=("a",))
     (a,) = figures([_deploy_at(0), _deploy_at(1), back])
     assert (a.deploys, a.failed, a.recoveries) == (2, 1, 0)
@@ -298,19 +298,19 @@ def test_a_deploy_that_a_later_run_rolled_back_has_failed() -> None:
 
 
 def test_a_rollback_after_a_failed_deploy_is_its_recovery() -> None:
-    """And no second failure."""
+    """A rollback after a failed deploy counts as its recovery, not as a second failure."""
     (a,) = figures([_deploy_at(0, "failed", down=("a",)), _deploy_at(2, brought_back=("a",))])
     assert (a.deploys, a.failed, a.recoveries, a.median_recovery_s) == (1, 1, 1, 7200.0)
 
 
 def test_what_was_refused_counts_as_nothing() -> None:
-    """Nobody was served worse by it: neither a deploy nor a failure, nor the beginning of an outage."""
+    """A refused run counts as neither a deploy nor a failure nor an outage."""
     (a,) = figures([_deploy_at(0), _deploy_at(1, "failed", outcome="refused")])
     assert (a.deploys, a.failed, a.down_since) == (1, 0, None)
 
 
 def test_lead_time_is_from_the_push_to_the_run_that_found_it_running() -> None:
-    """Also where one run pushed and another one deployed the same digest."""
+    """Lead time is from an image's push to the run that verified it, even if another run pushed it."""
     pushed = {"pushed_at": "2026-01-01T00:30:00.000Z", "digests": ("sha256:1",)}
     (a,) = figures([
         _deploy_at(1, verified=("a",), **pushed),
@@ -325,7 +325,7 @@ def test_lead_time_is_from_the_push_to_the_run_that_found_it_running() -> None:
 def test_another_users_index_is_not_believed(
     runs: Path, monkeypatch: pytest.MonkeyPatch, foreign: str
 ) -> None:
-    """It could say of runs whatever that user likes: the notebooks are read instead, and it is left as it is."""
+    """An index that belongs to another user is ignored and left unchanged; the notebooks are read instead."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(runs.parent / "cache"))
     with open_index(runs) as index:
         assert paths(index, state="failed") == ["failed"]

@@ -38,14 +38,14 @@ def verdict(folder: Path, notebook: Notebook) -> Judgement:
     ],
 )
 def test_recorded_runs_get_their_verdicts(tmp_path: Path, kind: str, expected: str, why: str) -> None:
-    """Each kind of real run is called what it was, with the reason."""
+    """Each kind of recorded run gets its verdict and reason."""
     found = judge(read_file(save(tmp_path, kind)))
     assert found.verdict == expected
     assert found.why.startswith(why)
 
 
 def test_what_a_run_tells_is_read(tmp_path: Path) -> None:
-    """The typed run holds what the notebook says of itself."""
+    """A run's origin, state, host, steps, parameters and duration are read from its notebook."""
     run = read_file(save(tmp_path, "deployed"))
     assert isinstance(run, Run)
     assert (run.origin, run.runbook, run.state, run.host) == (
@@ -63,7 +63,7 @@ def test_what_a_run_tells_is_read(tmp_path: Path) -> None:
 
 
 def test_a_running_run_is_running_only_while_somebody_holds_it(tmp_path: Path) -> None:
-    """The lock of the engine decides between running and interrupted."""
+    """An unfinished run is running while its lock is held, and interrupted otherwise."""
     with SavedRun(recorded("killed"), tmp_path / "run.ipynb", redact=lambda text: text) as saved:
         saved.write()
         assert judge(read_file(tmp_path / "run.ipynb")).verdict == "running"
@@ -166,7 +166,7 @@ TAKEN_AWAY: dict[str, tuple[Callable[[Notebook], None], str]] = {
 
 @pytest.mark.parametrize("case", TAKEN_AWAY)
 def test_a_run_that_lacks_one_thing_is_unproven_and_says_which(tmp_path: Path, case: str) -> None:
-    """Nothing counts as done without count, record and post-condition."""
+    """A run that lacks one count, record or post-condition is unproven, and the reason names it."""
     change, why = TAKEN_AWAY[case]
     notebook = recorded("deployed")
     change(notebook)
@@ -176,7 +176,7 @@ def test_a_run_that_lacks_one_thing_is_unproven_and_says_which(tmp_path: Path, c
 
 
 def test_an_unknown_step_that_changed_something_is_unproven(tmp_path: Path) -> None:
-    """What this release has no rule for is named; one that changed nothing claims nothing."""
+    """An unknown step that changed something makes a run unproven; one that changed nothing does not matter."""
     notebook = recorded("proven")
     notebook["cells"][-1]["source"] = "kit.move_mountain()"
     change_record(notebook, "verify", step="move_mountain", changed=True)
@@ -188,7 +188,7 @@ def test_an_unknown_step_that_changed_something_is_unproven(tmp_path: Path) -> N
 
 
 def test_a_run_without_any_step_proves_nothing(tmp_path: Path) -> None:
-    """All cells green is no evidence of a step."""
+    """A run without any step record is unproven, although all cells succeeded."""
     notebook = recorded("proven")
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
@@ -197,7 +197,7 @@ def test_a_run_without_any_step_proves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_call_in_a_comment_needs_no_record(tmp_path: Path) -> None:
-    """Only calls count; lists of lines are sources too."""
+    """A call in a comment needs no record; a real call does, also in a source that is a list of lines."""
     notebook = recorded("proven")
     for source in ("# kit.push_image(x)\n1", ["1\n", "# kit.push_image(x)"], ["pocket.kit.nothing()\n"]):
         _cell(notebook, "connect")["source"] = source
@@ -207,7 +207,7 @@ def test_a_call_in_a_comment_needs_no_record(tmp_path: Path) -> None:
 
 
 def test_a_run_by_hand_says_so(tmp_path: Path) -> None:
-    """Records without an engine's or papermill's word are of a run by hand."""
+    """A run without metadata of the engine or papermill is called a run by hand and is unproven."""
     notebook = recorded("proven")
     del notebook["metadata"]["ecr_widgets"], notebook["metadata"]["papermill"]
     found = verdict(tmp_path, notebook)
@@ -217,7 +217,7 @@ def test_a_run_by_hand_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_saving_again_the_way_jupyter_does_changes_no_verdict(tmp_path: Path, kind: str) -> None:
-    """Sources and texts as lists of lines, as nbformat writes them, read the same."""
+    """Saving a run again with nbformat, which splits texts into lines, does not change its verdict."""
     import nbformat
 
     first = read_file(save(tmp_path, kind))
@@ -227,7 +227,7 @@ def test_saving_again_the_way_jupyter_does_changes_no_verdict(tmp_path: Path, ki
 
 
 def test_a_runs_own_version_is_respected(tmp_path: Path) -> None:
-    """A newer run is named and not guessed at."""
+    """A run of an unknown version is named and not judged."""
     for version in (2, True, "1", None):
         notebook = recorded("proven")
         notebook["metadata"]["ecr_widgets"]["version"] = version
@@ -246,7 +246,7 @@ def _planned(notebook: Notebook) -> None:
 
 
 def test_a_plan_is_no_proof_of_a_change_and_no_deploy(tmp_path: Path) -> None:
-    """It is called a plan with what it would do, whoever ran it; it counts as no change of a service."""
+    """A plan gets the verdict plan with what it would do, and counts as no deploy."""
     for kind in ("deployed", "papermill"):
         notebook = recorded(kind)
         if kind == "papermill":
@@ -261,7 +261,7 @@ def test_a_plan_is_no_proof_of_a_change_and_no_deploy(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:
-    """A run that calls itself a plan and holds a change contradicts itself."""
+    """A plan that recorded a change is unproven."""
     notebook = recorded("deployed")
     notebook["metadata"]["ecr_widgets"]["plan"] = True
     found = judge(read_file(save(tmp_path, "deployed", notebook=notebook)))
@@ -270,7 +270,7 @@ def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:
 
 
 def _marked(notebook: Notebook, mark: object = {"marked": True}) -> Notebook:
-    """As the engine saves a run now: each record that came over its own line bears its mark."""
+    """Mark each record as the engine does now when it receives it over its own channel."""
     notebook["metadata"]["ecr_widgets"]["marked"] = True
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
@@ -279,7 +279,7 @@ def _marked(notebook: Notebook, mark: object = {"marked": True}) -> Notebook:
 
 
 def test_marked_records_prove_and_others_do_not_count(tmp_path: Path) -> None:
-    """A record that a cell merely displays makes the run unproven, and is in no figure."""
+    """A record that a cell merely displays makes the run unproven and is not counted."""
     assert verdict(tmp_path, _marked(recorded("deployed"))).verdict == "proven"
     notebook = _marked(recorded("deployed"))
     _cell(notebook, "deploy-service")["outputs"][0]["metadata"] = {}
@@ -295,17 +295,17 @@ def test_marked_records_prove_and_others_do_not_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", [None, {}, {"marked": False}, {"marked": 1}, {"actor": "x"}, "x", [1]])
 def test_nothing_else_is_a_mark(tmp_path: Path, mark: object) -> None:
-    """Whatever stands in its place, the record does not count and nothing is raised."""
+    """A record with any other value in place of the mark does not count, and nothing is raised."""
     assert verdict(tmp_path, _marked(recorded("deployed"), mark)).verdict == "unproven"
 
 
 def test_a_run_of_a_release_without_marks_is_judged_without_them(tmp_path: Path) -> None:
-    """It never promised any, so only what it holds besides can prove it."""
+    """A run of a release without marks is proven without them."""
     assert verdict(tmp_path, recorded("deployed")).verdict == "proven"
 
 
 def _respelled(value: Any, chance: random.Random) -> str:
-    """The same JSON in another spelling: escapes, order of members, lines of sources."""
+    """Return the same JSON spelled differently: escapes, order of members, lines of sources."""
     if isinstance(value, str):
         return '"' + "".join(_letter(each, chance) for each in value) + '"'
     if isinstance(value, list):
@@ -336,7 +336,7 @@ def _letter(letter: str, chance: random.Random) -> str:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("kind", ["deployed", "proven", "papermill", "unproven"])
 def test_what_the_seal_takes_for_the_same_is_judged_the_same(tmp_path: Path, kind: str, seed: int) -> None:
-    """No spelling that keeps the form, and so the seal, changes a verdict or a reason."""
+    """A spelling that keeps the sealed form does not change the verdict or its reasons."""
     notebook = recorded("deployed" if kind == "unproven" else kind)
     if kind == "unproven":
         _cell(notebook, "push-image")["outputs"] = []

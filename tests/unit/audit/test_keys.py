@@ -1,4 +1,4 @@
-"""Public keys handed on: a colleague verifies, and cannot sign."""
+"""Exported public keys: a colleague can verify with them, and cannot sign."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def test_a_colleague_verifies_with_the_public_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exported by the one and trusted by the other, on the command line; then all is in order there, too."""
+    """A colleague who trusts an exported public key verifies the runs as in order, and gets no private key."""
     runs = tmp_path / "runs"
     save(runs, "deployed")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
@@ -44,7 +44,7 @@ def test_a_colleague_verifies_with_the_public_half(tmp_path: Path, monkeypatch: 
 
 
 def test_a_trusted_key_signs_nothing_here_and_is_not_retired_here(tmp_path: Path) -> None:
-    """Own seals have an own key; a rotation leaves others' keys as they are, and they can be renewed by their owner."""
+    """A trusted key does not sign or rotate here; its owner's retirement is taken over with a new export."""
     theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
     key, _ = theirs.signing_key(now=NOW)
     mine.trust(export_keys([key]).encode(), [key.fingerprint])
@@ -60,7 +60,7 @@ def test_a_trusted_key_signs_nothing_here_and_is_not_retired_here(tmp_path: Path
 
 
 def test_only_what_was_named_is_trusted(tmp_path: Path) -> None:
-    """More keys than named, none, no keys at all, or one whose fingerprint is another's: nothing is taken."""
+    """Trusting keys takes nothing unless the export holds exactly the named keys, each with its own fingerprint."""
     ring = KeyRing(tmp_path / "mine")
     one, other = (KeyRing(tmp_path / name).signing_key(now=NOW)[0] for name in "ab")
     both = export_keys([one, other])
@@ -70,7 +70,7 @@ def test_only_what_was_named_is_trusted(tmp_path: Path) -> None:
         ("", [one.fingerprint]),
         ("{}", [one.fingerprint]),
         (lie, [other.fingerprint]),
-        # What seals call a key says nothing of its times.
+        # What seals call a key says nothing about its times.
         (both, [one.key, other.key]),
     ):
         with pytest.raises(InputError):
@@ -79,7 +79,7 @@ def test_only_what_was_named_is_trusted(tmp_path: Path) -> None:
 
 
 def test_what_a_trusted_key_did_not_sign_is_found(tmp_path: Path) -> None:
-    """The public half tells a changed run from a sealed one."""
+    """A run sealed by a trusted key and changed since is reported as changed."""
     theirs, mine, runs = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine"), tmp_path / "runs"
     save(runs, "deployed", "a.ipynb")
     seal_run(runs, "a.ipynb", ring=theirs, now=NOW)
@@ -93,7 +93,7 @@ def test_what_a_trusted_key_did_not_sign_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
 def test_another_users_keys_are_neither_believed_nor_used(tmp_path: Path) -> None:
-    """Who owns the folder would decide whom one trusts, and has what one signs with."""
+    """Keys in a folder of another user are neither trusted nor used for signing."""
     ring = KeyRing(tmp_path / "keys")
     ring.signing_key(now=NOW)
     os.chown(tmp_path / "keys", 61001, 61001)
@@ -103,7 +103,7 @@ def test_another_users_keys_are_neither_believed_nor_used(tmp_path: Path) -> Non
 
 
 def test_an_export_without_its_retirement_is_not_what_was_named(tmp_path: Path) -> None:
-    """Whoever carries it cannot change a time of a key: its fingerprint would be another."""
+    """An export whose retirement or expiry was changed on the way is refused: the fingerprint no longer matches."""
     theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
     theirs.signing_key(now=NOW)
     theirs.rotate(now=NOW + timedelta(days=1))
@@ -123,7 +123,7 @@ def test_an_export_without_its_retirement_is_not_what_was_named(tmp_path: Path) 
 
 
 def test_a_retirement_that_is_known_stays(tmp_path: Path) -> None:
-    """An export from before it, which was told rightly then, takes nothing back; of two ends the earlier one counts."""
+    """Once a key's retirement is known, an older or later-dated export does not change it."""
     theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
     young, _ = theirs.signing_key(now=NOW)
     theirs.rotate(now=NOW + timedelta(days=1))
@@ -135,7 +135,7 @@ def test_a_retirement_that_is_known_stays(tmp_path: Path) -> None:
 
 
 def test_a_retirement_that_is_trusted_holds_for_ones_own_key_too(tmp_path: Path) -> None:
-    """Who has the key on two machines and retired it on one of them signs with it on neither."""
+    """A trusted retirement of one's own key, made on another machine, stops signing with it here."""
     here, there = KeyRing(tmp_path / "here"), KeyRing(tmp_path / "there")
     key, _ = here.signing_key(now=NOW)
     retired = msgspec.structs.replace(key, retired_at=NOW)
@@ -146,7 +146,7 @@ def test_a_retirement_that_is_trusted_holds_for_ones_own_key_too(tmp_path: Path)
 
 
 def another_kind(kind: str) -> bytes:
-    """A private half that is not the key's."""
+    """A private half that does not belong to the key."""
     secret: serialization.KeySerializationEncryption = serialization.NoEncryption()
     made: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = ec.generate_private_key(ec.SECP256R1())
     if kind == "encrypted":
@@ -161,7 +161,7 @@ def another_kind(kind: str) -> bytes:
 
 
 def of_unknown_curve() -> str:
-    """A public half whose curve has a name that nobody has given yet."""
+    """A public half on a curve with an unknown name."""
     whole = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )  # fmt: skip
@@ -171,7 +171,7 @@ def of_unknown_curve() -> str:
 
 @pytest.mark.parametrize("kind", ["another key's", "encrypted", "of another curve", "RSA", "no key"])
 def test_a_private_half_that_is_not_the_keys_own_seals_nothing(tmp_path: Path, kind: str) -> None:
-    """Another file in its place is reported; a run stays as good as it was, unsealed."""
+    """If the file of the private half holds another key or no key, signing is refused with an error."""
     ring = KeyRing(tmp_path / "keys")
     key, _ = ring.signing_key(now=NOW)
     (tmp_path / "keys" / f"{key.key}.pem").write_bytes(another_kind(kind))
@@ -180,7 +180,7 @@ def test_a_private_half_that_is_not_the_keys_own_seals_nothing(tmp_path: Path, k
 
 
 def test_a_public_half_of_an_unknown_kind_is_left_out(tmp_path: Path) -> None:
-    """It is nobody's key here, in a folder or in an export, and hinders no other one."""
+    """A public key of an unknown kind is ignored in the folder and refused in an export."""
     ring = KeyRing(tmp_path / "keys")
     key, _ = ring.signing_key(now=NOW)
     unknown = of_unknown_curve()

@@ -1,4 +1,4 @@
-"""What the registry alone proves of an image, and what anybody who may push can hang on it without proving anything."""
+"""What the registry alone proves about an image, and that attachments by anyone who can push prove nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ APPROVAL = {
 
 
 def in_production(notebook: dict[str, Any]) -> None:
-    """The same run as if it had been of another environment, in an emergency."""
+    """The same run, moved to another environment, in an emergency."""
     override_gate(notebook, "INC-7")
     for record, data in steps_of(notebook):
         text = json.dumps(record).replace('"demo"', '"prod"')
@@ -45,7 +45,7 @@ def in_production(notebook: dict[str, Any]) -> None:
 
 
 def rolled_back(notebook: dict[str, Any]) -> None:
-    """As if the wait had brought the service back."""
+    """The same run, as if the wait had rolled the service back."""
     for record, _ in steps_of(notebook):
         if record["step"] == "wait":
             back = {"deploy_id": "timeout.1", "left_deploy_id": "timeout.2", "service_id": "s"}
@@ -56,7 +56,7 @@ def rolled_back(notebook: dict[str, Any]) -> None:
 
 
 class Auditor:
-    """Somebody with the image's digest and the signer's key, and nothing else of ours."""
+    """An auditor with only the image's digest and the signer's key."""
 
     def __init__(self, folder: Path) -> None:
         here = Attested.in_memory(folder)
@@ -178,14 +178,14 @@ Why, and by which ticket, is in the notebook alone, unless that is attached as w
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_an_auditor_needs_no_folder_of_runs(auditor: Auditor, question: str) -> None:
-    """Each question is answered by the registry alone, to a program and to people."""
+    """An auditor gets each question answered from the registry alone, as data and as text."""
     ask, answer, words = QUESTIONS[question]
     assert ask(auditor) == (answer(auditor) if callable(answer) else answer)
     assert words in auditor.text
 
 
 def test_a_statement_of_an_earlier_release_counts(here: Attested) -> None:
-    """One that does not say what ran before is read as it always was."""
+    """A statement of an earlier release, which does not say what ran before, still counts."""
     image = here.image()
     run = here.seal(image)
     moves = re.search(rb'"moves":\[.*?\],', read_bundle(run.line).payload)
@@ -196,7 +196,7 @@ def test_a_statement_of_an_earlier_release_counts(here: Attested) -> None:
 
 
 def test_a_key_that_is_not_known_proves_nothing(here: Attested, tmp_path: Path) -> None:
-    """Whoever may push can attach; only who is known counts."""
+    """A statement signed by an unknown key is listed as discounted and proves nothing."""
     image = here.image()
     here.attach(here.seal(image))
     found = here.evidence(image, KeyRing(tmp_path / "nobody"))
@@ -294,7 +294,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_what_is_forged_does_not_count(here: Attested, tmp_path: Path, attack: str) -> None:
-    """And is named with the reason, beside what counts."""
+    """A forged statement does not count, is listed with the reason, and does not hide the genuine one."""
     image = here.image()
     run = here.seal(image)
     here.attach(run)
@@ -307,7 +307,7 @@ def test_what_is_forged_does_not_count(here: Attested, tmp_path: Path, attack: s
 
 
 def test_a_retired_key_proves_nothing_later_and_is_named(here: Attested) -> None:
-    """A statement that is dated after its key's end does not count; one from before it does, with a note."""
+    """A statement dated after its key's retirement is discounted; one from before counts, with a note."""
     image = here.image()
     here.attach(here.seal(image))
     old, _ = here.ring.signing_key(now=NOW)
@@ -320,7 +320,7 @@ def test_a_retired_key_proves_nothing_later_and_is_named(here: Attested) -> None
 
 
 def test_a_retirement_is_no_proof(here: Attested) -> None:
-    """That a run's file was removed says nothing of an image, though the same key signed it."""
+    """A retirement and a statement of an unknown type prove nothing about an image, although a known key signed them."""
     image = here.image()
     run = here.seal(image)
     here.put(
@@ -334,7 +334,7 @@ def test_a_retirement_is_no_proof(here: Attested) -> None:
 
 
 def test_a_statement_that_names_fewer_images_than_its_run_is_none(here: Attested) -> None:
-    """What other tools match, the subjects, and what we match, the deeds, must agree."""
+    """A statement whose subjects do not match the images of its run's deeds is discounted."""
     image = here.image()
     run = here.seal(image)
     digest = str(image.digest).removeprefix("sha256:").encode()
@@ -345,7 +345,7 @@ def test_a_statement_that_names_fewer_images_than_its_run_is_none(here: Attested
 
 
 def test_other_kinds_are_named_and_not_read(here: Attested) -> None:
-    """A signature, a bill of materials, another tool's statement."""
+    """Other attachments, such as a bill of materials or SLSA provenance, are listed by type and not read."""
     image = here.image()
     here.attach(here.seal(image))
     here.put(image, b"sbom", artifactType="application/spdx+json")
@@ -364,7 +364,7 @@ def test_other_kinds_are_named_and_not_read(here: Attested) -> None:
 def test_a_list_without_types_is_read_by_its_manifests(
     here: Attested, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As some tools write the fallback tag."""
+    """If the referrers list has no types, as some tools write it, each manifest is read for its type."""
     from dataclasses import replace
 
     image = here.image()
@@ -380,7 +380,7 @@ def test_a_list_without_types_is_read_by_its_manifests(
 def test_a_flood_of_statements_is_read_in_part_and_said_to_be(
     here: Attested, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever hangs on an image, the cost of looking at it is bounded."""
+    """At most a fixed number of statements is read per image, and the rest is reported as left out."""
     monkeypatch.setattr(of_image, "MAX_READ", 5)
     image = here.image()
     for number in range(8):
@@ -399,7 +399,7 @@ def test_a_flood_of_statements_is_read_in_part_and_said_to_be(
 
 
 def test_a_refused_token_is_an_error_and_no_lack_of_evidence(here: Attested) -> None:
-    """Nothing is concluded from a registry that does not answer."""
+    """If the registry refuses the token, an error is raised instead of reporting missing evidence."""
     image = here.image()
     here.registry._world.valid_passwords.clear()  # type: ignore[attr-defined]
     with pytest.raises(AuthorizationError):

@@ -1,4 +1,4 @@
-"""Services with several names: one lane and one line for all of them."""
+"""A service with several names has one lane and one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = ("demo/shop", "ecs:demo/shop")
 
 
 def test_an_outage_before_the_move_ends_with_a_deploy_after_it() -> None:
-    """Figures follow the service from one name to the other, and show both."""
+    """Figures follow a service to its new name, so a deploy there ends an outage, and show both names."""
     rows = [
         row(0, "ecs:demo/shop", deployed=("ecs:demo/shop",), image="shop:2"),
         row(1, "demo/shop", Outcome.FAILED, deployed=("demo/shop",), image="shop:1"),
@@ -29,7 +29,7 @@ def test_an_outage_before_the_move_ends_with_a_deploy_after_it() -> None:
 
 
 def test_a_lane_shows_both_names_and_keeps_the_lanes_below_clear() -> None:
-    """In words as well as in letters."""
+    """A lane shows both names of a service, in the drawing and in the text, and takes less height than two lanes."""
     rows = [row(0, name) for name in (*NAMES, "zoo/last")]
     drawing, apart = grid(*one_history(rows, [NAMES])), grid(rows)
     assert drawing is not None
@@ -40,7 +40,7 @@ def test_a_lane_shows_both_names_and_keeps_the_lanes_below_clear() -> None:
 
 
 def test_the_name_that_is_shown_is_the_one_worked_on_last() -> None:
-    """Also where that is the old one again; where nobody worked on it, the one on ECS."""
+    """A service is shown by the name used last, even if that is the old one; without runs, by its ECS name."""
     back = [
         row(0, "demo/shop", deployed=("demo/shop",)),
         row(1, "ecs:demo/shop", deployed=("ecs:demo/shop",)),
@@ -50,7 +50,7 @@ def test_the_name_that_is_shown_is_the_one_worked_on_last() -> None:
 
 
 def test_what_was_adopted_twice_is_one_service() -> None:
-    """In place first, then beside it."""
+    """A service adopted first in place and then beside it is one service with three names."""
     in_place = ("demo/shop", "ecs:l0-demo/l0-shop")
     assert one_history([], [in_place, ("a", "b"), NAMES]).other_names == {
         "b": ("a",),
@@ -59,6 +59,6 @@ def test_what_was_adopted_twice_is_one_service() -> None:
 
 
 def test_a_refused_run_joins_the_lane_of_what_it_was_meant_for() -> None:
-    """Though no record named the service."""
+    """A refused run is in its target's lane under the current name, although no record names the service."""
     refused = row(0, "x", Outcome.REFUSED, services=(), target="demo/shop")
     assert one_history([refused], [NAMES]).rows[0].target == "ecs:demo/shop"

@@ -1,4 +1,4 @@
-"""A run that went on where a policy refused is marked wherever runs are read, whatever became of it."""
+"""A run that overrode a policy's refusal is marked in every view, whatever its verdict."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def told(runs: Path, *words: str) -> str:
 
 @pytest.mark.parametrize("wide", [(), ("--wide",)])
 def test_a_list_marks_the_run_that_overrode_the_gate(runs: Path, wide: tuple[str, ...]) -> None:
-    """And no other; the run is proven all the same, as it records what it did."""
+    """A list marks only the run that overrode the gate; its verdict is still proven."""
     marked = [line for line in told(runs, "list", *wide).splitlines() if MARK in line]
     assert len(marked) == 1
     rows: dict[str, Any] = {each["path"]: each for each in json.loads(told(runs, "list", "--json"))}
@@ -46,7 +46,7 @@ def test_a_list_marks_the_run_that_overrode_the_gate(runs: Path, wide: tuple[str
 
 
 def test_the_run_itself_and_the_figures_tell_the_reason(runs: Path) -> None:
-    """By its line about the run, its record, and the count of such deploys."""
+    """`audit show` marks the run and shows the reason; the figures count overrides and show the last reason."""
     shown = told(runs, "show", "marked.ipynb")
     assert f"  {MARK}\n" in shown
     assert f"      override: {REASON}\n" in shown
@@ -56,14 +56,14 @@ def test_the_run_itself_and_the_figures_tell_the_reason(runs: Path) -> None:
 
 
 def test_the_report_marks_the_run(runs: Path, tmp_path: Path) -> None:
-    """In the row that everybody reads, beside the notebook's name."""
+    """The report marks the run that overrode the gate, once, in its row."""
     told(runs, "report", "--out", str(tmp_path / "report.html"))
     text = (tmp_path / "report.html").read_text()
     assert text.count(f'<span class="r">{MARK}</span>') == 1
 
 
 def test_a_seal_says_where_the_gate_was_overridden_and_not_why(tmp_path: Path) -> None:
-    """What is attached is published: the place is in it, in the form of the schema, and the reason is not."""
+    """A seal says for which environment the gate was overridden, but not why, because seals are published."""
     line, _ = sealed(tmp_path, notebook=override_gate(recorded("deployed"), REASON))
     jsonschema.validate(statement(line), json.loads(SCHEMA.read_text()))
     assert statement(line)["predicate"]["run"]["touched"]["override"] == ["demo"]
@@ -71,7 +71,7 @@ def test_a_seal_says_where_the_gate_was_overridden_and_not_why(tmp_path: Path) -
 
 
 def test_what_is_read_from_a_registry_marks_it(tmp_path: Path) -> None:
-    """For whoever has the image alone."""
+    """Evidence read from a registry shows that the run overrode the policy."""
     from ecr_widgets.audit.image_lines import facts_of, told_of
 
     here = Attested.in_memory(tmp_path)

@@ -1,4 +1,4 @@
-"""What the runs of a folder come to: four figures, a grid of days by service, and what runs now."""
+"""Overview of a folder's runs: four figures, a grid of days by service, and what runs now."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def told(drawing: Drawing | None) -> str:
 
 
 def test_a_cell_shows_the_worst_of_a_day_and_how_many_runs_there_were() -> None:
-    """In shape and in words."""
+    """A grid cell shows the day's worst outcome and the number of runs, in the drawing and in the text."""
     drawing = grid(
         [row(1, "demo/web"), row(1, "demo/web", Outcome.FAILED), row(2, "demo/api", Outcome.REFUSED)]
     )
@@ -40,14 +40,14 @@ def test_a_cell_shows_the_worst_of_a_day_and_how_many_runs_there_were() -> None:
 
 
 def test_a_refused_run_is_in_the_lane_of_what_it_was_meant_for() -> None:
-    """Though no record named the service."""
+    """A refused run is in its target's lane, although no record names the service; without a target it has a lane of its own."""
     refused = row(0, "x", Outcome.REFUSED, services=(), target="demo/web")
     assert "demo/web 1 refused" in told(grid([refused]))
     assert "(no service)" in told(grid([row(0, "x", services=(), target="")]))
 
 
 def test_what_is_left_out_of_the_grid_is_said() -> None:
-    """Services that were touched longest ago, and runs of more than 30 days before the newest."""
+    """The grid says how many older runs and further services it leaves out; without runs there is no grid."""
     rows = [row(number / 10, f"demo/{number:02}") for number in range(15)] + [row(40, "demo/00")]
     drawing = grid(rows)
     assert drawing is not None
@@ -57,7 +57,7 @@ def test_what_is_left_out_of_the_grid_is_said() -> None:
 
 
 def test_each_outcome_has_a_shape_of_its_own() -> None:
-    """But for the two that stopped half-way."""
+    """Each outcome has its own shape, except that two share one."""
     from ecr_widgets.audit.overview import _SHAPES
 
     assert set(_SHAPES) == {*Outcome, "tampered"}
@@ -65,7 +65,7 @@ def test_each_outcome_has_a_shape_of_its_own() -> None:
 
 
 def test_what_was_changed_since_it_was_sealed_is_shown_as_that_alone() -> None:
-    """It says of itself what anybody likes."""
+    """A tampered run is shown only as tampered, because nothing it says can be trusted."""
     changed = replace(row(0, "demo/web", verified=("demo/web",)), verdict="tampered")
     assert "demo/web 1 tampered" in told(grid([changed, row(0, "demo/web", Outcome.FAILED)]))
     assert [each.how for each in runs_now([changed])] == ["⚠ tampered"]
@@ -73,7 +73,7 @@ def test_what_was_changed_since_it_was_sealed_is_shown_as_that_alone() -> None:
 
 
 def test_the_four_figures_are_of_the_newest_month() -> None:
-    """Deploys a week, change failure rate, time to restore, lead time; a dash where nothing tells."""
+    """The four figures cover the 30 days up to the newest run; one without data is a dash, and without deploys there are none."""
     deployed = {"deployed": ("demo/web",)}
     rows = [
         *(row(day, "demo/web", **deployed) for day in range(14)),
@@ -88,7 +88,7 @@ def test_the_four_figures_are_of_the_newest_month() -> None:
 
 
 def test_what_runs_now_is_what_the_newest_run_left() -> None:
-    """A refused run says nothing of it; a rolled back one leaves what the last good run had deployed."""
+    """What runs now comes from the newest run that was not refused; after a rollback it is the last good deploy."""
     good = {"deployed": ("demo/web",), "verified": ("demo/web",)}
     rows = [
         row(0, "demo/web", Outcome.REFUSED, deployed=("demo/web",), image="web:4"),
@@ -110,5 +110,5 @@ def test_what_runs_now_is_what_the_newest_run_left() -> None:
 
 
 def test_durations_are_told_in_the_unit_that_fits() -> None:
-    """As people say them."""
+    """Durations are shown in the unit that fits, such as seconds, minutes, hours or days."""
     assert [duration(each) for each in (2.64, 540, 7200, 86_400 * 3)] == ["2.6 s", "9 min", "2 h", "3 d"]

@@ -1,4 +1,4 @@
-"""Work by two processes gives what it gives by one."""
+"""Work in two processes gives the same results as in one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _two_cores_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_are_done_by_others_in_their_order() -> None:
-    """No name is lost, done twice or out of place, and this process does none of it."""
+    """Other processes do all of the work, each name once, and results keep the order of the names."""
     done = list(in_parallel(_who, NAMES))
     assert [name for name, _ in done] == NAMES
     assert os.getpid() not in {process for _, process in done}
@@ -41,14 +41,14 @@ def test_many_are_done_by_others_in_their_order() -> None:
 
 @pytest.mark.parametrize("at", [0, module._CHUNK - 1, module._CHUNK, 250, MANY - 1])
 def test_what_a_killed_worker_leaves_is_done_here(at: int) -> None:
-    """Wherever it dies, every name is done once."""
+    """A killed worker's remaining names are done by this process, each once."""
     done = list(in_parallel(partial(_dies, NAMES[at], os.getpid()), NAMES))
     assert [name for name, _ in done] == NAMES
     assert done[at][1] == os.getpid()
 
 
 def test_few_names_a_second_thread_and_a_single_core_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process is forked where it is not worth it or not safe."""
+    """Few names, a second thread or a single core keep all work in this process."""
     here = os.getpid()
     assert {process for _, process in in_parallel(_who, NAMES[:-1])} == {here}
     with monkeypatch.context() as patched:
@@ -59,7 +59,7 @@ def test_few_names_a_second_thread_and_a_single_core_stay_here(monkeypatch: pyte
 
 
 def test_closing_early_stops_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who takes only the first does not wait for all, and no process is left."""
+    """Closing the results early stops the workers, and no process is left."""
     monkeypatch.setattr(module, "_CHUNK", 1)
     names = [str(tmp_path / name) for name in NAMES]
     work = in_parallel(_touch, names)

@@ -1,4 +1,4 @@
-"""Files that are no runs, by accident or on purpose, never stop an audit."""
+"""Files that are not runs, by accident or on purpose, never stop an audit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ BROKEN: dict[str, tuple[Callable[[], str | bytes], str]] = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_and_hostile_notebooks_are_named_with_the_reason(tmp_path: Path, case: str) -> None:
-    """Each is `unreadable: why`, and nothing is raised."""
+    """A broken or hostile notebook is unreadable with a short reason, and nothing is raised."""
     make, why = BROKEN[case]
     content = make()
     (tmp_path / "x.ipynb").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -86,14 +86,14 @@ FOREIGN: dict[str, Any] = {
 
 @pytest.mark.parametrize("case", FOREIGN)
 def test_notebooks_of_others_are_foreign(case: str) -> None:
-    """Without a record of ours a notebook is foreign, however odd it is."""
+    """A notebook without a record of this kit is foreign, however odd it is."""
     found = read_content(json.dumps(FOREIGN[case]).encode(), "x")
     assert isinstance(found, NoRun)
     assert (found.kind, found.why) == ("foreign", "no record of this kit is in it")
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Size is asked before a byte is read."""
+    """A file over the size limit is not read."""
     path = save(tmp_path, "proven")
     monkeypatch.setattr(reading, "MAX_BYTES", path.stat().st_size - 1)
     found = read_file(path)
@@ -102,7 +102,7 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
-    """Links, pipes, sockets, folders and missing files are named."""
+    """Links, pipes, sockets, folders and missing files are refused with a reason, and none is waited for."""
     (tmp_path / "link.ipynb").symlink_to(save(tmp_path, "proven", "real"))
     os.mkfifo(tmp_path / "pipe.ipynb")
     (tmp_path / "folder.ipynb").mkdir()
@@ -121,7 +121,7 @@ def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path: Pa
 
 
 def test_a_large_notebook_needs_little_more_memory_than_itself(tmp_path: Path) -> None:
-    """What is not asked for is skipped, not kept: a 45 MB output adds no values."""
+    """Reading a notebook with a 45 MB output needs less than 200 MB of memory, because unused values are skipped."""
     notebook = recorded("proven")
     notebook["cells"][-1]["outputs"].append(
         {"output_type": "stream", "name": "stdout", "text": "x" * 45_000_000}
@@ -145,7 +145,7 @@ json_values = st.recursive(
 @given(json_values, st.sampled_from(("cells", "metadata", "nbformat", "ecr_widgets", "cell", "record")))
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_value_anywhere_is_a_run_or_named(value: Any, where: str) -> None:
-    """Whatever stands where our members belong, the answer is a run or a reason."""
+    """Any JSON value in place of one of our members gives a run or a reason, never an exception."""
     notebook = recorded("killed")
     if where in ("cells", "metadata", "nbformat"):
         notebook[where] = value
@@ -163,7 +163,7 @@ def test_any_value_anywhere_is_a_run_or_named(value: Any, where: str) -> None:
 @given(st.binary(max_size=40), st.integers(0, 17_000))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_in_a_real_file_are_a_run_or_named(bits: bytes, at: int) -> None:
-    """A run whose bytes were overwritten at random is read or named."""
+    """A run with randomly overwritten bytes gives a run or a reason, never an exception."""
     content = json.dumps(recorded("killed")).encode()
     found = read_content(content[:at] + bits + content[at + len(bits) :], "x")
     assert judge(found).verdict in ("interrupted", "unreadable", "failed", "unproven", "foreign")
@@ -179,7 +179,7 @@ _BYTES = st.sampled_from(
 def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
     pieces: list[bytes], signs: int, piece_bytes: int
 ) -> None:
-    """What is skipped unseen is refused just where Python's own decoder refuses it, after any number of signs too."""
+    """Invalid UTF-8 is refused just where Python's decoder refuses it, also when it crosses a piece's border."""
     content = "✓".encode() * signs + b"".join(pieces)
     try:
         content.decode()
@@ -193,7 +193,7 @@ def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
 
 
 def test_a_notebook_of_too_much_source_is_not_proven() -> None:
-    """What is not read may call anything; nothing is raised, and the rest is judged."""
+    """A run with too much source is not proven, and the reason says so, because the unread part could call anything."""
     notebook = recorded("proven")
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for number, cell in enumerate(cells[:2]):

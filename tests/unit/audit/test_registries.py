@@ -1,4 +1,4 @@
-"""Which token an image of a past run is asked for with."""
+"""Which token is used to ask for an image of a past run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Registries:
 def test_an_image_is_asked_for_with_the_token_of_its_region(
     registries: Registries, host: str | None, asked: str, region: str
 ) -> None:
-    """The account's registry under whatever name, and those that are elsewhere under their own."""
+    """An image is asked for with a token of its own region, also if it was named by another name of the registry."""
     image, token = registries.resolve(ImageReference(host, "team/app", digest=DIGEST))
     assert (image.registry, image.digest) == (asked, DIGEST)
     assert f".{region}." in token.registry
@@ -58,6 +58,6 @@ def test_an_image_is_asked_for_with_the_token_of_its_region(
 
 @pytest.mark.parametrize("host", ["docker.io", "registry.example:5000", "ghcr.io"])
 def test_a_registry_for_which_there_is_no_token_is_refused(registries: Registries, host: str) -> None:
-    """AWS's token goes to no other registry."""
+    """An image in any other registry is refused, because AWS's token must not go there."""
     with pytest.raises(InvalidReference, match=r"is not the registry that is used here"):
         registries.resolve(ImageReference(host, "team/app", digest=DIGEST))

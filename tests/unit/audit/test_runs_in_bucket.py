@@ -1,4 +1,4 @@
-"""Runs in a bucket are listed as those of a folder are: from seals, with a look at what was stored since."""
+"""Runs in a bucket are listed like those of a folder: from seals, with a look at what was stored since."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.unit.audit.test_sealed_rows import NOW, save
 
 @dataclass
 class Bucket:
-    """A place of runs, and how many of its objects were read."""
+    """Runs in a bucket, with a record of which objects were read."""
 
     place: BucketPath
     read: list[str] = field(default_factory=list)
 
     def put(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> BucketPath:
-        """Store a recorded run, in the place of what is there."""
+        """Store a recorded run, replacing what is there."""
         store, name = bucket_store(self.place), f"{name or kind}.ipynb"
         stored = store.read(name)
         text = json.dumps(notebook or recorded(kind), ensure_ascii=False, indent=1) + "\n"
@@ -43,7 +43,7 @@ class Bucket:
         assert sealing.seal_finished_run(self.put(kind, name, notebook)) is None
 
     def rows(self) -> dict[str, tuple[str, str | None]]:
-        """Verdict and seal by name, as a new list says."""
+        """Return verdict and seal by name, as a new list shows them."""
         self.read.clear()
         with Index(self.place, None, ring=default_ring()) as index:
             index.update()
@@ -69,7 +69,7 @@ def bucket(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 def test_a_list_is_that_of_a_folder_with_the_same_runs(bucket: Bucket, tmp_path: Path) -> None:
-    """Member by member; what was killed and may run again is read, and no other notebook."""
+    """A bucket's list equals that of a folder with the same runs, and reads only the killed run's notebook."""
     for kind in KINDS:
         save(tmp_path / "runs", kind)
         sealing.seal_run(tmp_path / "runs", f"{kind}.ipynb", ring=default_ring(), now=NOW)
@@ -81,7 +81,7 @@ def test_a_list_is_that_of_a_folder_with_the_same_runs(bucket: Bucket, tmp_path:
 
 
 def test_what_was_stored_since_is_hashed_and_what_changed_is_tampered(bucket: Bucket) -> None:
-    """The same bytes are as they were sealed, whatever their ETag; other bytes are read."""
+    """A notebook stored again after its seal is intact if its bytes are the same, and tampered if they are not."""
     before = bucket.rows()
     assert before["deployed"] == ("proven", "intact")
     notebook = recorded("failed")
@@ -98,7 +98,7 @@ def test_what_was_stored_since_is_hashed_and_what_changed_is_tampered(bucket: Bu
 
 
 def test_a_run_that_was_sealed_again_or_over_another_is_found(bucket: Bucket) -> None:
-    """In the chain of one day as in that of a folder."""
+    """A run sealed again with other content, or sealed over another run, is reported as it is in a folder."""
     notebook = recorded("failed")
     notebook["metadata"]["ecr_widgets"]["actor"] = "eve"
     bucket.seal("failed", notebook=notebook)
@@ -109,7 +109,7 @@ def test_a_run_that_was_sealed_again_or_over_another_is_found(bucket: Bucket) ->
 
 
 def test_a_seal_that_was_changed_shows_no_row(bucket: Bucket) -> None:
-    """Neither its own, which says what a forger likes, nor the one in front of it."""
+    """If a seal was changed, a list does not show what its row claims."""
     store = bucket_store(bucket.place)
     name = next(iter(store.names(prefix="seals/")))
     for old, new in ((b'"root"', b'"evil"'), (b'{"mediaType"', b'{"mediatype"')):
@@ -123,7 +123,7 @@ def test_a_seal_that_was_changed_shows_no_row(bucket: Bucket) -> None:
 
 
 def test_an_index_on_disk_reads_what_is_new(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seals and runs that it knows are not asked for again, and a run that is found by its address or id."""
+    """An index on disk reads only new seals and runs, and finds a run by its address or id."""
     with open_index(bucket.place) as index:
         row = index.find(str(bucket.place / "deployed.ipynb"))
         assert index.find(str(row.run_id)[:-2]) == row
@@ -147,7 +147,7 @@ def test_an_index_on_disk_reads_what_is_new(bucket: Bucket, monkeypatch: pytest.
 
 
 def test_commands_and_panels_take_a_bucket(bucket: Bucket) -> None:
-    """List, show, compare, figures and the panel."""
+    """`audit list`, `show`, `compare`, `figures` and the runs panel accept a bucket."""
     place = str(bucket.place)
     told = json.loads(CliRunner().invoke(command, ["list", "--runs", place, "--json"]).output)
     assert {row["path"] for row in told} == {f"{kind}.ipynb" for kind in KINDS}
@@ -162,7 +162,7 @@ def test_commands_and_panels_take_a_bucket(bucket: Bucket) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_a_failure_in_words(bucket: Bucket) -> None:
-    """What was asked of it, and what it said."""
+    """A missing bucket makes each command exit with 1 and name the bucket and the request."""
     for words in (["list"], ["verify"], ["compact"], ["head"]):
         said = CliRunner().invoke(command, [*words, "--runs", "s3://no-such-bucket/runs"])
         assert (said.exit_code, "s3://no-such-bucket/runs did not" in said.output) == (1, True), said.output
@@ -171,7 +171,7 @@ def test_a_bucket_that_is_not_there_is_a_failure_in_words(bucket: Bucket) -> Non
 def test_a_seal_is_made_without_a_look_at_all_seals_of_the_day(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hundreds are made on a busy day: it reads the one that it follows, and its own run's."""
+    """Sealing a run reads only the newest seal and that run's own, not all of the day's."""
     store = bucket_store(bucket.place)
     seals: list[str] = []
     real = type(store).read
@@ -193,7 +193,7 @@ def test_a_seal_is_made_without_a_look_at_all_seals_of_the_day(
 def test_one_signature_vouches_for_the_seals_of_a_day(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the same key; a list of many checks few."""
+    """A list checks one signature for all seals of a day by the same key."""
     checked: list[str] = []
     real = KeyFile.signed
 

@@ -1,4 +1,4 @@
-"""Lists made of seals: what they say without opening a notebook is what reading all notebooks says."""
+"""Lists made from seals without opening notebooks equal those made by reading all notebooks."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def seal(folder: Path, name: str, ring: KeyRing | None = None) -> None:
 
 
 def rows(folder: Path) -> tuple[dict[str, Any], int]:
-    """A list that is made anew, and how many notebooks were read for it."""
+    """Return a new list, and how many notebooks were read for it."""
     with Index(folder / "runs", None, ring=ring_of(folder)) as index:
         index.update()
         return {row.path: row.to_json() for row in index.rows()}, index.read_files
 
 
 def without_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The same list, where every notebook is read."""
+    """Return the same list, made by reading every notebook."""
     with monkeypatch.context() as patch:
         patch.setattr(seal_book, "read_row", lambda *_: None)
         told, read = rows(folder)
@@ -102,14 +102,14 @@ def in_a_folder_below(folder: Path) -> None:
 
 
 def of_another_run(folder: Path) -> None:
-    """A seal with its row, put into the chain in the place of another run's."""
+    """Replace a run's seal in the chain by another run's seal and row."""
     chain = chain_file(folder / "runs")
     first, second, *others = seals_in(chain.read_bytes())
     chain.write_bytes(b"".join((first, first, second, *others)))
 
 
 CASES: dict[str, tuple[Callable[[Path], object], int]] = {
-    # What happens, and how many notebooks are read for it beside the one that was killed.
+    # What happens, and how many notebooks are read for it besides the killed one.
     "nothing": (lambda _: None, 0),
     "a foreign one": (lambda f: (f / "runs" / "f.ipynb").write_text('{"cells":[],"metadata":{},"nbformat":4}'), 1),
     "an unreadable one": (lambda f: (f / "runs" / "f.ipynb").write_text("{"), 1),
@@ -142,7 +142,7 @@ CASES: dict[str, tuple[Callable[[Path], object], int]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One sealed run of each kind, a version 1 run among them."""
+    """One sealed run of each kind, including one of version 1."""
     for kind in KINDS:
         save(tmp_path / "runs", kind)
         seal(tmp_path, f"{kind}.ipynb")
@@ -151,18 +151,18 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("case", CASES)
 def test_seals_say_what_reading_says(folder: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    """In every case a list has the same rows, member by member, and opens no notebook whose seal is in order."""
+    """In every case a list from seals equals one from notebooks, and reads only the notebooks it needs."""
     act, more = CASES[case]
     act(folder)
     told, read = rows(folder)
     assert told == without_rows(folder, monkeypatch)
     assert read == 1 + more
-    # Nobody but the notebook itself says what a forger would.
+    # No row shows what a forger wrote.
     assert "evil" not in json.dumps(told)
 
 
 def test_no_sealed_notebook_is_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It need not even be readable; where it changed it is hashed, and read only where the hash is another one."""
+    """A sealed notebook is not opened; a touched one is hashed, and read only if its hash differs."""
     opened: list[str] = []
     real = run_files.read_bytes
     monkeypatch.setattr(run_files, "read_bytes", lambda path: (opened.append(Path(path).name), real(path))[1])
@@ -184,7 +184,7 @@ def test_no_sealed_notebook_is_opened(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_change_that_keeps_size_and_times_is_seen(folder: Path) -> None:
-    """Who sets the file's own time back cannot set back when the file was changed."""
+    """A change that keeps a file's size and modification time is found by the time of its inode change."""
     path = folder / "runs" / "deployed.ipynb"
     about = path.stat()
     with path.open("r+b") as file:
@@ -197,7 +197,7 @@ def test_a_change_that_keeps_size_and_times_is_seen(folder: Path) -> None:
 
 
 def test_a_file_is_settled_before_its_stamp_is_sealed(folder: Path) -> None:
-    """Whatever is written right after the seal gives the file another stamp, however young it was when it was sealed."""
+    """A write right after sealing always changes the file's time stamp from the sealed one."""
     for number in range(20):
         path = save(folder / "runs", "deployed", f"{number}.ipynb")
         seal(folder, path.name)
@@ -210,7 +210,7 @@ def test_a_file_is_settled_before_its_stamp_is_sealed(folder: Path) -> None:
 
 
 def test_rows_by_other_rules_are_made_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an earlier or later release thought of a run is not shown by this one."""
+    """Rows made by another release's rules are not used; the notebooks are read again."""
     before = rows(folder)
     assert before[1] == 1
     monkeypatch.setattr(row_module, "MADE_BY", row_module.MADE_BY + 1)
@@ -218,7 +218,7 @@ def test_rows_by_other_rules_are_made_again(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_rows_are_what_they_were_when_their_number_was_given() -> None:
-    """Who changes what a row holds raises its number, so that rows which were sealed before are made again."""
+    """The fields of a row belong to its format number, so a change of the fields needs a new number."""
     assert (row_module.MADE_BY, row_module.Row.__struct_fields__) == (
         102,
         (
@@ -231,7 +231,7 @@ def test_rows_are_what_they_were_when_their_number_was_given() -> None:
 
 
 def test_a_row_too_long_is_left_out(folder: Path) -> None:
-    """The chain is read whole by everybody, so such a run's notebook is read instead."""
+    """A row that is too long is left out of the chain, and the run's notebook is read instead."""
     notebook = recorded("deployed")
     more = {"run_id": "20261126T000000Z-0a0a0a", "parameters": {"long": "x" * row_module.MAX_LINE_BYTES}}
     notebook["metadata"]["ecr_widgets"] |= more
@@ -243,7 +243,7 @@ def test_a_row_too_long_is_left_out(folder: Path) -> None:
 
 
 def test_a_row_is_nowhere_in_what_is_signed(folder: Path) -> None:
-    """The seal that is published with an image holds its hash alone: no parameter, no host."""
+    """A row is not part of what is signed: the published seal holds neither parameters nor host."""
     for link in links_of(folder / "runs"):
         assert b"parameters" in (link.row or b"")
         assert link.seal is not None
@@ -254,7 +254,7 @@ def test_a_row_is_nowhere_in_what_is_signed(folder: Path) -> None:
 
 @pytest.mark.parametrize("case", ["a row changed", "rows gone", "a seal of another run", "a hash forged"])
 def test_verify_says_that_a_row_is_not_the_signed_one(folder: Path, case: str) -> None:
-    """A list reads the notebook instead; that somebody was at the chain is for verify to say."""
+    """`audit verify` reports a chain in which a row is not the one that was signed."""
     names = sorted(path.name for path in (folder / "runs").glob("*.ipynb"))
     assert verify(folder / "runs", names, ring=ring_of(folder)).ok
     CASES[case][0](folder)
@@ -263,7 +263,7 @@ def test_verify_says_that_a_row_is_not_the_signed_one(folder: Path, case: str) -
 
 @pytest.mark.parametrize("left", ["a row", "a row and half a seal", "half a row"])
 def test_what_a_crash_left_behind_the_last_seal_is_removed(folder: Path, left: str) -> None:
-    """The next seal follows the last whole one, and the chain is in order."""
+    """What a crash left after the last whole seal is removed by the next seal, and the chain is in order."""
     chain = chain_file(folder / "runs")
     last = seals_in(chain.read_bytes())[-1]
     row = last.splitlines(keepends=True)[0]
@@ -284,7 +284,7 @@ def test_what_a_crash_left_behind_the_last_seal_is_removed(folder: Path, left: s
 
 
 def checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], int]:
-    """Whether each seal of the chain is in order, and how many signatures were checked for that."""
+    """Return whether each seal of the chain is in order, and how many signatures were checked."""
     count = 0
     real = KeyFile.signed
 
@@ -301,7 +301,7 @@ def checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], 
 
 
 def test_one_signature_vouches_for_the_seals_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the same key, each of which that key's owner has checked before adding the next."""
+    """One signature check is enough for all earlier seals by the same key."""
     assert checked(folder, monkeypatch) == ([True] * len(KINDS), 1)
 
 
@@ -309,7 +309,7 @@ def test_one_signature_vouches_for_the_seals_before(folder: Path, monkeypatch: p
 def test_a_forged_seal_is_found_wherever_it_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    """No later seal vouches for it, since it names the hash of what was there before."""
+    """A forged seal is found at any place in the chain, although later seals are genuine."""
     chain = chain_file(folder / "runs")
     lines = seals_in(chain.read_bytes())
     lines[at] = forge(lines[at], (b'"runbook":"release"', b'"runbook":"evil"'))
@@ -325,7 +325,7 @@ def test_a_forged_seal_is_found_wherever_it_is(
 def test_nobody_vouches_for_a_seal_that_was_forged_before(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who adds a seal checks the one before, though it names the own key, and says no more than is right."""
+    """A seal added after a forged one does not vouch for it, although both name the same key."""
     chain = chain_file(folder / "runs")
     *others, last = seals_in(chain.read_bytes())
     chain.write_bytes(b"".join((*others, forge(last, (b'"runbook":"release"', b'"runbook":"evil"')))))
@@ -338,7 +338,7 @@ def test_nobody_vouches_for_a_seal_that_was_forged_before(
 
 
 def test_other_keys_vouch_for_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A colleague's seal between one's own is checked by itself, and so is the one before."""
+    """A seal does not vouch for one by another key: each is checked by its own signature."""
     theirs = KeyRing(folder / "theirs")
     save(folder / "runs", "failed", "theirs.ipynb")
     seal(folder, "theirs.ipynb", theirs)
@@ -351,7 +351,7 @@ def test_other_keys_vouch_for_nothing(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_forger_cannot_vouch_for_himself(folder: Path) -> None:
-    """What is said to follow the own seal is believed for a signature that is right, by the key of both."""
+    """A forged seal is found even if the forger adds a seal that claims to follow it by the same key."""
     eve = KeyRing(folder / "eve")
     _, signer = eve.signing_key(now=NOW)
     chain = chain_file(folder / "runs")
@@ -372,7 +372,7 @@ def test_a_forger_cannot_vouch_for_himself(folder: Path) -> None:
 
 
 def test_a_list_that_grew_checks_what_is_new(folder: Path) -> None:
-    """Seals that come later are taken in as well, and their notebooks are not opened either."""
+    """An index takes in new seals without opening their notebooks."""
     with Index(folder / "runs", folder / "index.sqlite", ring=ring_of(folder)) as index:
         index.update()
         time.sleep(0.06)

@@ -1,4 +1,4 @@
-"""Sealing what was missed, many runs at a time."""
+"""Sealing runs that were not sealed, many at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _watched(monkeypatch: pytest.MonkeyPatch, **calls: Any) -> None:
 def test_many_seals_wait_for_the_disk_once_in_a_hundred(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """250 runs are three batches, in one chain without a gap, in the order given."""
+    """250 runs are sealed in the given order in one chain, with three syncs to disk."""
     runs, names, ring = _runs(tmp_path, 250)
     synchronized = []
     monkeypatch.setattr(chain, "to_disk", lambda handle: synchronized.append(os.fsync(handle)))
@@ -51,7 +51,7 @@ def test_many_seals_wait_for_the_disk_once_in_a_hundred(
 def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of the chain is read again under the lock."""
+    """A run that another process seals in the meantime is not sealed twice, and the chain stays in order."""
     runs, names, ring = _runs(tmp_path, 4)
     seal_run(runs, names[0], ring=ring, now=NOW)
     prepare = sealing._draft
@@ -74,7 +74,7 @@ def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
 def test_a_batch_cut_off_anywhere_leaves_whole_seals_and_no_fork(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percent: int
 ) -> None:
-    """A full disk after some of the bytes: sealing again takes up where the last whole seal stands."""
+    """After a full disk cut a batch off anywhere, sealing again continues after the last whole seal."""
     runs, names, ring = _runs(tmp_path, 20)
     seal_run(runs, names[0], ring=ring, now=NOW)
 
@@ -96,7 +96,7 @@ def test_a_batch_cut_off_anywhere_leaves_whole_seals_and_no_fork(
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
-    """A link, a folder, a broken file and a foreign one are left out."""
+    """Links, folders, broken, foreign and missing files are skipped, and the run is sealed."""
     runs, names, ring = _runs(tmp_path, 1)
     (runs / "link.ipynb").symlink_to(runs / names[0])
     (runs / "folder.ipynb").mkdir()
@@ -113,7 +113,7 @@ def _of_long_actor(runs: Path, name: str) -> str:
 
 
 def test_a_run_with_a_bloated_seal_gets_none_and_stops_no_other(tmp_path: Path) -> None:
-    """Whatever a notebook says of itself, it adds at most a megabyte to the chain, and its neighbours are sealed."""
+    """A run whose seal would exceed 1 MB is not sealed, and its neighbours are."""
     runs, names, ring = _runs(tmp_path, 2)
     names.insert(1, _of_long_actor(runs, "long.ipynb"))
     with pytest.raises(RecordError, match="its seal would be larger than 1 MB"):
@@ -124,7 +124,7 @@ def test_a_run_with_a_bloated_seal_gets_none_and_stops_no_other(tmp_path: Path) 
 def test_a_long_seal_in_a_chain_costs_no_other_seal_whole_or_torn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of an earlier release is followed by the next; torn, it alone is removed."""
+    """A seal over today's limit from an earlier release is followed by the next; if it is torn, only it is removed."""
     runs, names, ring = _runs(tmp_path, 3)
     seal_run(runs, names[0], ring=ring, now=NOW)
     with monkeypatch.context() as patched:
@@ -151,7 +151,7 @@ def test_a_long_seal_in_a_chain_costs_no_other_seal_whole_or_torn(
 def test_which_file_of_a_run_is_sealed_does_not_depend_on_the_order(
     tmp_path: Path, original: str, copy: str
 ) -> None:
-    """The original gets the seal, whichever the file system lists first; the copy is left to verify."""
+    """The original of a run is sealed and the copy is not, in whatever order the files are listed."""
     for name in (original, copy):
         save((tmp_path / name).parent, "proven", Path(name).name)
     for at, names in enumerate(((original, copy), (copy, original))):
@@ -161,7 +161,7 @@ def test_which_file_of_a_run_is_sealed_does_not_depend_on_the_order(
 
 
 def test_whoever_reads_the_seals_cannot_hold_them(tmp_path: Path) -> None:
-    """A lock on the chain itself, which everybody may read, is in nobody's way."""
+    """A reader's lock on the chain file does not block sealing."""
     runs, names, ring = _runs(tmp_path, 2)
     seal_run(runs, names[0], ring=ring, now=NOW)
     with (runs / chain.FILE_NAME).open() as reader:
@@ -174,7 +174,7 @@ def test_whoever_reads_the_seals_cannot_hold_them(tmp_path: Path) -> None:
 def test_seals_that_stay_in_use_are_waited_for_a_while_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the run is saved and unsealed, and it is said why and what to do."""
+    """If the seals' lock stays taken, sealing gives up with an error that says what to do, and works later."""
     runs, names, ring = _runs(tmp_path, 1)
     monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
     lease = take(runs / ".seals.jsonl.lock")
@@ -187,7 +187,7 @@ def test_seals_that_stay_in_use_are_waited_for_a_while_only(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_another_users_running_run_is_left_to_them(tmp_path: Path) -> None:
-    """Without a lock, too: on another host of a shared folder it may well be running."""
+    """Another user's running run is not sealed, even if it holds no lock, because it may run on another host."""
     ring, runs = KeyRing(tmp_path / "keys"), tmp_path / "runs"
     for name in ("mine.ipynb", "theirs.ipynb"):
         save(runs, "killed", name)
@@ -198,7 +198,7 @@ def test_another_users_running_run_is_left_to_them(tmp_path: Path) -> None:
 
 
 def test_a_second_user_seals_in_a_shared_folder(two: Two) -> None:
-    """Whatever the first one's umask was; in a folder that is the first one's alone the second is told why not."""
+    """A second user can seal in a shared folder; without write permission the error says how to get it."""
     runs = two.shared
     for user, name in ((two.alice, "a.ipynb"), (two.bob, "b.ipynb"), (two.alice, "c.ipynb")):
         save(runs, "proven", name)

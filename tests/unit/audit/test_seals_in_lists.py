@@ -1,4 +1,4 @@
-"""What lists say of seals: a run that was changed is tampered wherever it is shown, and an unsealed one is called so."""
+"""Lists show a changed run as tampered everywhere, and mark an unsealed one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def change(folder: Path, name: str = "deployed.ipynb") -> None:
 
 
 def test_seals_stand_beside_verdicts(runs: Path) -> None:
-    """A sealed run is intact, a copy unsealed, a change tampered, and the change undone intact again."""
+    """A sealed run is intact, a copy unsealed, a changed one tampered; it is proven again when the change is undone."""
     before = (runs / "deployed.ipynb").read_text()
     expected = {
         "deployed": ("proven", "intact"),
@@ -68,7 +68,7 @@ def test_seals_stand_beside_verdicts(runs: Path) -> None:
 
 
 def test_a_tampered_run_is_called_so_everywhere(runs: Path, tmp_path: Path) -> None:
-    """List, filter, show, report, timeline and panel say it with the place that was changed; unsealed ones are marked."""
+    """List, filter, show, report, timeline and panel show a tampered run as such, and mark unsealed ones."""
     change(runs)
     told = CliRunner().invoke(command, ["list", "--runs", str(runs), "--state", "tampered"]).output
     assert told.splitlines()[1].startswith("tampered ")
@@ -90,7 +90,7 @@ def test_a_tampered_run_is_called_so_everywhere(runs: Path, tmp_path: Path) -> N
 
 
 def test_what_was_a_run_and_is_none_any_more_is_tampered(runs: Path) -> None:
-    """Taking the kit's own metadata away makes no foreign notebook of a sealed run."""
+    """A sealed run without the kit's metadata is tampered, not foreign."""
     (runs / "deployed.ipynb").write_text('{"cells":[],"metadata":{},"nbformat":4}')
     (runs / "foreign.ipynb").write_text('{"cells":[],"metadata":{},"nbformat":4}')
     assert seals(runs)["deployed"] == ("tampered", "changed")
@@ -127,7 +127,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], tuple[str, str]]] = {
 
 @pytest.mark.parametrize("case", CHANGES)
 def test_what_happens_to_seals_and_keys_shows_in_the_next_list(runs: Path, case: str) -> None:
-    """The index, which reads only what is new, says the same as one that is made anew."""
+    """After a change of seals or keys, an updated index equals a new one."""
     assert seals(runs)["deployed"] == ("proven", "intact")
     act, expected = CHANGES[case]
     act(runs)
@@ -139,7 +139,7 @@ def test_what_happens_to_seals_and_keys_shows_in_the_next_list(runs: Path, case:
 
 
 def test_a_chain_that_grew_is_read_from_where_it_ended(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only new seals are looked at, and only their notebooks read again."""
+    """After a new seal, an update looks only at that seal."""
     assert seals(runs)["copy"] == ("proven", "unsealed")
     save(runs, "proven")
     seal_run(runs, "proven.ipynb", ring=default_ring(), now=NOW)
@@ -169,7 +169,7 @@ def _rebuild(folder: Path, barrier: Any, failed: Any) -> None:
 
 
 def test_several_rebuild_at_once(tmp_path: Path) -> None:
-    """Nobody takes the index away under another: four at once all end with every run."""
+    """Four processes that rebuild the index at a time all see every run."""
     generate(tmp_path / "runs", 40, size_bytes=1)
     context = multiprocessing.get_context("fork")
     barrier, failed = context.Barrier(4), context.Queue()
@@ -183,7 +183,7 @@ def test_several_rebuild_at_once(tmp_path: Path) -> None:
 
 
 def test_a_broken_index_that_another_has_open_is_left_in_its_place(tmp_path: Path) -> None:
-    """Who finds it broken works in memory meanwhile."""
+    """A broken index file that another process has open is not replaced; the list is made in memory."""
     save(tmp_path / "runs", "proven")
     with open_index(tmp_path / "runs"):
         file = index_file(tmp_path / "runs")

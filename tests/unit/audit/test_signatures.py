@@ -18,7 +18,7 @@ OTHERS = (ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(6553
 
 
 def test_what_a_new_key_signs_is_right() -> None:
-    """Always by the lower of its two signatures, and only over just that content."""
+    """A new key always signs with the lower of the two valid signatures, which verifies just the signed content."""
     private, public = new_private_key()
     signer = signer_of(private)
     for number in range(20):
@@ -31,7 +31,7 @@ def test_what_a_new_key_signs_is_right() -> None:
 
 @pytest.mark.parametrize("private", OTHERS, ids=["P-384", "RSA"])
 def test_a_key_of_another_kind_is_refused(private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> None:
-    """Its private half does not sign, and its public half verifies nothing."""
+    """A key of another kind can neither sign, nor be converted, nor verify."""
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -47,5 +47,5 @@ def test_a_key_of_another_kind_is_refused(private: ec.EllipticCurvePrivateKey | 
 
 @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"0\x06\x02\x01\x01\x02\x01\x01", b"0\x80"])
 def test_what_is_no_signature_verifies_nothing(signature: bytes) -> None:
-    """Whatever its bytes are."""
+    """Bytes that are no signature never verify."""
     assert not is_signed_by_p256(new_private_key()[1], b"content", signature)

@@ -1,4 +1,4 @@
-"""Steps as the kit records them when they change something: each that did its work is proven, and none without its proof."""
+"""Steps recorded by the kit are proven if they did their work, and never without the proof."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def judged(steps: list[StepRecord]) -> Judgement:
 
 
 def change(steps: list[StepRecord], name: str, /, **members: Any) -> list[StepRecord]:
-    """The same steps, one with other members of its outcome, or its end."""
+    """Return the same steps, one with changes to its outcome or its end."""
     ended_at = members.pop("ended_at", None)
     return [
         msgspec.structs.replace(step, outcome={**step.outcome, **members}, ended_at=ended_at or step.ended_at)
@@ -75,7 +75,7 @@ AT = "registry.test:5000/app"
 
 
 def test_a_release_is_proven(kit: Kit) -> None:
-    """The control of all cases below."""
+    """A release as the kit records it is proven (the control for the cases below)."""
     assert judged(release(kit)).verdict == "proven"
 
 
@@ -110,7 +110,7 @@ DISAGREEING: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", DISAGREEING)
 def test_steps_that_disagree_prove_nothing(kit: Kit, case: str) -> None:
-    """Each record may be in order by itself: what two of them say of one thing must be the same."""
+    """A run is unproven if two of its records disagree, even if each alone is in order."""
     step, outcome, why = DISAGREEING[case]
     found = judged(change(release(kit), step, **outcome))
     assert found.verdict == "unproven"
@@ -118,7 +118,7 @@ def test_steps_that_disagree_prove_nothing(kit: Kit, case: str) -> None:
 
 
 def test_a_service_on_a_deploy_that_the_run_did_not_make_is_unproven(kit: Kit) -> None:
-    """Even where service and verify agree on it."""
+    """A service on a deploy that the run did not make is unproven, even if the later steps agree on it."""
     steps = change(change(release(kit), "verify", deploy_id="web.9"), "wait", deploy_id="web.9")
     steps = [
         msgspec.structs.replace(
@@ -132,7 +132,7 @@ def test_a_service_on_a_deploy_that_the_run_did_not_make_is_unproven(kit: Kit) -
 
 
 def test_an_end_before_the_start_is_unproven(kit: Kit) -> None:
-    """Of a step, and of the whole run."""
+    """A run or step that ended before it started is unproven."""
     steps = release(kit)
     early = msgspec.structs.replace(steps[0], started_at=steps[0].started_at.replace(year=2000)).started_at
     found = judged(change(steps, "verify", ended_at=early))
@@ -140,7 +140,7 @@ def test_an_end_before_the_start_is_unproven(kit: Kit) -> None:
 
 
 def test_another_container_of_the_deploy_may_be_verified(kit: Kit) -> None:
-    """A Dockerrun holds images that the run did not set; only those that it set must agree."""
+    """The verified container need not be the one whose image the deploy set."""
     steps = release(kit)
     other = {"image": f"registry.test/b@{OTHER}", "registry_digest": OTHER, "running_digest": OTHER}
     with_names = [
@@ -249,7 +249,7 @@ WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("act", [_no_rule, _wait_for_none])
 def test_what_asks_for_nothing_is_proven_by_nothing(kit: Kit, act: Callable[[Kit], None]) -> None:
-    """No lifecycle rule asked for needs no policy, and no copies wanted needs none to run."""
+    """A step that was asked for nothing, such as no lifecycle rule or zero copies, needs no proof."""
     release(kit)
     act(kit)
     assert judged(steps_of(kit)).verdict == "proven"
@@ -257,7 +257,7 @@ def test_what_asks_for_nothing_is_proven_by_nothing(kit: Kit, act: Callable[[Kit
 
 @pytest.mark.parametrize("case", WORK)
 def test_each_step_that_changed_something_is_proven_by_its_own_outcome(kit: Kit, case: str) -> None:
-    """What the shipped runbooks and panels do has a rule: kept, the run is proven; broken, the reason is named."""
+    """Each step that changed something is proven by its own outcome; a broken outcome is named as the reason."""
     act, name, broken, why = WORK[case]
     release(kit)
     act(kit)
@@ -270,7 +270,7 @@ def test_each_step_that_changed_something_is_proven_by_its_own_outcome(kit: Kit,
 
 
 def test_a_rollback_is_proven_by_a_verify_of_the_deploy_that_it_went_back_to(kit: Kit) -> None:
-    """Without one nothing says which image runs."""
+    """A rollback is proven only by a later verify of the deploy that it went back to."""
     release(kit)
     kit.rollback(kit.find_service("demo", "web"), deploy_id="web.1")
     found = judged(steps_of(kit))
@@ -281,7 +281,7 @@ def test_a_rollback_is_proven_by_a_verify_of_the_deploy_that_it_went_back_to(kit
 
 
 class _Counted(dict[str, Any]):
-    """An outcome that counts how often one is looked into."""
+    """An outcome that counts how often it is looked at."""
 
     looks = 0
 
@@ -291,7 +291,7 @@ class _Counted(dict[str, Any]):
 
 
 def test_many_services_are_judged_in_one_walk(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three hundred services that a run left unverified each is named, without a look at all others for each."""
+    """Of three hundred unverified services each is named, in one pass over the steps."""
     monkeypatch.setattr(_Counted, "looks", 0)
     release(kit)
     made = next(step for step in steps_of(kit) if step.step == "create_service")
@@ -307,7 +307,7 @@ def test_many_services_are_judged_in_one_walk(kit: Kit, monkeypatch: pytest.Monk
 
 
 def test_only_a_later_verify_or_move_answers_for_a_service(kit: Kit) -> None:
-    """A verify in front of the step, of another deploy or of an id that is no text answers for nothing."""
+    """Only a later verify of the same service and deploy proves a service, and the service id must be text."""
     steps = release(kit)
     assert judged(steps).verdict == "proven"
     at = next(n for n, step in enumerate(steps) if step.step == "create_service")

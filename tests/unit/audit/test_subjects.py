@@ -1,4 +1,4 @@
-"""What a run touched, as people ask for it."""
+"""What a run touched, in the terms people search by."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ OLD = {"service": "web"}
     ],
 )
 def test_each_step_about_a_service_is_found_by_it(name: str) -> None:
-    """Whatever a run did to a service or saw of it, who asks for the service is told."""
+    """A run is found by any service that one of its steps changed or looked at."""
     assert subjects_of(run(step(name, FULL))).pairs >= {SERVICE}
 
 
 @pytest.mark.parametrize("name", ["rollback", "wait", "verify"])
 def test_an_older_record_is_of_the_environment_that_other_steps_tell(name: str) -> None:
-    """One service stays one, and is not told again without its environment."""
+    """A record without an environment gets it from another step about the same service, if only one is possible."""
     found = run(step("update_service", FULL), step(name, OLD, service_id="s1"))
     assert {pair for pair in subjects_of(found).pairs if pair[0] == "service"} == {SERVICE}
     both = run(
@@ -62,20 +62,20 @@ def test_an_older_record_is_of_the_environment_that_other_steps_tell(name: str) 
 
 
 def test_a_failed_release_that_was_rolled_back_deployed_to_one_service() -> None:
-    """The rollback in it is of the same service, in its environment."""
+    """A failed release that was rolled back counts as deployed to one service."""
     found = run(step("update_service", FULL), step("wait", OLD, "failed"), step("rollback", OLD, "failed"))
     assert subjects_of(found).deployed == {"demo/web": True}
 
 
 def test_only_a_verify_that_succeeded_says_that_a_service_is_well() -> None:
-    """A scale is no deploy, and a failed verify no proof."""
+    """Only a successful verify counts a service as verified, and a scale counts as no deploy."""
     both = run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))
     assert subjects_of(both).verified == {"demo/web"}
     assert subjects_of(run(step("scale_service", FULL))).deployed == {}
 
 
 def test_an_adopted_service_is_one_by_all_its_names() -> None:
-    """Of an adoption that succeeded, and of no plan; whoever asks for one name is told of the others."""
+    """A successful adoption links all names of the service; a failed one links none."""
     names = {
         "same_environment": "ecs:l0-p-demo1",
         "same_service": "l0-p-web1",

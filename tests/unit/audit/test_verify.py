@@ -1,4 +1,4 @@
-"""What `audit verify` says of runs that were overwritten, copied, moved below, or sealed by keys that may not."""
+"""`audit verify` on runs that were overwritten, copied, moved, or sealed by the wrong key."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def test_a_retired_key_signs_nothing_behind_newer_seals(folder: Folder, tmp_path: Path) -> None:
-    """An edited run under a seal of the old key, dated before its end, is refused where newer seals stand before it."""
+    """A seal by a retired key that comes after newer seals is broken, although it is dated before the retirement."""
     shutil.copytree(folder.ring.folder, tmp_path / "leaked")
     folder.ring.rotate(now=NOW + timedelta(days=1))
     save(folder.runs, "proven", "b.ipynb")
@@ -84,7 +84,7 @@ def test_a_retired_key_signs_nothing_behind_newer_seals(folder: Folder, tmp_path
 
 
 def test_an_overwritten_run_is_told(folder: Folder) -> None:
-    """A second run under the same name is no quiet replacement of the first, however well it is sealed."""
+    """A second run sealed under the same name is reported as overwriting the first."""
     save(folder.runs, "failed", "a.ipynb", of_run("second"))
     folder.seal("a.ipynb", days=1)
     (found,) = folder.verify().files
@@ -94,7 +94,7 @@ def test_an_overwritten_run_is_told(folder: Folder) -> None:
 
 
 def both(folder: Folder, name: str = "a.ipynb", ring: KeyRing | None = None) -> str:
-    """What verify finds, after a look whether a list made new and one that grew say the same."""
+    """Return what verify finds, after checking that a new list and an updated one agree."""
     found = folder.findings(ring)[name]
     seals = []
     for rebuild in (False, True):
@@ -109,7 +109,7 @@ def both(folder: Folder, name: str = "a.ipynb", ring: KeyRing | None = None) -> 
 def failed(
     folder: Folder, name: str = "f.ipynb", *, state: str = "failed"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A run that failed and was sealed, and the attempt of it that a run which goes on tells of."""
+    """Return a failed, sealed run, and the attempt that a resumed run would list for it."""
     notebook = recorded("failed")
     run = notebook["metadata"]["ecr_widgets"]
     run["state"] = state
@@ -126,14 +126,14 @@ def failed(
 
 
 def resumed(notebook: dict[str, Any], *attempts: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
-    """The run that went on from these, and succeeded."""
+    """The same run, resumed from these attempts and succeeded."""
     made = copy.deepcopy(notebook)
     made["metadata"]["ecr_widgets"] |= {"state": "succeeded", "reason": reason, "attempts": [*attempts]}
     return made
 
 
 def test_a_run_that_was_resumed_overwrote_nothing(folder: Folder) -> None:
-    """Each seal but the last is of an attempt that the run tells of, however often it went on, and whoever made it go on."""
+    """A resumed run is intact if each earlier seal is one of its attempts, whoever resumed it and however often."""
     notebook, first = failed(folder)
     again = resumed(notebook, first)
     again["metadata"]["ecr_widgets"]["state"] = "interrupted"
@@ -156,7 +156,7 @@ def test_a_run_that_was_resumed_overwrote_nothing(folder: Folder) -> None:
 
 @pytest.mark.parametrize("state", ["failed", "running"])
 def test_a_run_that_an_earlier_release_resumed_is_in_order(folder: Folder, state: str) -> None:
-    """Its attempts tell no hashes: state and end answer for the seal, and one that was killed was sealed as running."""
+    """A run that an earlier release resumed, whose attempts have no hashes, is intact by their state and end."""
     notebook, attempt = failed(folder, state=state)
     told = {name: attempt[name] for name in ("ended_at", "records")}
     told["state"] = "interrupted" if state == "running" else state
@@ -176,7 +176,7 @@ UNACCOUNTED: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
 
 @pytest.mark.parametrize("case", UNACCOUNTED)
 def test_a_second_seal_that_no_attempt_explains_is_an_alarm(folder: Folder, case: str) -> None:
-    """Whoever holds a key that is known: the first seal still says what the run was."""
+    """A second seal that no attempt explains is reported as resealed, with what the first seal said."""
     notebook, attempt = failed(folder)
     save(folder.runs, "failed", "f.ipynb", resumed(notebook, *UNACCOUNTED[case](attempt)))
     folder.seal("f.ipynb", days=1)
@@ -187,7 +187,7 @@ def test_a_second_seal_that_no_attempt_explains_is_an_alarm(folder: Folder, case
 
 
 def test_one_attempt_accounts_for_one_seal(folder: Folder) -> None:
-    """A failed run that was altered and sealed once more before it went on is told."""
+    """One attempt explains only one earlier seal, so a failed run altered and sealed again is reported as resealed."""
     notebook, attempt = failed(folder)
     altered = copy.deepcopy(notebook)
     altered["metadata"]["ecr_widgets"]["actor"] = "eve"
@@ -200,7 +200,7 @@ def test_one_attempt_accounts_for_one_seal(folder: Folder) -> None:
 
 
 def test_a_run_that_succeeded_is_never_sealed_again(folder: Folder) -> None:
-    """No run goes on from one that did, whatever attempts it tells of; nor is yesterday's file brought back."""
+    """Another seal of a run that succeeded is reported as resealed, even if the file is put back as it was."""
     first = (folder.runs / "a.ipynb").read_bytes()
     attempt = {"state": "succeeded", "form_sha256": form_of(first).sha256}
     save(folder.runs, "deployed", "a.ipynb", resumed(recorded("deployed"), attempt, reason="better"))
@@ -212,7 +212,7 @@ def test_a_run_that_succeeded_is_never_sealed_again(folder: Folder) -> None:
 
 
 def test_another_file_and_another_chain_hide_no_first_seal(folder: Folder) -> None:
-    """A run has one file: an altered one of the same id is told wherever it is sealed, also by the chain that is nearer."""
+    """An altered run with the same id is reported, even if sealed under another name or in the chain of a subfolder."""
     altered = recorded("deployed")
     altered["metadata"]["ecr_widgets"]["actor"] = "eve"
     for name in ("b.ipynb", "sub/c.ipynb"):
@@ -228,7 +228,7 @@ def test_another_file_and_another_chain_hide_no_first_seal(folder: Folder) -> No
 
 
 def test_a_retirement_hides_no_first_seal(folder: Folder) -> None:
-    """An altered run that is sealed behind it is told."""
+    """An altered run that is sealed after a retirement is still reported as resealed."""
     retire_runs(folder.runs, ["a.ipynb"], ring=folder.ring, now=NOW)
     save(folder.runs, "deployed", "a.ipynb", resumed(recorded("deployed"), reason="better"))
     folder.seal("a.ipynb", days=1)
@@ -236,7 +236,7 @@ def test_a_retirement_hides_no_first_seal(folder: Folder) -> None:
 
 
 def test_a_retired_run_that_is_saved_again_is_sealed_again(folder: Folder) -> None:
-    """The same bytes count as a run once more: a retirement as the chain's end is no seal of them."""
+    """A retired run that is saved again with the same bytes can be sealed once more, and is intact."""
     retire_runs(folder.runs, ["a.ipynb"], ring=folder.ring, now=NOW)
     content = (folder.runs / "a.ipynb").read_bytes()
     assert look_at_seal(folder.runs, "a.ipynb", content, ring=folder.ring).why_not == "was retired"
@@ -248,7 +248,7 @@ def test_a_retired_run_that_is_saved_again_is_sealed_again(folder: Folder) -> No
 
 
 def test_a_change_of_signer_is_an_alarm_while_the_first_key_is_in_use(folder: Folder) -> None:
-    """The same content sealed by another who is known; one's own next key after a rotation is none."""
+    """A second seal of the same content by another key is reported while the first key is in use."""
     theirs = KeyRing(folder.ring.folder.parent / "theirs")
     save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
     folder.seal("b.ipynb")
@@ -263,7 +263,7 @@ def test_a_change_of_signer_is_an_alarm_while_the_first_key_is_in_use(folder: Fo
 
 
 def test_ones_own_next_key_is_no_change_of_signer(folder: Folder) -> None:
-    """It may seal the same content, and that a run was removed on purpose."""
+    """After a key rotation, the new key may seal the same content and retire runs of the old key."""
     save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
     folder.seal("b.ipynb")
     folder.ring.rotate(now=NOW + timedelta(days=1))
@@ -276,7 +276,7 @@ def test_ones_own_next_key_is_no_change_of_signer(folder: Folder) -> None:
 
 
 def retired_by(folder: Folder, name: str, ring: KeyRing) -> None:
-    """Somebody writes a retirement who does not ask whether he may."""
+    """Write a retirement without checking that its author may do so."""
     with pytest.raises(RecordError, match="is another's"):
         retire_runs(folder.runs, [name], ring=ring, now=NOW)
     with pytest.MonkeyPatch.context() as patch:
@@ -285,7 +285,7 @@ def retired_by(folder: Folder, name: str, ring: KeyRing) -> None:
 
 
 def test_nobody_retires_what_another_has_sealed(folder: Folder) -> None:
-    """Another's word, however well known his key, hides neither that a run is gone nor that it was replaced."""
+    """A retirement by another known key hides neither a missing nor an overwritten run."""
     theirs = KeyRing(folder.ring.folder.parent / "theirs")
     retired_by(folder, "a.ipynb", theirs)
     (key,) = theirs.own().values()
@@ -307,7 +307,7 @@ def _retired(draft: sealing._Draft) -> sealing._Draft:
 
 
 def test_a_retirement_of_what_was_never_sealed_seals_nothing(folder: Folder) -> None:
-    """An altered copy cannot be sealed by a seal that claims to take another's loss for meant."""
+    """A seal that retires a run never sealed before does not count as a seal of that run."""
     altered = recorded("deployed")
     altered["metadata"]["ecr_widgets"]["actor"] = "eve"
     save(folder.runs, "deployed", "b.ipynb", altered)
@@ -320,7 +320,7 @@ def test_a_retirement_of_what_was_never_sealed_seals_nothing(folder: Folder) -> 
 
 
 def test_runs_by_hand_may_be_saved_under_several_names(folder: Folder) -> None:
-    """What a front end saves as another file is no second seal of the first; another content in the same file is."""
+    """A run made by hand may be saved and sealed under several names; other content in the same file is reported."""
     for name, more in (("p.ipynb", 1), ("q.ipynb", 2)):
         notebook = recorded("papermill")
         notebook["metadata"]["mine"] = more
@@ -333,7 +333,7 @@ def test_runs_by_hand_may_be_saved_under_several_names(folder: Folder) -> None:
 
 
 def test_a_copy_of_a_whole_folder_contradicts_nothing(folder: Folder) -> None:
-    """Not even when the run goes on in one of them."""
+    """A copy of a runs folder is intact in both places, even after a run in one of them was resumed."""
     notebook, attempt = failed(folder, "sub/f.ipynb")
     shutil.copytree(folder.runs / "sub", folder.runs / "copy")
     save(folder.runs / "sub", "failed", "f.ipynb", resumed(notebook, attempt))
@@ -342,7 +342,7 @@ def test_a_copy_of_a_whole_folder_contradicts_nothing(folder: Folder) -> None:
 
 
 def _with_below(folder: Folder) -> str:
-    """Two runs in folders below, and an exported head of all."""
+    """Add two runs in subfolders, and return an exported head of all chains."""
     for name in ("sub/x.ipynb", "sub/deeper/y.ipynb"):
         save((folder.runs / name).parent, "proven", Path(name).name, of_run(name, "proven"))
         folder.seal(name)
@@ -354,7 +354,7 @@ def _against(folder: Folder, head: str) -> list[str]:
 
 
 def test_a_head_names_every_chain_below(folder: Folder) -> None:
-    """One that is gone, with all its runs, was cut or was made anew is an alarm; one that grew or came later is none."""
+    """A chain in the head that is missing, cut or new is reported; a longer or additional one is not."""
     head = _with_below(folder)
     save(folder.runs / "sub", "proven", "z.ipynb", of_run("z", "proven"))
     save(folder.runs / "new", "proven", "z.ipynb", of_run("zz", "proven"))
@@ -378,7 +378,7 @@ def test_a_head_names_every_chain_below(folder: Folder) -> None:
 
 
 def test_a_chain_that_moved_is_told_with_its_new_place(folder: Folder) -> None:
-    """It is gone from where the head knew it, be it behind a link."""
+    """A chain that moved is reported with its new place."""
     head = _with_below(folder)
     (folder.runs / "sub").rename(folder.runs / "moved")
     (folder.runs / "sub").symlink_to(folder.runs / "moved")
@@ -388,7 +388,7 @@ def test_a_chain_that_moved_is_told_with_its_new_place(folder: Folder) -> None:
 
 
 def test_a_head_of_the_first_release_is_read(folder: Folder) -> None:
-    """It names the folder's own chain; and its readers find that in a new head."""
+    """A head of the first release, which names only the folder's own chain, is still checked."""
     own = json.loads(_with_below(folder))
     below = own.pop("below")
     assert list(below) == ["sub/deeper/", "sub/"] or list(below) == ["sub/", "sub/deeper/"]
@@ -399,7 +399,7 @@ def test_a_head_of_the_first_release_is_read(folder: Folder) -> None:
 
 
 def test_a_head_without_an_own_chain_is_one(folder: Folder) -> None:
-    """Where runs are only in folders below; where no chain has a readable end there is none."""
+    """A head can be exported for subfolders alone, but not if a chain's end is unreadable or no chain exists."""
     _with_below(folder)
     chain_file(folder.runs).unlink()
     (folder.runs / "a.ipynb").unlink()
@@ -417,13 +417,13 @@ def test_a_head_without_an_own_chain_is_one(folder: Folder) -> None:
     "text", ["{}", '{"below": {}}', '{"project": "x", "n": 1}', '{"below": {"sub/": {}}}', "[]", ""]
 )
 def test_what_is_no_head_is_refused(text: str) -> None:
-    """A part of one, too: it would prove less than it seems to."""
+    """A text that is not a whole exported head is refused."""
     with pytest.raises(InputError, match="not an exported head"):
         read_head(text)
 
 
 def test_a_run_that_somebody_runs_anew_is_not_changed(folder: Folder) -> None:
-    """While its lock is held it says nothing yet; killed, it is what it is: other than its seal."""
+    """A sealed run that is run again is not reported while it is locked, and is changed if it was killed."""
     running = recorded("killed")
     with SavedRun(running, folder.runs / "a.ipynb", redact=lambda text: text) as saved:
         saved.write()
@@ -432,19 +432,19 @@ def test_a_run_that_somebody_runs_anew_is_not_changed(folder: Folder) -> None:
 
 
 def test_an_unknown_key_hides_no_change(folder: Folder, tmp_path: Path) -> None:
-    """On another's machine a changed file is called changed, and one that says what its seal says `key unknown`."""
+    """Without the key, a changed file is still reported as changed, and an unchanged one as `key unknown`."""
     save(folder.runs, "proven", "b.ipynb")
     folder.seal("b.ipynb")
     save(folder.runs, "proven", "b.ipynb", of_run("other", "proven"))
     mine = KeyRing(tmp_path / "mine")
     assert folder.findings(mine) == {"a.ipynb": "key unknown", "b.ipynb": "changed"}
     assert not folder.verify(mine).ok
-    # Once for all the seals of a key.
+    # One line for all seals of a key.
     assert sum("not known here" in why for why in folder.verify(mine).chain) == 1
 
 
 def test_a_run_sealed_in_a_folder_below_is_sealed(folder: Folder) -> None:
-    """Papermill saves wherever it is told: the seal beside the file counts, a change and a loss there are found."""
+    """A run sealed in a subfolder's chain counts as sealed, and its change or loss is found."""
     for name in ("x.ipynb", "y.ipynb"):
         save(folder.runs / "sub", "proven", name, of_run(name, "proven"))
         folder.seal(f"sub/{name}")
@@ -459,7 +459,7 @@ def test_a_run_sealed_in_a_folder_below_is_sealed(folder: Folder) -> None:
 
 
 def test_a_copy_of_a_sealed_run_gets_no_seal_of_its_own(folder: Folder) -> None:
-    """`audit seal` leaves it to verify, which names the run that it is a copy of."""
+    """A copy of a sealed run is not sealed; verify names the run that it copies."""
     shutil.copy(folder.runs / "a.ipynb", folder.runs / "copy.ipynb")
     assert seal_missing(folder.runs, folder.names(), ring=folder.ring, now=NOW) == []
     told = {each.path: each for each in folder.verify().files}
@@ -468,13 +468,13 @@ def test_a_copy_of_a_sealed_run_gets_no_seal_of_its_own(folder: Folder) -> None:
 
 @pytest.mark.parametrize("n", [-50, 0])
 def test_a_head_counts_from_1(n: int) -> None:
-    """No other number is taken for a place in the chain."""
+    """A head whose number is below 1 is refused."""
     with pytest.raises(InputError, match=r"not an exported head: .* >= 1"):
         read_head(f'{{"project": "x", "n": {n}, "sha256": "y"}}')
 
 
 def test_what_was_removed_on_purpose_is_retired(folder: Folder) -> None:
-    """Sealed as meant, it no longer stands in the way of `in order`; what is removed without a word still does."""
+    """A run removed on purpose is retired and no alarm; one removed without a retirement is missing."""
     for name in ("b.ipynb", "c.ipynb"):
         save(folder.runs, "proven", name, of_run(name, "proven"))
         folder.seal(name)
@@ -488,7 +488,7 @@ def test_what_was_removed_on_purpose_is_retired(folder: Folder) -> None:
 
 
 def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(folder: Folder) -> None:
-    """In verify and in lists alike."""
+    """An overwritten run can be retired, and the next overwrite is reported again, in verify and in lists."""
 
     def seal_of_a() -> str | None:
         with open_index(folder.runs, ring=folder.ring) as index:
@@ -508,7 +508,7 @@ def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(folder: Fo
 
 
 def test_a_retirement_without_a_good_key_is_none(folder: Folder, tmp_path: Path) -> None:
-    """Whoever removes a run cannot seal that as meant."""
+    """A retirement signed by an unknown key does not count: the run is still missing."""
     (folder.runs / "a.ipynb").unlink()
     retired_by(folder, "a.ipynb", KeyRing(tmp_path / "forger"))
     assert folder.findings() == {"a.ipynb": "missing"}
@@ -516,7 +516,7 @@ def test_a_retirement_without_a_good_key_is_none(folder: Folder, tmp_path: Path)
 
 
 def test_what_a_seal_says_is_harmless_in_the_report(folder: Folder, tmp_path: Path) -> None:
-    """Run ids and names of seals are text there, whatever stands in them."""
+    """Run ids and names in seals are escaped in the report."""
     for run_id in ("<script>alert(1)</script>", "</li><img src=x onerror=alert(1)>"):
         save(folder.runs, "deployed", "<b>.ipynb", of_run(run_id))
         folder.seal("<b>.ipynb")
@@ -542,7 +542,7 @@ def _resave(path: Path, old: str, new: str) -> None:
 def test_what_the_seal_takes_for_the_same_and_the_reader_refuses_is_changed(
     folder: Folder, old: str, new: str
 ) -> None:
-    """A sealed run that another spelling of a number makes unreadable is called changed, by verify and in lists."""
+    """A sealed run that another spelling of a number makes unreadable is changed, in verify and in lists."""
     _resave(folder.runs / "a.ipynb", old, new)
     (found,) = folder.verify().files
     assert (found.finding, found.what[0].partition(":")[0]) == ("changed", "it is unreadable now")
@@ -553,7 +553,7 @@ def test_what_the_seal_takes_for_the_same_and_the_reader_refuses_is_changed(
 def test_a_run_that_was_sealed_folded_by_the_first_release_is_the_same_when_saved_again(
     folder: Folder,
 ) -> None:
-    """Its seal holds how it was shown, and still fits."""
+    """A run that the first release sealed with folded cells is still valid when it is saved again."""
     notebook = recorded("proven")
     notebook["metadata"]["ecr_widgets"]["run_id"] = "folded"
     notebook["cells"][2]["metadata"]["jupyter"] = {"source_hidden": True}
@@ -567,7 +567,7 @@ def test_a_run_that_was_sealed_folded_by_the_first_release_is_the_same_when_save
 
 
 def test_a_killed_run_is_named_and_is_no_alarm(folder: Folder) -> None:
-    """It could not be sealed; what was changed, and a finished run without a seal, still are not in order."""
+    """A killed, unsealed run is named without an alarm; a changed or missing run is still an alarm."""
     save(folder.runs, "killed")
     found = folder.verify()
     assert (found.ok, found.words) == (True, "in order; 1 run was killed before it could be sealed")

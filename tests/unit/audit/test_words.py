@@ -1,4 +1,4 @@
-"""What the commands say to people: headers, reasons as they are, and a word where nothing matches."""
+"""What the audit commands print: headers, full reasons, and a message when nothing matches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def audit(runs: Path, *words: str) -> Result:
 
 
 def test_a_list_says_what_its_columns_are(runs: Path) -> None:
-    """A header, then a line a notebook."""
+    """A list has a header, then a line per notebook."""
     lines = audit(runs, "list").stdout.splitlines()
     assert lines[0].split() == [
         "VERDICT", "STARTED", "TOOK", "RUNBOOK", "SERVICE", "OUTCOME", "WHAT", "WHO", "WHY", "NOTEBOOK",
@@ -38,7 +38,7 @@ def test_a_list_says_what_its_columns_are(runs: Path) -> None:
 
 
 def test_a_terminal_says_what_became_of_a_run_of_what_and_who_made_it(runs: Path) -> None:
-    """A sign and the outcome in words; the end of the run's id, by which it is shown."""
+    """On a terminal, a list shows each run's outcome and the end of its id within the width; `--wide` shows all columns."""
     words = f"from ecr_widgets.cli import main; main(['audit', 'list', '--runs', {str(runs)!r}])"
     shown = on_a_terminal(["-c", words], columns=120, stdout=True)
     assert shown.exit_code == 0
@@ -56,7 +56,7 @@ def test_a_terminal_says_what_became_of_a_run_of_what_and_who_made_it(runs: Path
 
 
 def test_figures_are_plain_numbers(runs: Path) -> None:
-    """A line a service below a header, without digits that nobody reads."""
+    """Figures are a line per service below a header, with rounded numbers."""
     header, line = audit(runs, "figures").stdout.splitlines()
     assert header.split() == [
         "SERVICE",
@@ -75,14 +75,14 @@ def test_figures_are_plain_numbers(runs: Path) -> None:
 
 
 def test_a_run_is_shown_with_durations_and_without_what_is_empty(runs: Path) -> None:
-    """Neither null nor empty lists; how long each step took, and the reason."""
+    """`audit show` prints how long each step took and leaves out empty values."""
     shown = audit(runs, "show", "failed.ipynb").stdout
     assert re.search(r"^  . \w+ \w+ in \d+\.\d s", shown, re.MULTILINE)
     assert not re.search(r": (null|\[\]|\{\}|\"\")?$", shown, re.MULTILINE)
 
 
 def test_a_list_of_nothing_says_so(runs: Path, tmp_path: Path) -> None:
-    """On stderr, so that stdout stays empty."""
+    """An empty list says why on stderr and leaves stdout empty."""
     (tmp_path / "none").mkdir()
     for done, why in (
         (audit(runs, "list", "--service", "other"), "no run matches"),
@@ -96,18 +96,18 @@ def test_a_list_of_nothing_says_so(runs: Path, tmp_path: Path) -> None:
     "words", [("--state", "bogus"), ("--digest", "latest"), ("--digest", "app@sha512:1")]
 )
 def test_a_filter_that_can_match_nothing_is_refused(runs: Path, words: tuple[str, str]) -> None:
-    """With exit code 2, before anything is listed."""
+    """A filter that can match nothing is refused with exit code 2."""
     assert audit(runs, "list", *words).exit_code == 2
 
 
 @pytest.mark.parametrize("digest", [DIGEST, DIGEST.upper(), f"r.example:5000/app:1@{DIGEST}", "d95b"])
 def test_a_digest_is_taken_as_it_is_pasted(runs: Path, digest: str) -> None:
-    """With its repository, its algorithm, or the first digits alone."""
+    """A digest is accepted with its repository, with its algorithm, or as the first digits."""
     assert "deployed.ipynb" in audit(runs, "list", "--digest", digest).stdout
 
 
 def test_a_run_is_found_by_its_path_from_anywhere(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a shell completes it, whole or from where one stands."""
+    """A run is found by its absolute path, its path from the current folder, or its name."""
     monkeypatch.chdir(runs.parent)
     for path in (str(runs / "failed.ipynb"), "runs/failed.ipynb", "failed.ipynb"):
         assert audit(Path("runs"), "show", path).stdout.startswith("failed: failed.ipynb")
@@ -115,14 +115,14 @@ def test_a_run_is_found_by_its_path_from_anywhere(runs: Path, monkeypatch: pytes
 
 
 def test_a_reason_with_a_semicolon_stays_one(runs: Path) -> None:
-    """An error's text and what to try are of one sentence."""
+    """A reason that contains a semicolon is shown as one line."""
     because = [line for line in audit(runs, "show", "failed.ipynb").stdout.splitlines() if "because" in line]
     assert len(because) == 1
     assert "; " in because[0]
 
 
 def test_a_reason_without_end_is_cut_in_lists_and_kept_in_full(runs: Path) -> None:
-    """A line of a list stays a line; `show` has it all."""
+    """A very long reason is cut in lists and complete in `audit show`."""
     notebook = recorded("failed")
     notebook["metadata"]["ecr_widgets"]["reason"] = "x" * 1_000_000
     path = save(runs, "failed", notebook=notebook)
@@ -135,7 +135,7 @@ def test_a_reason_without_end_is_cut_in_lists_and_kept_in_full(runs: Path) -> No
 def test_a_run_without_an_approval_that_can_be_read_is_shown_without(
     tmp_path: Path, approval: object
 ) -> None:
-    """A strange one stops nothing."""
+    """A run whose approval is malformed is shown without it."""
     notebook = recorded("deployed")
     notebook["metadata"]["ecr_widgets"]["approval"] = approval
     save(tmp_path / "runs", "deployed", "a.ipynb", notebook)
@@ -144,7 +144,7 @@ def test_a_run_without_an_approval_that_can_be_read_is_shown_without(
 
 
 def test_who_approved_a_run_is_shown(tmp_path: Path) -> None:
-    """Both names, from the notebook itself."""
+    """`audit show` says who requested and who approved a run."""
     notebook = recorded("deployed")
     notebook["metadata"]["ecr_widgets"]["approval"] = {"requested_by": "alice", "approved_by": "bob"}
     save(tmp_path / "runs", "deployed", "a.ipynb", notebook)
