@@ -1,4 +1,4 @@
-"""What is done by hand in a panel, as saved runs."""
+"""Actions in a panel as saved runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TAG = Script("panel-tag", "Give a tag", 'tag: str = ""  # it', ("kit.tag_image(t
 
 
 class Kit:
-    """Its one step records what it is given, and does what the test says."""
+    """A kit whose only step records its input and does what the test says."""
 
     def __init__(self, recorder: Recorder, act: Any) -> None:
         self._recorder, self._act = recorder, act
@@ -68,7 +68,7 @@ def do(
 
 
 def saved(actions: ActionRuns, error: Exception) -> Path:
-    """The run of an action that ends by an error."""
+    """The saved run of an action that ends with an error."""
 
     def act(_: object) -> None:
         raise error
@@ -80,7 +80,7 @@ def saved(actions: ActionRuns, error: Exception) -> Path:
 
 
 def test_an_action_is_a_run_like_any_other(actions: ActionRuns) -> None:
-    """Named as the command names runs, with its script's cells and values, its reason as the note, and sealed."""
+    """An action is saved as a run with its name, cells, values and sealed file, and its reason as the operation note."""
     path = do(actions, reason="OPS-1: as agreed")
     run = open_run(path)
     assert path.name == f"{run.header.run_id}-panel-tag.ipynb"
@@ -96,7 +96,7 @@ def test_an_action_is_a_run_like_any_other(actions: ActionRuns) -> None:
 
 
 def test_the_intent_is_on_disk_before_the_step_acts(actions: ActionRuns) -> None:
-    """Whoever reads the file meanwhile sees a run that is held, and what it is about to do."""
+    """While a step runs, its file shows a running run with the intended step."""
     seen = []
 
     def act(_: object) -> None:
@@ -108,7 +108,7 @@ def test_the_intent_is_on_disk_before_the_step_acts(actions: ActionRuns) -> None
 
 
 def test_a_step_is_not_begun_that_cannot_be_saved(actions: ActionRuns) -> None:
-    """Nothing is changed where the folder went away; the panel is told why."""
+    """If the run cannot be saved, the step is not started and the error says so."""
     done: list[object] = []
     with pytest.raises(RunError, match="cannot be saved"):
         do(actions, done.append, before=replace_by_folder)
@@ -131,7 +131,7 @@ def replace_by_folder(path: Path) -> None:
 def test_how_an_action_ended_badly_is_saved(
     actions: ActionRuns, error: Exception, state: str, reason: str
 ) -> None:
-    """With its reason, without secrets, and sealed all the same; the cell has failed."""
+    """A failed or unknown outcome is saved with its reason, without secrets, and sealed."""
     path = saved(actions, error)
     run = open_run(path)
     assert (run.header.state.value, run.header.reason) == (state, reason)
@@ -140,7 +140,7 @@ def test_how_an_action_ended_badly_is_saved(
 
 
 def test_an_action_that_was_cancelled_between_two_steps_is_interrupted(actions: ActionRuns) -> None:
-    """What it had done by then is known."""
+    """An action that was cancelled between steps is saved as interrupted."""
     with pytest.raises(StepCancelled), actions.begin(TAG, "") as run, run.cell(0):
         raise StepCancelled("later was cancelled")
     assert open_run(run.path).header.state.value == "interrupted"
@@ -149,7 +149,7 @@ def test_an_action_that_was_cancelled_between_two_steps_is_interrupted(actions: 
 def test_a_reason_that_looks_like_a_secret_is_refused(
     actions: ActionRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is written, and no command gets it on its command line."""
+    """A reason that contains a secret is refused; nothing is written, and no process gets it as an argument."""
     with pytest.raises(InputError, match="reason"), actions.begin(TAG, SECRET):
         pytest.fail("begun")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("started"))
@@ -159,7 +159,7 @@ def test_a_reason_that_looks_like_a_secret_is_refused(
 
 
 def test_what_needs_an_approval_is_not_begun(tmp_path: Path) -> None:
-    """The panel learns what asks for it; a run is not begun without one."""
+    """An action that needs an approval says what asks for it and does not start without one."""
     actions = ActionRuns(tmp_path / "runs", {"ECR_WIDGETS_APPROVAL": "prod"}, SecretRegistry())
     script = Script("panel-x", "X", 'environment: str = ""  # it', ("kit.x()",), {"environment": "prod"})
     assert actions.asked_by(script) == "environment prod"
@@ -170,5 +170,5 @@ def test_what_needs_an_approval_is_not_begun(tmp_path: Path) -> None:
 
 
 def test_a_script_is_the_same_runbook_whatever_its_values() -> None:
-    """So that runs of one action can be compared by their runbook's digest."""
+    """A script's notebook is the same for all values, so that runs of one action have the same runbook digest."""
     assert notebook_of(TAG) == notebook_of(TAG.using(tag="other"))

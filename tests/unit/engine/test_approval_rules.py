@@ -1,4 +1,4 @@
-"""Which runs need another person's yes."""
+"""Which runs need a second person's approval."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
 def test_an_environment_that_is_not_known_may_be_a_guarded_one(
     values: dict[str, str], computed: tuple[str, ...], environ: dict[str, str], asks: str | None
 ) -> None:
-    """A default that the notebook's cell computes is no way past the second person; a value that is given is known."""
+    """A guarded environment or cluster asks for an approval under each of its names, and also if a notebook computes it."""
     assert who_asks("book", values, environ, required=False, computed=computed) == asks
 
 
@@ -57,7 +57,7 @@ def test_an_environment_that_is_not_known_may_be_a_guarded_one(
 def test_the_cluster_of_a_guarded_layer0_environment_is_guarded(
     monkeypatch: pytest.MonkeyPatch, cluster: str, *, is_guarded: bool
 ) -> None:
-    """A service that was adopted in place is changed by ECS's name for it, and by nobody alone."""
+    """The ECS cluster of a guarded Layer0 environment asks for an approval as well."""
     prod = Environment("prod24e9e412", "prod")
     monkeypatch.setattr(Layer0Api, "find_environment", lambda _, name: {"prod": prod}.get(name))
     environ = GUARDED | {

@@ -1,4 +1,4 @@
-"""A run that is attached at its end: what that takes is loaded beside the kernel's work, and hinders nobody."""
+"""Attaching a run at its end: the clients load in the background while the kernel works, and nothing waits for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAVED = Path("runs", "run.ipynb")
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The threads in which something was loaded."""
+    """The names of the threads that loaded something."""
     loaded: list[str] = []
     monkeypatch.setattr(Registries, "load", lambda _: loaded.append(threading.current_thread().name))
     return loaded
@@ -28,7 +28,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def attached(monkeypatch: pytest.MonkeyPatch) -> list[Registries]:
-    """What runs were attached with."""
+    """The registries that runs were attached with."""
     used: list[Registries] = []
 
     def attach(path: Place, registries: attaching.Callable[[], Registries], **_: object) -> None:
@@ -42,7 +42,7 @@ def attached(monkeypatch: pytest.MonkeyPatch) -> list[Registries]:
 def test_nothing_is_loaded_where_nobody_asked(
     environ: dict[str, str], loads: list[str], attached: list[Registries]
 ) -> None:
-    """Neither meanwhile nor at the end."""
+    """Unless attaching is requested, nothing is loaded or attached."""
     at_end = AttachAtEnd(environ, SecretRegistry())
     before = threading.active_count()
     at_end.load()
@@ -54,7 +54,7 @@ def test_nothing_is_loaded_where_nobody_asked(
 def test_what_was_loaded_once_is_what_the_run_is_attached_with(
     loads: list[str], attached: list[Registries]
 ) -> None:
-    """In another thread, however often events ask for it."""
+    """Loading happens once, in another thread, and attaching uses its result."""
     at_end = AttachAtEnd(ASKED, SecretRegistry())
     at_end.load()
     at_end.load()
@@ -66,7 +66,7 @@ def test_what_was_loaded_once_is_what_the_run_is_attached_with(
 def test_what_cannot_be_loaded_is_tried_again_by_the_call_that_needs_it(
     monkeypatch: pytest.MonkeyPatch, attached: list[Registries]
 ) -> None:
-    """Its own error says what is wrong; the one of the background is nobody's."""
+    """If loading in the background fails, the error is ignored and attaching still goes ahead."""
 
     def fail(_: Registries) -> None:
         raise OSError("no such profile")
@@ -81,7 +81,7 @@ def test_what_cannot_be_loaded_is_tried_again_by_the_call_that_needs_it(
 def test_no_end_waits_for_what_it_does_not_need(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """A run that acted on no image ends, and its process with it, while something is still being loaded."""
+    """A run without images ends without waiting for the loading thread, which is a daemon and does not keep the process."""
     release = threading.Event()
     request.addfinalizer(release.set)
     monkeypatch.setattr(Registries, "load", lambda _: release.wait())
@@ -95,7 +95,7 @@ def test_no_end_waits_for_what_it_does_not_need(
 
 
 def test_the_first_look_uses_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same session of AWS, whose tables of ECR it has read by then."""
+    """The first lookup uses the AWS session that was loaded."""
     made: list[str | None] = []
     real = Registries._ecr
     monkeypatch.setattr(Registries, "_ecr", lambda self, region: made.append(region) or real(self, region))

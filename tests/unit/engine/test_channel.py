@@ -1,4 +1,4 @@
-"""The private line from a kernel to its engine."""
+"""The private channel from a kernel to its engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecr_widgets.errors import RunError
 
 
 def folder_of(length: int, base: Path) -> Path:
-    """A folder in which the path of a socket has so many bytes, two a letter: bytes are what a system counts."""
+    """Create a folder in which the socket's path has so many bytes; an é counts two, since the limit is in bytes."""
     made = base
     while left := length - len(os.fsencode(made / "channel")):
         name_bytes = min(left - 1, 200)
@@ -23,10 +23,10 @@ def folder_of(length: int, base: Path) -> Path:
     return made
 
 
-# What macOS takes, one more, what Linux does not take, and what no system takes.
+# What macOS accepts, one more, more than Linux accepts, and more than any system does.
 @pytest.mark.parametrize("length", [103, 104, 108, 400])
 def test_kernel_and_engine_meet_in_a_folder_of_any_depth(length: int) -> None:
-    """TMPDIR may be longer than the path of a socket may be; what it takes to get around that is gone at once."""
+    """The channel works in a folder whose path is too long for a socket, and leaves no link behind."""
     shared: list[str] = []
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
         folder = folder_of(length, Path(base))
@@ -47,7 +47,7 @@ def test_kernel_and_engine_meet_in_a_folder_of_any_depth(length: int) -> None:
 
 
 def test_a_cell_says_how_long_its_end_may_take() -> None:
-    """An interrupted run waits so long for what the cell has started; what is no number is refused."""
+    """A cell reports how many seconds its end may take; a value that is not a number is refused."""
     asked: list[float] = []
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
         server = ChannelServer(

@@ -13,7 +13,7 @@ from ecr_widgets.engine.execution import Interrupted, signals_raise
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_that_a_library_swallowed_is_not_lost(number: signal.Signals) -> None:
-    """Raised inside a callback of asyncio it goes no further; it is raised again at the next look."""
+    """A signal whose exception asyncio swallowed is raised again at the next check, and the old handler is restored."""
 
     async def struck() -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What asks for an approval of a whole fleet."""
+"""Approvals for a whole fleet."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def asked(targets: Any, runbook: str = "deploy", **parameters: str) -> str | Non
 def test_a_target_in_a_guarded_environment_asks(
     targets: Any, parameters: dict[str, str], asks: str | None
 ) -> None:
-    """Whether its own parameters, the common ones or the services asked for name it; a target's own win."""
+    """A fleet asks if a target's own environment, the common one or its service pattern is guarded; a target's own wins."""
     assert asked(targets, **parameters) == asks
 
 
 def test_the_targets_of_a_file_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the fleet's steps will find it: in the current folder."""
+    """Targets in a file are read from the current folder, and a missing file is an error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.csv").write_text("environment\nprod\n")
     assert asked("t.csv") == "environment prod"
@@ -50,7 +50,7 @@ def test_the_targets_of_a_file_are_looked_at(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_runbook_that_asks_makes_its_fleet_ask(tmp_path: Path) -> None:
-    """Whatever its targets are."""
+    """A fleet of a runbook that requires an approval requires one, whatever its targets."""
     book = json.loads(find_runbook("login").content)
     book["metadata"]["ecr_widgets"] = {"approval": "required"}
     (tmp_path / "mine.ipynb").write_text(json.dumps(book))
@@ -58,12 +58,12 @@ def test_a_runbook_that_asks_makes_its_fleet_ask(tmp_path: Path) -> None:
 
 
 def test_only_the_shipped_fleet_has_targets_that_are_known_before(tmp_path: Path) -> None:
-    """A copy may compute them: there each target's run asks for itself."""
+    """Only the shipped fleet runbook counts as a fleet; a copy does not, since it may compute its targets."""
     list(copy_runbooks(tmp_path))
     assert is_fleet(find_runbook("fleet"))
     assert not is_fleet(find_runbook(tmp_path / "fleet.ipynb"))
 
 
 def test_a_fleet_that_there_is_not_approves_nothing(tmp_path: Path) -> None:
-    """An id that somebody made up is none."""
+    """A made-up fleet id approves nothing."""
     assert approval_of_fleet("nobody", find_runbook("deploy"), {}, "f:a", tmp_path) is None

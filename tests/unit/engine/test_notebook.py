@@ -1,4 +1,4 @@
-"""The notebook of a run as its first cell finds it."""
+"""A run's notebook before its first cell runs."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def sources(prepared: dict[str, Any]) -> list[str]:
 
 
 def test_the_header_says_what_runs_and_where() -> None:
-    """By one request: what is given, where its cells work, and where the runbook's files are."""
+    """The header has the run's id, state and parameters, its working folder and its runbook's folder."""
     header = header_of(prepare(request(), SecretRegistry()))
     assert (header.run_id, header.state, header.parameters) == ("run-1", "running", {"tag": "1.10"})
     assert (header.folder, header.runbook_folder, header.marked) == ("/here", "/books", True)
 
 
 def test_a_plan_says_so_until_it_is_approved() -> None:
-    """The banner names who asks and how to approve; the approved run of the saved plan has it no more."""
+    """A plan's banner says who asks and how to approve; the approved run of the plan has no banner."""
     plan = prepare(request(plan=True, approval={"asked_by": "environment prod"}), SecretRegistry())
     assert "environment prod asks for a second person: `ecr-widgets approve run-1`" in sources(plan)[0]
     again = prepare(request(plan), SecretRegistry())
@@ -52,7 +52,7 @@ def test_a_plan_says_so_until_it_is_approved() -> None:
 
 
 def test_the_reason_is_where_a_person_would_write_it() -> None:
-    """In the operation note that the runbook has, or in one of its own at the top."""
+    """The reason is in the runbook's operation note, or in a new one at the top."""
     options = RunOptions(Path(), {}, reason="INC-12")
     noted = prepare(replace(request(), options=options), SecretRegistry())
     assert sources(noted)[1] == "## Operation note\n\nINC-12"
@@ -61,7 +61,7 @@ def test_the_reason_is_where_a_person_would_write_it() -> None:
 
 
 def test_a_notebook_of_an_older_format_is_brought_to_the_new_one() -> None:
-    """As papermill does it, so that whoever has one need not convert it."""
+    """A notebook in an older format is upgraded, as by papermill."""
     cell = nbformat.v3.new_code_cell("tag = 'x'", metadata={"tags": ["parameters"]})
     old = nbformat.v3.new_notebook(worksheets=[nbformat.v3.new_worksheet(cells=[cell])])
     prepared = prepare(request(old), SecretRegistry())
@@ -71,6 +71,6 @@ def test_a_notebook_of_an_older_format_is_brought_to_the_new_one() -> None:
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"cells": [1], "metadata": {}}', b"[" * 100_000])
 def test_what_is_no_notebook_is_refused(content: bytes) -> None:
-    """By its name, before anything starts."""
+    """A file that is not a notebook is refused with its name."""
     with pytest.raises(InputError, match=r"mine\.ipynb' is not a notebook"):
         prepare(replace(request(), content=content), SecretRegistry())

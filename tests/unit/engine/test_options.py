@@ -1,4 +1,4 @@
-"""What papermill's caller may ask of the execution."""
+"""Execution options that a caller of papermill may give."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(*, execution_timeout: float | None = None, **more: Any) -> ExecutionOpt
 
 @pytest.mark.parametrize(("asked", "kept"), [(None, None), (0, None), (-1, None), (1, 1), (0.5, 0.5)])
 def test_a_timeout_that_is_none_has_no_limit(asked: float | None, kept: float | None) -> None:
-    """As nbclient reads it: 0 and less mean for ever."""
+    """A cell timeout of None, 0 or less means no limit, as in nbclient."""
     assert read(execution_timeout=asked).cell_timeout_s == kept
     assert read(timeout=asked).cell_timeout_s == kept
 
@@ -25,14 +25,14 @@ def test_a_timeout_that_is_none_has_no_limit(asked: float | None, kept: float | 
     "name", ["km", "timeout_func", "on_cell_execute", "extra_arguments", "interrupt_on_timeout"]
 )
 def test_an_option_that_the_engine_does_not_have_is_refused(name: str) -> None:
-    """Rather than left without effect: it would change what is run. Given as None it asks for nothing."""
+    """An option that the engine lacks is refused, as it would change the run, unless it is None."""
     with pytest.raises(InputError, match=f"papermill's option '{name}' is refused"):
         read(**{name: object()})
     read(**{name: None})
 
 
 def test_an_unknown_option_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A later papermill may pass on more, which is no reason to refuse a run."""
+    """An unknown option is logged and does not stop the run, since later versions of papermill may pass more."""
     read(novelty=1, iopub_timeout=7)
     assert [record.getMessage() for record in caplog.records] == [
         "The engine ecr_widgets does not know the option 'novelty'"
@@ -41,7 +41,7 @@ def test_an_unknown_option_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("tags", [None, "skip-execution", 5, {"skip-execution": 1}])
 def test_tags_that_are_no_list_are_none(tags: Any) -> None:
-    """A notebook may hold anything there."""
+    """Cell tags that are not a list are ignored."""
     cell = {"source": "1", "metadata": {"tags": tags}}
     assert not read().skips(cell)
     assert not read().continues_after(cell, "ValueError")

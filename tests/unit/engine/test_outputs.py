@@ -1,4 +1,4 @@
-"""Kernel messages as outputs of a cell."""
+"""Kernel messages as a cell's outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stream(text: str, name: str = "stdout") -> dict[str, Any]:
 
 
 def test_a_stream_of_ordinary_length_is_kept_as_it_is() -> None:
-    """Up to the very last character that fits."""
+    """A stream up to the limit is kept whole."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -28,7 +28,7 @@ def test_a_stream_of_ordinary_length_is_kept_as_it_is() -> None:
 
 
 def test_a_flood_is_cut_with_the_hash_of_all_of_it() -> None:
-    """Beginning and end stay, the rest is counted and hashed, and the next cell is not affected."""
+    """A longer stream keeps its beginning and end, the number of cut characters and the hash of all; the next cell is normal."""
     pieces = [f"line {number}\n" * 50 for number in range(5000)]
     everything = "".join(pieces)
     cell: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ def test_a_flood_is_cut_with_the_hash_of_all_of_it() -> None:
 
 
 def test_a_stream_that_is_just_too_long_loses_nothing() -> None:
-    """Where what is kept of the end reaches back to the beginning, all of it is shown."""
+    """A stream just over the limit, whose kept parts overlap, is shown whole."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -66,7 +66,7 @@ def test_a_stream_that_is_just_too_long_loses_nothing() -> None:
 
 
 def test_streams_that_take_turns_are_cut_too() -> None:
-    """However small the pieces are, of each stream about as much is kept as of one in one piece."""
+    """Alternating small pieces of two streams are cut per stream, and each keeps its end."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -86,7 +86,7 @@ def display(text: str, mime: str = "text/plain") -> dict[str, Any]:
 
 
 def test_a_display_that_is_much_too_large_is_cut() -> None:
-    """Of a text both ends stay, with the hash of all; half a page is none, and so its size and hash are told."""
+    """An oversized text keeps both ends and its hash; an oversized HTML page is replaced by its size and hash."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -102,7 +102,7 @@ def test_a_display_that_is_much_too_large_is_cut() -> None:
 
 
 def test_displays_without_end_are_counted_but_records_are_kept() -> None:
-    """What a step did is never among what is not kept; the next cell is not affected."""
+    """Displays past the limit are counted, not kept, except records; the next cell is normal."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -123,7 +123,7 @@ def test_displays_without_end_are_counted_but_records_are_kept() -> None:
 
 @pytest.mark.parametrize("wait", [False, True])
 def test_a_record_outlives_a_clearing_that_was_asked_for_before_it(*, wait: bool) -> None:
-    """An announced record overtakes what its cell has sent before, and its outcome finds it where it stands."""
+    """A record survives clear_output, and its outcome replaces it where it is."""
     cell: list[dict[str, Any]] = []
     outputs = Outputs()
     outputs.start_cell(cell)
@@ -140,7 +140,7 @@ MARKED = {"ecr_widgets": {"marked": True}}
 
 
 def _of(record: str, *, text: str = "", metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A kernel's message that shows a record in display `d`."""
+    """A kernel message that shows a record in display `d`."""
     data = {RECORD_MIME: record, "text/plain": text}
     return {"data": data, "metadata": metadata or {}, "transient": {"display_id": "d"}}
 
@@ -154,7 +154,7 @@ def _announced() -> tuple[Outputs, list[dict[str, Any]]]:
 
 
 def test_a_record_is_what_came_over_the_engines_own_line() -> None:
-    """The kernel's own messages show how far it is, and nothing that a cell displays there replaces intent or outcome."""
+    """A record's intent and outcome come only over the engine's channel; the kernel's messages can only add progress."""
     outputs, cell = _announced()
     assert outputs.take("display_data", _of("intended", text="…"))
     assert outputs.take("update_display_data", _of("intended", text="half", metadata={"progress": 1}))
@@ -171,7 +171,7 @@ def test_a_record_is_what_came_over_the_engines_own_line() -> None:
 
 
 def test_an_outcome_without_its_intent_is_refused() -> None:
-    """Nothing is marked that was not on disk before."""
+    """An outcome without an announced intent is refused."""
     outputs, cell = _announced()
     with pytest.raises(KeyError):
         outputs.conclude("other", {RECORD_MIME: "succeeded"})
@@ -180,7 +180,7 @@ def test_an_outcome_without_its_intent_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["display_data", "execute_result", "update_display_data"])
 def test_a_cell_cannot_set_the_mark(kind: str) -> None:
-    """Whatever metadata it displays a record with; the rest of it stays."""
+    """A cell cannot set the engine's mark in a display's metadata; its other metadata stays."""
     outputs, cell = _announced()
     forged = {"ecr_widgets": {"marked": True, "actor": "x"}, "mine": 1}
     if kind == "update_display_data":

@@ -13,7 +13,7 @@ from ecr_widgets.model.bucket_path import BucketPath
 
 
 def test_papermills_own_write_of_a_run_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has the old file open keeps all of it: it is replaced and not written over; other files are as ever."""
+    """Papermill's write of a run replaces the file, so that its open readers keep the old one; others are overwritten."""
     handler = papermill_io.get_handler("x.ipynb")
     assert isinstance(handler, LocalHandler)
     monkeypatch.setattr(handler, "write", handler.write)
@@ -29,7 +29,7 @@ def test_papermills_own_write_of_a_run_is_whole(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_run_is_saved_in_files_and_buckets_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output and no output are none, a relative path begins where papermill was started, other stores are refused."""
+    """A run's output is a local path or S3; `-` and None are no output, and other stores are refused."""
     monkeypatch.chdir(tmp_path)
     assert (output_place(None), output_place("-")) == (None, None)
     assert output_place("out.ipynb") == tmp_path / "out.ipynb"

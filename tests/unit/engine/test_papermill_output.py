@@ -1,4 +1,4 @@
-"""What papermill's log and files get of a run."""
+"""A run's output in papermill's log and files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDED = RunEvent(RunEventKind.CELL_ENDED, 1, 1, place=2)
 
 @pytest.mark.parametrize("at", range(1, len(SECRET)))
 def test_a_secret_in_two_pieces_is_in_neither_log_nor_file(at: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Wherever the stream is cut, and what comes before and after it is there."""
+    """A secret that is split over two messages appears in neither the log nor the file."""
     caplog.set_level(logging.INFO, logger="papermill")
     known, file = SecretRegistry(), io.StringIO()
     known.register(SECRET)
@@ -37,7 +37,7 @@ def test_a_secret_in_two_pieces_is_in_neither_log_nor_file(at: int, caplog: pyte
 
 
 def test_each_stream_has_its_file_and_stderr_warns(caplog: pytest.LogCaptureFixture) -> None:
-    """As papermill's own engine does it, so that schedulers can tell them apart; displays are logged as text."""
+    """stdout and stderr go to their own files; stderr is logged as warnings and displays as text."""
     caplog.set_level(logging.INFO, logger="papermill")
     out, err = io.StringIO(), io.StringIO()
     log = OutputLog(SecretRegistry(), log=True, files={"stdout": out, "stderr": err})
@@ -54,7 +54,7 @@ def test_each_stream_has_its_file_and_stderr_warns(caplog: pytest.LogCaptureFixt
 
 
 def test_a_file_that_is_full_stops_no_run(caplog: pytest.LogCaptureFixture) -> None:
-    """What it would have held is in the saved notebook; it is told once."""
+    """A full output file does not stop the run and is reported once."""
 
     class Full(io.StringIO):
         def write(self, _: str) -> int:

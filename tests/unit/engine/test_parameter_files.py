@@ -58,14 +58,14 @@ def read(folder: Path, text: str) -> dict[str, Any]:
     ],
 )
 def test_the_declared_type_decides_what_a_word_is(tmp_path: Path, text: str, value: object) -> None:
-    """Text stays as it is written; what is declared as anything else is what YAML makes of it."""
+    """A parameter declared as text gets the characters as written; other types get YAML's value."""
     (found,) = read(tmp_path, text).values()
     assert found == value
     assert type(found) is type(value)
 
 
 def test_an_anchor_gives_its_words_as_written(tmp_path: Path) -> None:
-    """What a merge brings in is treated like what stands there."""
+    """Values from anchors and merges are read by declared type like any others."""
     text = "labels: &common {release: 1.10}\n<<: {tag: 0123}\n"
     assert read(tmp_path, text) == {"tag": "0123", "labels": {"release": "1.10"}}
 
@@ -81,13 +81,13 @@ def test_an_anchor_gives_its_words_as_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> None:
-    """With its name or the parameter's, and what to write."""
+    """An invalid file or value is refused with the reason."""
     with pytest.raises(InputError, match=why):
         read(tmp_path, text)
 
 
 def test_a_file_that_is_missing_is_refused_by_its_name(tmp_path: Path) -> None:
-    """A hint on how to write YAML would send people the wrong way."""
+    """A missing file is refused with its name and a hint to check the path."""
     with pytest.raises(InputError, match=r"none\.yaml.*No such file.*check the path"):
         read_parameter_file(tmp_path / "none.yaml", DECLARED)
 
@@ -115,12 +115,12 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
     ids=["aliases", "merges", "itself", "lists", "objects", "large", "names"],
 )
 def test_a_file_made_to_keep_its_reader_busy_is_refused(tmp_path: Path, text: str, why: str) -> None:
-    """Before memory or time goes into it: what the fifteen lines of the first stand for has 10^12 values."""
+    """A file that is large, deeply nested or expands too far through aliases is refused."""
     with pytest.raises(InputError, match=why):
         read(tmp_path, text)
 
 
 def test_an_alias_used_as_meant_is_no_bomb(tmp_path: Path) -> None:
-    """A few values that stand in several places."""
+    """A few aliases are accepted."""
     text = "tags: &a [one, two]\nlabels: {x: &b y, z: *b}\nports: []\n"
     assert read(tmp_path, text) == {"tags": ["one", "two"], "labels": {"x": "y", "z": "y"}, "ports": []}

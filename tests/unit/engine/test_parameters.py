@@ -1,4 +1,4 @@
-"""Parameters of a run: written into a cell as papermill would write them."""
+"""A run's parameters, written into a cell as papermill would write them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_a_value_is_written_as_papermill_writes_it(value: Any) -> None:
-    """The same characters, which Python reads back as the same value."""
+    """A value is written exactly as papermill does, and Python reads it back unchanged."""
     assert as_python(value) == PythonTranslator.translate(value)
     assert ast.literal_eval(as_python(value)) == value
 
 
 @pytest.mark.parametrize("text", ["\ud800", 'quo"te', "back\\slash", "line\nend", "{braces}", "✓"])
 def test_any_text_is_written_in_ascii(text: str) -> None:
-    """Half characters and quotes too, so that no saved file and no message is broken by them."""
+    """Any text is written in ASCII, including lone surrogates and quotes."""
     assert as_python(text).isascii()
     assert ast.literal_eval(as_python(text)) == text
 
@@ -48,7 +48,7 @@ def _notebook(*tags: str) -> dict[str, Any]:
     [("", "parameters", ""), ("", "parameters", "injected-parameters", ""), ("injected-parameters", ""), ("", ""), ()],
 )  # fmt: skip
 def test_the_cell_is_where_papermill_puts_it(tags: tuple[str, ...]) -> None:
-    """Behind the declared ones, in place of an earlier run's, else at the top; the metadata says what was given."""
+    """The parameters' cell is where papermill puts it: after the declared ones, in place of an earlier run's, or at the top."""
     values = {"tag": "1.10", "count": 2}
     ours, theirs = _notebook(*tags), parameterize_notebook(_notebook(*tags), dict(values))
     inject(ours, values)
@@ -59,6 +59,6 @@ def test_the_cell_is_where_papermill_puts_it(tags: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("name", ["x = 1; import os", "class", "a-b", ""])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    """It would be written into a cell as it is."""
+    """A parameter whose name is not a Python identifier is refused, since it would be written into a cell."""
     with pytest.raises(InputError, match="is no name"):
         checked_values((), {name: 1}, SecretRegistry())

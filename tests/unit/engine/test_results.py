@@ -28,13 +28,13 @@ def _without(folder: Path, member: str, **more: object) -> Path:
     ["run_id", "runbook", "runbook_sha256", "state", "reason", "parameters", "actor", "started_at", "ended_at", "cells"],
 )  # fmt: skip
 def test_a_saved_run_that_lacks_a_member_is_refused_by_its_name(tmp_path: Path, member: str) -> None:
-    """Whatever is missing of what the engine writes, the refusal names the file and the member."""
+    """A saved run that lacks a member is refused with the file and the member."""
     with pytest.raises(InputError, match=rf"any\.ipynb' is not .*saved run: .*\b{member}\b"):
         open_run(_without(tmp_path, member))
 
 
 def test_neither_approval_nor_resumption_begins_with_a_run_that_lacks_a_member(tmp_path: Path) -> None:
-    """A run is found by its id all the same, and what is refused is the file."""
+    """Approving and resuming refuse a run that lacks a member, although its id is found."""
     _without(tmp_path, "actor", plan=True, state="succeeded", approval={"asked_by": "it"})
     with pytest.raises(InputError, match=r"it has no metadata\.ecr_widgets\.actor"):
         approve(RUN_ID, runs=tmp_path)
@@ -44,7 +44,7 @@ def test_neither_approval_nor_resumption_begins_with_a_run_that_lacks_a_member(t
 
 
 def test_a_deeply_nested_file_hides_no_run(tmp_path: Path) -> None:
-    """A file beside it that no reader can take apart, and that holds its id, is passed over."""
+    """A deeply nested file with a run's id does not prevent finding the run, and is refused when opened."""
     (tmp_path / "9.ipynb").write_text(f'{{"{RUN_ID}":' + "[" * 100_000 + "]" * 100_000 + "}")
     path = save(tmp_path, "failed")
     assert find_run(RUN_ID, tmp_path) == path

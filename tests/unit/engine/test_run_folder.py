@@ -1,4 +1,4 @@
-"""A run's private folder, and what killed runs leave."""
+"""A run's private folder, and what killed runs leave behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left_behind(base: Path) -> Path:
-    """What a process that is gone has left of its folder, with a login in it."""
+    """Return the folder, with a login in it, that a killed process left behind."""
     code = (
         f"import tempfile; tempfile.tempdir = {str(base)!r}\n"
         "from ecr_widgets.engine.run_folder import RunFolder\n"
@@ -37,7 +37,7 @@ def left_behind(base: Path) -> Path:
 
 
 def test_the_next_run_removes_what_a_killed_one_left(base: Path) -> None:
-    """Nobody holds it any more; the folder of a run that goes on is left alone."""
+    """A new run removes the folder of a killed run, but not that of a running one; each is accessible only to its user."""
     going_on = RunFolder({})
     left = left_behind(base)
     assert left.is_dir()
@@ -52,7 +52,7 @@ def test_the_next_run_removes_what_a_killed_one_left(base: Path) -> None:
 def test_what_others_put_there_is_left_alone(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A link, a file, a folder without a run's lock, another user's folder: none is ours to remove."""
+    """Links, files, folders without a run's lock and another user's folders are not removed."""
     theirs = left_behind(base).rename(tmp_path / "theirs")
     (base / "ecrw-run-link").symlink_to(theirs)
     (base / "ecrw-run-file").write_text("x")
@@ -67,7 +67,7 @@ def test_what_others_put_there_is_left_alone(
 
 
 def test_the_folder_that_the_system_keeps_in_memory_is_used(tmp_path: Path) -> None:
-    """So that a kill leaves nothing on a disk; not where it is somebody else's or open to others."""
+    """XDG_RUNTIME_DIR, which is in memory, is used unless others have access or it is not an absolute existing path."""
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     mine = RunFolder({"XDG_RUNTIME_DIR": str(runtime)})
@@ -87,7 +87,7 @@ def test_the_folder_that_the_system_keeps_in_memory_is_used(tmp_path: Path) -> N
 def test_one_that_goes_with_the_login_is_used_only_by_who_lingers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lingers: bool
 ) -> None:
-    """systemd removes it at logout, while a run started by `nohup` goes on and needs its sockets."""
+    """A runtime folder that systemd removes at logout is used only if the user lingers."""
     import pwd
 
     runtime, users, lingering = (tmp_path / name for name in ("runtime", "users", "lingering"))

@@ -1,4 +1,4 @@
-"""The file of one run, on real disks: full ones, read-only ones, torn ones."""
+"""A run's file on real disks, including full ones, and interrupted writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def notebook(text: str = "") -> dict[str, Any]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB; skips where this user may not mount."""
+    """A 2 MB file system; skips if this user may not mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(
@@ -39,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> None:
-    """Take all the room there is."""
+    """Fill the file system."""
     with (folder / "filler").open("wb", buffering=0) as file:
         size = 1 << 20
         while size:
@@ -52,7 +52,7 @@ def fill(folder: Path) -> None:
 
 
 def test_the_last_write_succeeds_on_a_disk_that_became_full(small_disk: Path) -> None:
-    """Room for it was taken with the write before, and nothing of that is left behind."""
+    """The last write succeeds on a full disk, since the write before reserved room for it, and leaves no extra file."""
     path = small_disk / "run.ipynb"
     with SavedRun(notebook("intended"), path, redact=dict) as saved:
         saved.write()
@@ -64,7 +64,7 @@ def test_the_last_write_succeeds_on_a_disk_that_became_full(small_disk: Path) ->
 
 
 def test_a_full_disk_is_an_error_and_the_last_good_file_stands(small_disk: Path) -> None:
-    """No torn file, no stray one; the error comes before anything that could not be recorded."""
+    """A write to a full disk is an error; the last good file remains, without a partial one."""
     path = small_disk / "run.ipynb"
     with SavedRun(notebook("good"), path, redact=dict) as saved:
         saved.write()
@@ -77,7 +77,7 @@ def test_a_full_disk_is_an_error_and_the_last_good_file_stands(small_disk: Path)
 
 
 def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None:
-    """What is announced on a disk that has no room for its outcome must not be done."""
+    """A write is an error if the disk has no room for the write of its outcome."""
     path = small_disk / "run.ipynb"
     with (
         SavedRun(notebook("x" * 900_000), path, redact=dict) as saved,
@@ -87,7 +87,7 @@ def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None
 
 
 def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
-    """Its own torn files only."""
+    """Temporary files of a killed attempt of this run are removed, not those of other runs."""
     for name in (".run.ipynb.abc.tmp", ".other.ipynb.abc.tmp"):
         (tmp_path / name).touch()
     with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict) as saved:
@@ -96,7 +96,7 @@ def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
 
 
 def test_an_audit_that_looks_at_the_same_moment_makes_no_run_busy(tmp_path: Path) -> None:
-    """It takes the lock for an instant; who runs it keeps it."""
+    """An audit's short lock on a run does not make it busy; the run's own lock does."""
     lock = tmp_path / ".run.ipynb.lock"
     handle = os.open(lock, os.O_CREAT | os.O_RDWR)
     fcntl.flock(handle, fcntl.LOCK_SH)
@@ -111,14 +111,14 @@ def test_an_audit_that_looks_at_the_same_moment_makes_no_run_busy(tmp_path: Path
 def test_a_text_that_is_older_never_takes_the_place_of_a_newer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An intent that one thread has written stays written, while another one's write is still under way."""
+    """A slow write of older content does not replace the newer content of another thread."""
     slow, at_work, go_on = threading.current_thread(), threading.Event(), threading.Event()
     plain = folder_store.write_atomically
 
     def slowly(path: Path, content: bytes, **more: bool) -> None:
         if threading.current_thread() is slow:
             at_work.set()
-            go_on.wait(0.3)  # nobody says so while the other thread waits for its turn
+            go_on.wait(0.3)  # not set while the other thread waits for its turn
         plain(path, content, **more)
 
     monkeypatch.setattr(folder_store, "write_atomically", slowly)
@@ -140,7 +140,7 @@ def test_a_text_that_is_older_never_takes_the_place_of_a_newer_one(
 
 
 def test_a_run_that_was_gone_on_with_meanwhile_is_busy(tmp_path: Path) -> None:
-    """What the other one has recorded stays, and the lock is free again."""
+    """If another process resumed the run in the meantime, it is busy; the other's content stays and the lock is released."""
     path = tmp_path / "run.ipynb"
     path.write_text("{}")
     before = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -154,7 +154,7 @@ def test_a_run_that_was_gone_on_with_meanwhile_is_busy(tmp_path: Path) -> None:
 
 
 def test_what_other_killed_runs_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
-    """Locks and torn files that nobody holds; what is young or held stays, and so does everything else."""
+    """Old locks and temporary files that no run holds are removed; recent, held and other files stay."""
     with SavedRun(notebook(), tmp_path / "held.ipynb", redact=dict):
         for name in (
             ".a.ipynb.lock",
@@ -175,7 +175,7 @@ def test_what_other_killed_runs_left_is_swept_once_it_is_old(tmp_path: Path) -> 
 
 
 def test_a_saved_run_has_the_rights_of_this_users_files(tmp_path: Path) -> None:
-    """The umask decides at first, later whoever has changed them."""
+    """A new file follows the umask, and a later change of its mode is kept."""
     path = tmp_path / "run.ipynb"
     before = os.umask(0o027)
     try:
@@ -190,7 +190,7 @@ def test_a_saved_run_has_the_rights_of_this_users_files(tmp_path: Path) -> None:
 
 
 def test_what_an_editor_saves_meanwhile_is_replaced(tmp_path: Path) -> None:
-    """Whoever has the running notebook open may save it, or remove it; the run's next write is there all the same."""
+    """If an editor saves or deletes the running notebook, the run's next write restores it."""
     path = tmp_path / "run.ipynb"
     with SavedRun(notebook("intended"), path, redact=dict) as saved:
         saved.write()
@@ -201,7 +201,7 @@ def test_what_an_editor_saves_meanwhile_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_run_that_lost_its_lock_writes_over_nobody(tmp_path: Path) -> None:
-    """Another process that took it up has the file; this one stops."""
+    """A run that lost its lock stops writing when another process is saving the run."""
     path = tmp_path / "run.ipynb"
     with SavedRun(notebook("old"), path, redact=dict) as saved:
         saved.write()
