@@ -1,4 +1,4 @@
-"""The outside in memory, for a step that is tried alone or through a kit."""
+"""The outside world in memory, for steps tested alone or through a kit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored deploys and the service that runs them, for tests of what comes after."""
+"""Stored deploys and the service that runs them, for tests of later steps."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def stored(
 
 
 def deployed(outside: Outside, image: ImageReference = IMAGE) -> ServiceOutcome:
-    """Bring the service `timeoutsvc` to that image."""
+    """Deploy that image to the service `timeoutsvc`."""
     return perform(DeployService("demo", "timeoutsvc", stored(outside, image)), outside)

@@ -38,7 +38,7 @@ class Here:
         self.built = self.build("FROM busybox")
 
     def build(self, text: str) -> str:
-        """The image's id."""
+        """Build the image and return its id."""
         (self.folder / "Dockerfile").write_text(text)
         return perform(BuildImage(self.folder, name="built"), self.outside).image_id
 
@@ -52,5 +52,5 @@ class Here:
         return sum(change.startswith("push") for change in self.world.changes)
 
     def fix_tags(self, repository: str = "app", *, immutable: bool = True) -> None:
-        """Have the repository refuse to move a tag, or let it."""
+        """Make the repository refuse to move tags, or allow it again."""
         self.ecr.change_repository(repository, tag_rule=TagRule(immutable=immutable))

@@ -1,4 +1,4 @@
-"""A Layer0 service that is found on ECS, and the files for a service beside it."""
+"""Adopting a Layer0 service found on ECS, and the files for a new service beside it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Adopting:
 
 
 def test_without_a_cluster_it_is_found_and_stays(adopting: Adopting) -> None:
-    """Both names of the service and its deploy, what runs, and a file that is what runs; nothing of ECS is changed."""
+    """Without a cluster, the service is found on ECS with both names and a file of what runs; nothing on ECS changes."""
     before = list(adopting.to.layer0._world.changes)
     outcome = adopting()
     assert (outcome.same_environment, outcome.same_service) == (f"ecs:{CLUSTER}", adopting.name)
@@ -85,7 +85,7 @@ def test_without_a_cluster_it_is_found_and_stays(adopting: Adopting) -> None:
 
 
 def test_files_are_for_their_owner_alone(adopting: Adopting) -> None:
-    """A task definition holds the values of variables."""
+    """Only their owner can read the written files, because a task definition holds the values of variables."""
     outcome = adopting.beside()
     for path in (outcome.task_definition, outcome.service_file):
         assert Path(path).stat().st_mode & 0o777 == 0o600
@@ -101,7 +101,7 @@ def test_files_are_for_their_owner_alone(adopting: Adopting) -> None:
     ],
 )
 def test_what_differs_is_no_same_service(adopting: Adopting, difference: dict[str, Any], words: str) -> None:
-    """Deploy, deployments and counts are what both must report alike; no file is written."""
+    """If Layer0 and ECS disagree about deploy, deployments or counts, the service is refused and no file is written."""
     layer0 = adopting.to.layer0
     layer0.create_deploy("web", json.dumps({"containerDefinitions": [CONTAINER]}).encode())
     service = layer0.services[adopting.service_id]
@@ -115,7 +115,7 @@ def test_what_differs_is_no_same_service(adopting: Adopting, difference: dict[st
 
 
 def test_another_image_is_no_same_service(adopting: Adopting) -> None:
-    """Whatever the deploys are called."""
+    """If Layer0 and ECS disagree about the image, the service is refused, whatever the deploys are called."""
     other = {"containerDefinitions": [CONTAINER | {"image": f"{REGISTRY}/app@{digest_of('other')}"}]}
     ecs = adopting.to.ecs
     ecs.deploys = [replace(each, dockerrun=json.dumps(other).encode()) for each in ecs.deploys]
@@ -124,7 +124,7 @@ def test_another_image_is_no_same_service(adopting: Adopting) -> None:
 
 
 def test_what_is_not_in_this_account_is_not_found(adopting: Adopting) -> None:
-    """Neither the cluster nor the service; the message says which account to name."""
+    """If this account has no such service or cluster, the error says so and hints at AWS_PROFILE."""
     adopting.to.ecs.services.clear()
     with pytest.raises(EntityNotFound, match=f"service '{adopting.name}', which Layer0 calls 'web'"):
         adopting()
@@ -135,7 +135,7 @@ def test_what_is_not_in_this_account_is_not_found(adopting: Adopting) -> None:
 
 
 def test_a_service_beside_it_has_files_of_its_own(adopting: Adopting) -> None:
-    """A family without Layer0's prefix, one copy to begin with, and the same containers; logs get a prefix of their own."""
+    """A new service gets its own files: the same containers, a family without Layer0's prefix, one copy, and its own logs."""
     outcome = adopting.beside(log_group="/ecs/web")
     assert (outcome.to_environment, outcome.to_service, outcome.to_deploy) == ("ecs:demo", "web", "web")
     assert (outcome.image, outcome.container, outcome.copies) == (IMAGE, "web", 2)
@@ -152,7 +152,7 @@ def test_a_service_beside_it_has_files_of_its_own(adopting: Adopting) -> None:
 
 
 def test_open_questions_stop_it_before_anything_is_created(adopting: Adopting) -> None:
-    """With the files written, so that they can be answered there; a placeholder stops it whoever says that all is answered."""
+    """Open questions stop the adoption after the files are written; a leftover placeholder stops it even with `answered`."""
     given = {"cluster": "ecs:demo", "launch_type": "FARGATE"}
     with pytest.raises(InputError, match=r"subnets: .*security_groups: .*execution_role: "):
         adopting(**given)
@@ -169,7 +169,7 @@ def test_open_questions_stop_it_before_anything_is_created(adopting: Adopting) -
 
 
 def test_on_fargate_a_task_has_an_address_of_its_own(adopting: Adopting) -> None:
-    """The answers are in the files; nobody is asked for them again."""
+    """On Fargate the given answers are written to the files, no question is left, and a port change is reported."""
     outcome = adopting.beside(
         launch_type="FARGATE",
         subnets=["subnet-1"],
@@ -185,7 +185,7 @@ def test_on_fargate_a_task_has_an_address_of_its_own(adopting: Adopting) -> None
 
 
 def balanced(adopting: Adopting) -> None:
-    """Put it behind a load balancer, in an environment with a link."""
+    """Put the service behind a load balancer, in an environment with a link."""
     layer0 = adopting.to.layer0
     layer0.environments["db"] = Environment("db0000000000", "db")
     layer0.environments["demo"] = replace(layer0.environments["demo"], links=("db0000000000",))
@@ -206,7 +206,7 @@ def balanced(adopting: Adopting) -> None:
 
 
 def test_a_load_balancer_and_links_stay_with_the_service(adopting: Adopting) -> None:
-    """In place nothing is asked."""
+    """A service that stays in place keeps its load balancer and links, and no question is asked."""
     balanced(adopting)
     outcome = adopting()
     assert "load balancer front at l0-p-lb1.elb.test" in outcome.kept
@@ -215,7 +215,7 @@ def test_a_load_balancer_and_links_stay_with_the_service(adopting: Adopting) -> 
 
 
 def test_a_load_balancer_and_links_need_answers_beside(adopting: Adopting) -> None:
-    """What a listener and a health check become is said; target groups, DNS and links are for people."""
+    """For a new service, listeners and health checks are described, and target groups, DNS and links are asked for."""
     balanced(adopting)
     outcome = adopting.planned(cluster="ecs:demo")
     changes = "\n".join(outcome.changes)
@@ -233,14 +233,14 @@ def test_a_load_balancer_and_links_need_answers_beside(adopting: Adopting) -> No
 def test_an_image_by_tag_is_pinned_to_what_runs(
     to: FakeConnections, outside: Outside, tmp_path: Path
 ) -> None:
-    """ECS reports it by digest; the new service runs the same image, whatever the tag names by then."""
+    """If the old service runs an image by tag, the new one gets the digest that runs."""
     to.ecs.digests["web"] = DIGEST
     adopting = Adopting(to, outside, tmp_path, CONTAINER | {"image": f"{REGISTRY}/app:1"})
     assert adopting.beside().image == IMAGE
 
 
 def test_a_service_that_went_on_is_not_brought_back(adopting: Adopting) -> None:
-    """To files of an earlier adoption."""
+    """A new service that was deployed again since is not reset to the files of the adoption."""
     adopted = adopting.beside()
     move(adopting, adopted)
     adopting.beside()
@@ -252,7 +252,7 @@ def test_a_service_that_went_on_is_not_brought_back(adopting: Adopting) -> None:
 
 
 def test_a_service_that_was_switched_off_gets_as_many_copies_as_the_new_one_has(adopting: Adopting) -> None:
-    """An adoption that is run again after the move does not scale the new service to 0."""
+    """If the adoption is run again after the move, the new service keeps its copies although the old one has none."""
     move(adopting, adopting.beside())
     adopting.both.switch_off()
     assert adopting.beside().copies == 2
@@ -279,7 +279,7 @@ def move(adopting: Adopting, adopted: AdoptOutcome) -> None:
 
 
 def test_a_plan_writes_no_file_and_shows_what_the_run_would_do(adopting: Adopting, kit: Kit) -> None:
-    """Its next steps read what would be in the files."""
+    """A plan writes no file, and later steps of the plan read what would be in the files."""
     outcome = adopting.planned(cluster="ecs:demo")
     assert outcome.changed
     assert not (adopting.folder / "files").exists()
@@ -293,6 +293,6 @@ def test_a_plan_writes_no_file_and_shows_what_the_run_would_do(adopting: Adoptin
 
 @pytest.mark.parametrize("given", [{"cluster": "demo"}, {"launch_type": "EXTERNAL"}])
 def test_what_makes_no_sense_is_refused(adopting: Adopting, given: dict[str, str]) -> None:
-    """A cluster without `ecs:` would be Layer0's."""
+    """A cluster without `ecs:` and an unknown launch type are refused."""
     with pytest.raises(InputError, match=r"refused|names no cluster"):
         adopting(**given)

@@ -1,4 +1,4 @@
-"""Builds: logins for base images, secrets, and what the outcome says."""
+"""Builds: logins for base images, secrets, and the outcome."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def here(tmp_path: Path) -> Here:
 def test_the_token_goes_along_for_the_accounts_own_registry(
     here: Here, text: str, logins: tuple[str, ...]
 ) -> None:
-    """Wherever a Dockerfile names an image of it; to no other registry, and AWS is not asked where none is named."""
+    """A build gets a login for the account's own registry if its Dockerfile names it, and asks AWS for no token otherwise."""
     here.build(text)
     assert here.world.built_with == [logins]
     assert here.world.tokens_issued == (0 if text == "FROM busybox\n" else 1)
 
 
 def test_the_cache_is_an_image_of_that_registry_too(here: Here) -> None:
-    """Whether it is read or written."""
+    """A cache image in the account's registry gets the login too, whether it is read or written."""
     here.build("FROM busybox\n", cache_from=f"{REGISTRY}/c:1")
     here.build("FROM busybox\n", cache_to=f"{REGISTRY}/c:1")
     assert here.world.built_with == [(REGISTRY,)] * 2
 
 
 def test_a_token_that_is_refused_is_renewed_once(here: Here) -> None:
-    """The registry's answer decides, in the middle of a build as elsewhere."""
+    """If the registry refuses the token during a build, it is renewed once."""
     here.outside.session.token()
     here.world.valid_passwords.clear()
     assert here.build(f"FROM {REGISTRY}/base:1\n").image == "app"
@@ -73,7 +73,7 @@ def test_a_token_that_is_refused_is_renewed_once(here: Here) -> None:
 def test_without_aws_a_base_image_is_left_to_the_users_own_login(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who builds on another registry's image needs no account."""
+    """Without AWS credentials, a build on another registry's image still works."""
 
     def refused(_: FakeEcr) -> None:
         raise AuthorizationError("no identity")
@@ -84,7 +84,7 @@ def test_without_aws_a_base_image_is_left_to_the_users_own_login(
 
 
 def test_secrets_are_known_before_anything_is_built(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that whatever the build prints of them is shown without."""
+    """Build secrets are registered for masking."""
     monkeypatch.setenv("NPM_TOKEN", "npm-secret-1")
     here.build("FROM busybox\n", secrets={"npm": "NPM_TOKEN"})
     assert here.secrets == ["npm-secret-1"]
@@ -96,7 +96,7 @@ def test_secrets_are_known_before_anything_is_built(here: Here, monkeypatch: pyt
 def test_a_secret_that_is_not_there_is_refused(
     here: Here, monkeypatch: pytest.MonkeyPatch, value: str | None, why: str
 ) -> None:
-    """Nothing is built with an empty secret, nor with one too short to be kept out of texts."""
+    """A missing, empty or too short secret is refused before anything is built, and its value is not shown."""
     if value is not None:
         monkeypatch.setenv("NPM_TOKEN", value)
     with pytest.raises(InputError, match=why) as caught:
@@ -106,18 +106,18 @@ def test_a_secret_that_is_not_there_is_refused(
 
 
 def test_the_outcome_names_the_builder(here: Here) -> None:
-    """For the record."""
+    """The outcome names the builder."""
     assert here.build("FROM busybox\n").builder == "a builder in memory"
 
 
 def test_building_the_same_twice_changes_nothing(here: Here) -> None:
-    """`changed` compares the image id before and after."""
+    """`changed` is true only if the build gave another image id."""
     changed = [here.build(text).changed for text in ("FROM busybox", "FROM busybox", "FROM busybox\nENV A=1")]
     assert changed == [True, False, True]
 
 
 def test_a_missing_dockerfile_or_context_is_named(here: Here) -> None:
-    """The error names the path that is missing."""
+    """A missing Dockerfile or context is named in the error."""
     with pytest.raises(BuildError, match=r"Dockerfile\.wait"):
         here.build("FROM busybox", dockerfile="Dockerfile.wait")
     with pytest.raises(BuildError, match="nowhere"):

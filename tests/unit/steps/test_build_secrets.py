@@ -1,4 +1,4 @@
-"""What would stay readable in an image is refused or reported before it is built."""
+"""Secrets that would stay readable in an image are refused or reported before the build."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_a
     [("API_TOKEN", "hunter22"), ("DB", "pg://u:hunter22@db/x"), ("X", "AKIAABCDEFGHIJKLMNOP")],
 )
 def test_a_secret_as_build_argument_is_refused(name: str, value: str) -> None:
-    """By its name or by its looks; the message has the name and not the value."""
+    """A build argument that looks like a secret, by name or value, is refused, and the error does not show the value."""
     with pytest.raises(InputError, match=name) as raised:
         refuse_secret_arguments({name: value})
     assert value not in f"{raised.value} {raised.value.hint}"
 
 
 def test_ordinary_arguments_pass() -> None:
-    """Versions, paths and names of where a secret is are none."""
+    """Ordinary build arguments, such as versions and paths, are accepted."""
     refuse_secret_arguments({"VERSION": "1.2.3", "TOKEN_FILE": "/run/token", "SLEEP_TIME": "60"})
 
 
@@ -38,7 +38,7 @@ def test_ordinary_arguments_pass() -> None:
     ],
 )
 def test_a_dockerfile_that_keeps_a_secret_is_reported(line: str, what: str) -> None:
-    """With the line's number and the name, without the value."""
+    """A Dockerfile line that keeps a secret is reported with its number and the name, without the value."""
     (line_kept,) = kept_secrets(f"FROM busybox\n{line}\n")
     assert "line 2" in line_kept
     assert what in line_kept
@@ -58,5 +58,5 @@ def test_a_dockerfile_that_keeps_a_secret_is_reported(line: str, what: str) -> N
     ],
 )
 def test_an_ordinary_dockerfile_is_not_reported(line: str) -> None:
-    """A declared argument without a value and an ordinary copy keep nothing."""
+    """An ordinary Dockerfile line, such as an argument without a value, is not reported."""
     assert kept_secrets(f"FROM busybox\n{line}\n") == []

@@ -1,4 +1,4 @@
-"""A policy is kept to by the steps themselves: each rule met, not met and not known, and each way around that was thought of."""
+"""Steps enforce the policy: each rule when met, not met and unknown, and each known way around it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def records(kit: Kit, step: str = "check_evidence") -> list[StepRecord]:
 
 
 def refused(kit: Kit, world: World, match: str, *, image: ImageReference | str = IMAGE) -> GateRefused:
-    """A deploy that is refused before anything is changed."""
+    """Return the error of a deploy that is refused before anything is changed."""
     made = stored(kit, image)
     before = list(world.changes)
     with pytest.raises(GateRefused) as error:
@@ -108,7 +108,7 @@ RULES: dict[str, tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any], str
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_is_met_or_refuses_by_its_name(kit: Kit, gate: FakeGate, world: World, name: str) -> None:
-    """One statement that meets all rules is enough; one that lacks this is none."""
+    """A rule refuses the deploy by name until one statement meets all rules."""
     rules, meets, lacks, why = RULES[name]
     gate.rules.update(rules)
     gate.proofs = [proof(DIGEST, **lacks)]
@@ -119,7 +119,7 @@ def test_a_rule_is_met_or_refuses_by_its_name(kit: Kit, gate: FakeGate, world: W
 
 
 def test_the_record_names_policy_image_evidence_and_decision(kit: Kit, gate: FakeGate) -> None:
-    """Whoever reads the run later finds what was asked and what answered it."""
+    """The check's record names the policy, the image, the evidence and the decision."""
     gate.proofs = [proof(DIGEST), proof(DIGEST, key=EVE, days_ago=3.0)]
     deploy(kit)
     check, moved = kit.recorder.records[-2:]
@@ -141,7 +141,7 @@ FINDINGS: dict[str, tuple[Findings | None, str]] = {
 
 @pytest.mark.parametrize("name", FINDINGS)
 def test_findings_are_asked_of_ecr_at_that_moment(kit: Kit, gate: FakeGate, world: World, name: str) -> None:
-    """Above a limit, too old or not there: each refuses, whatever is proven of the image."""
+    """Findings above the limit, too old or missing refuse the deploy, whatever is proven about the image."""
     gate.rules["findings"] = {"scanned_within_days": "7", "critical": "0", "high": "5"}
     kit.create_repository("app")
     gate.proofs = [proof(DIGEST)]
@@ -156,7 +156,7 @@ def test_findings_are_asked_of_ecr_at_that_moment(kit: Kit, gate: FakeGate, worl
 
 
 def test_what_is_not_known_is_not_met(kit: Kit, gate: FakeGate, world: World) -> None:
-    """A registry that does not answer, evidence that was read in part, and a policy that cannot be read refuse."""
+    """If the registry does not answer, evidence was read only in part, or the policy cannot be read, the deploy is refused."""
     gate.proofs = [proof(DIGEST)]
     deployed = stored(kit)
     before = list(world.changes)
@@ -177,7 +177,7 @@ def test_what_is_not_known_is_not_met(kit: Kit, gate: FakeGate, world: World) ->
 def test_a_target_that_does_not_say_which_environment_it_is_refuses(
     kit: Kit, gate: FakeGate, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be one that has rules, under another name."""
+    """If the target does not answer which environment it is, the deploy is refused, because that one may have rules."""
     deployed = stored(kit)
 
     def silent(name: str) -> None:
@@ -189,7 +189,7 @@ def test_a_target_that_does_not_say_which_environment_it_is_refuses(
 
 
 def test_all_names_of_an_environment_have_its_rules(kit: Kit, gate: FakeGate, world: World) -> None:
-    """By name and by id on Layer0; by name and by ARN on ECS; and the cluster that one of Layer0's is on."""
+    """Rules apply under every name of an environment: name, id, ARN, and the cluster of a Layer0 environment."""
     place = kit._outside.layer0.find_environment("demo")
     assert place is not None
     deployed = stored(kit)
@@ -209,7 +209,7 @@ def test_all_names_of_an_environment_have_its_rules(kit: Kit, gate: FakeGate, wo
 
 
 def test_without_a_policy_nothing_is_asked_and_no_record_is_left(to: FakeConnections, tmp_path: Path) -> None:
-    """Saved runs of whoever has none look as they always did."""
+    """Without a policy, a deploy leaves no evidence record, and an explicit check says that there is no policy."""
     (tmp_path / "Dockerrun.aws.json").write_text(DOCKERRUN)
     kit = make_kit(to, tmp_path)
     deploy(kit)
@@ -232,7 +232,7 @@ LATER: dict[str, tuple[Mapping[str, Any], bool]] = {
 def test_a_later_failure_takes_back_what_was_proven_there(
     kit: Kit, gate: FakeGate, world: World, name: str
 ) -> None:
-    """Of just this image, in just that environment; an older statement that is attached once more changes nothing."""
+    """A later failure in the required environment withdraws earlier proof for that image, until a newer run proves it."""
     what, is_taken_back = LATER[name]
     gate.rules["did"] = {"environment": "staging"}
     old = proof(DIGEST, days_ago=5.0, ran_in="staging")
@@ -251,19 +251,19 @@ def test_a_later_failure_takes_back_what_was_proven_there(
 
 
 def test_evidence_of_another_digest_does_not_count(kit: Kit, gate: FakeGate, world: World) -> None:
-    """Not of the image that the tag named before, nor of a side-car in the same deploy."""
+    """Evidence for another digest does not count."""
     gate.proofs = [proof(OTHER)]
     refused(kit, world, "keys: no key")
 
 
 def test_a_statement_of_tomorrow_does_not_count(kit: Kit, gate: FakeGate, world: World) -> None:
-    """A clock that is ahead would make it the newest for ever."""
+    """A statement dated in the future does not count."""
     gate.proofs = [proof(DIGEST, days_ago=-1.0)]
     refused(kit, world, "keys: no key")
 
 
 def test_every_image_of_a_deploy_is_asked_for(kit: Kit, gate: FakeGate, world: World, tmp_path: Path) -> None:
-    """A side-car, too, unless the policy says that its repository needs no evidence."""
+    """Every image of a deploy needs evidence, except those from repositories that the policy exempts."""
     other = {"name": "car", "image": f"{REGISTRY}/car@{OTHER}", "memory": 10}
     containers = [{"name": "web", "image": "x", "memory": 10}, other]
     text = str({"containerDefinitions": containers}).replace("'", '"')
@@ -283,13 +283,13 @@ def test_every_image_of_a_deploy_is_asked_for(kit: Kit, gate: FakeGate, world: W
 def test_an_image_that_cannot_be_looked_up_is_refused(
     kit: Kit, gate: FakeGate, world: World, image: str
 ) -> None:
-    """One that the deploy names by tag may be another one by the time that it starts; others' registries are not read."""
+    """An image named by tag, or from another registry, is refused, because its evidence cannot be looked up."""
     gate.proofs = [proof(DIGEST)]
     refused(kit, world, "by a tag" if "@" not in image else "is not the registry", image=image)
 
 
 def test_a_policy_that_only_warns_lets_it_happen_and_says_so(kit: Kit, gate: FakeGate) -> None:
-    """For the time until evidence is there."""
+    """In mode `warn`, an unmet rule becomes a warning and the deploy goes ahead."""
     gate.rules["mode"] = "warn"
     assert deploy(kit).changed
     (record,) = records(kit)
@@ -298,7 +298,7 @@ def test_a_policy_that_only_warns_lets_it_happen_and_says_so(kit: Kit, gate: Fak
 
 
 def test_an_override_lets_it_happen_and_is_recorded(kit: Kit, gate: FakeGate) -> None:
-    """With its reason and all that was not met; where all is met there is nothing to override."""
+    """An override lets a deploy go ahead and is recorded with its reason; if all rules are met, no override is recorded."""
     gate.override = "INC-1: prod is down"
     deploy(kit)
     gate.unreadable = SettingsError("no such file")
@@ -320,7 +320,7 @@ def pushed(kit: Kit, repository: str = "app") -> ImageReference:
 
 
 def test_a_run_may_deploy_what_it_has_pushed_itself(kit: Kit, gate: FakeGate) -> None:
-    """Nothing can be proven of it before the run ends; where it was seen to run, and what a scan finds, is asked all the same."""
+    """A release may deploy the image it just pushed without statements, but rules on environments and findings still apply."""
     image = pushed(kit)
     gate.rules["runbooks"] = ["promote", "release"]
     assert deploy(kit, image).changed
@@ -339,7 +339,7 @@ def test_a_run_may_deploy_what_it_has_pushed_itself(kit: Kit, gate: FakeGate) ->
 def test_no_other_image_is_exempt(
     kit: Kit, gate: FakeGate, to: FakeConnections, tmp_path: Path, case: str
 ) -> None:
-    """Only what the journal of a run that will be sealed says that it pushed, where the policy takes releases."""
+    """No other image is exempt: not by hand, for another runbook, another image or repository, or in another run."""
     image = pushed(kit, "team/app" if case == "its name" else "app")
     if case == "by hand":
         gate.is_sealed_run = False
@@ -358,7 +358,7 @@ def test_no_other_image_is_exempt(
 def test_a_release_into_a_place_that_asks_for_approval_must_be_approved_itself(
     to: FakeConnections, gate: FakeGate, tmp_path: Path
 ) -> None:
-    """Its own approval counts for its own image alone."""
+    """Where approval is required, a release's own image needs the run's own approval, which covers no other image."""
     (tmp_path / "Dockerrun.aws.json").write_text(DOCKERRUN)
     (tmp_path / "Dockerfile").write_text("FROM busybox")
     gate.rules["approved"] = "true"
@@ -376,7 +376,7 @@ def test_a_release_into_a_place_that_asks_for_approval_must_be_approved_itself(
 
 
 def test_a_copy_is_of_just_the_image_that_was_asked_about(kit: Kit, gate: FakeGate, world: World) -> None:
-    """A tag that somebody moves meanwhile changes nothing: it is looked up once."""
+    """A copy is made of the digest that was checked, even if the tag is moved in the meantime."""
     image = pushed(kit)
     kit.create_repository("live/app")
     gate.document = {"repositories": {"live/*": {"keys": [ALICE]}}}
@@ -399,7 +399,7 @@ def test_a_copy_is_of_just_the_image_that_was_asked_about(kit: Kit, gate: FakeGa
 
 
 def test_a_task_is_asked_about_before_it_starts(kit: Kit, gate: FakeGate, world: World) -> None:
-    """As a service is."""
+    """A task is checked before it starts, like a service."""
     made = stored(kit)
     before = list(world.changes)
     with pytest.raises(GateRefused):
@@ -408,7 +408,7 @@ def test_a_task_is_asked_about_before_it_starts(kit: Kit, gate: FakeGate, world:
 
 
 def test_copies_of_a_service_that_has_none_are_asked_about(kit: Kit, gate: FakeGate, world: World) -> None:
-    """What was scaled to 0 may be of a time before the policy; more copies of what runs are not asked about."""
+    """Scaling a service up from zero copies is checked; other scaling is not."""
     gate.proofs = [proof(DIGEST)]
     deploy(kit)
     gate.proofs = []
@@ -430,7 +430,7 @@ def test_copies_of_a_service_that_has_none_are_asked_about(kit: Kit, gate: FakeG
 def test_a_plan_asks_about_the_deploy_that_it_moves_a_service_to(
     kit: Kit, gate: FakeGate, to: FakeConnections, tmp_path: Path
 ) -> None:
-    """Not about the one that a service without copies is still on."""
+    """A plan checks the deploy that it would move a service to; otherwise it checks the current one."""
     gate.proofs = [proof(DIGEST)]
     deploy(kit)
     kit.layer0.scale_service("demo", "web", 0)
@@ -443,7 +443,7 @@ def test_a_plan_asks_about_the_deploy_that_it_moves_a_service_to(
 
 
 def at_a_pause(kit: Kit, to: FakeConnections) -> None:
-    """Bring a service of ECS from the one image to the other, until the deployment waits at a pause."""
+    """Deploy the second image to an ECS service, and stop at the deployment's pause."""
     to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
     for each in (IMAGE, ImageReference.parse(f"{REGISTRY}/app@{OTHER}")):
         made = kit.create_deploy("web", "Dockerrun.aws.json", image=each, environment="ecs:demo")
@@ -454,7 +454,7 @@ def at_a_pause(kit: Kit, to: FakeConnections) -> None:
 def test_a_deployment_at_a_pause_is_asked_about_before_it_goes_on(
     kit: Kit, gate: FakeGate, to: FakeConnections, world: World
 ) -> None:
-    """Whoever started it may have done so without this kit; only what it brings is asked about."""
+    """Continuing a paused deployment is checked, and only for the image that it brings."""
     at_a_pause(kit, to)
     gate.document = {"environments": {"ecs:demo": {"keys": [ALICE]}}}
     gate.proofs = [proof(DIGEST)]
@@ -471,7 +471,7 @@ def test_a_deployment_at_a_pause_is_asked_about_before_it_goes_on(
 def test_a_deployment_at_a_pause_is_taken_back_without_a_question(
     kit: Kit, gate: FakeGate, to: FakeConnections
 ) -> None:
-    """What ran before still runs: nothing is started."""
+    """Rolling back a paused deployment needs no check, because nothing is started."""
     at_a_pause(kit, to)
     gate.document = {"environments": {"ecs:demo": {"keys": [ALICE]}}}
     asked = len(records(kit))
@@ -482,7 +482,7 @@ def test_a_deployment_at_a_pause_is_taken_back_without_a_question(
 def test_a_deploy_for_an_environment_is_refused_before_it_is_stored(
     kit: Kit, gate: FakeGate, world: World
 ) -> None:
-    """So that a refused run leaves nothing behind."""
+    """A deploy stored for an environment is refused before it is stored."""
     with pytest.raises(GateRefused):
         kit.create_deploy("web", "Dockerrun.aws.json", image=IMAGE, environment="demo")
     assert not world.changes
@@ -490,7 +490,7 @@ def test_a_deploy_for_an_environment_is_refused_before_it_is_stored(
 
 @pytest.mark.parametrize("trouble", [None, RegistryUnavailable("no answer")])
 def test_a_rollback_is_never_refused(kit: Kit, gate: FakeGate, trouble: RegistryUnavailable | None) -> None:
-    """An outage is no time for it: it is done first, and what is not met is a warning in a record of its own."""
+    """A rollback is never refused: unmet rules become warnings in a record after it."""
     gate.proofs = [proof(DIGEST), proof(OTHER)]
     deploy(kit)
     deploy(kit, ImageReference.parse(f"{REGISTRY}/app@{OTHER}"))
@@ -507,7 +507,7 @@ def plan(to: FakeConnections, folder: Path) -> Kit:
 
 
 def test_a_plan_asks_as_its_run_does(kit: Kit, gate: FakeGate, to: FakeConnections, tmp_path: Path) -> None:
-    """It fails where the run would be refused, and knows what the run will push and copy."""
+    """A plan is refused where its run would be, and marks images that the run will push or copy as not yet checkable."""
     made = stored(kit)
     with pytest.raises(GateRefused, match="keys"):
         plan(to, tmp_path).deploy_service("demo", "web", made)
@@ -531,7 +531,7 @@ def test_a_plan_asks_as_its_run_does(kit: Kit, gate: FakeGate, to: FakeConnectio
 def test_a_plan_of_a_copy_looks_at_the_source(
     kit: Kit, gate: FakeGate, to: FakeConnections, world: World, tmp_path: Path
 ) -> None:
-    """Where the evidence is that the copy will take along."""
+    """A plan checks the evidence of a copy's source."""
     image = pushed(kit)
     kit.create_repository("live/app")
     gate.is_sealed_run = False

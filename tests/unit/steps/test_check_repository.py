@@ -1,4 +1,4 @@
-"""The closing check of a repository's settings, whoever made it."""
+"""The final check of a repository's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fakes.connections import perform
 
 
 def test_a_check_names_an_encryption_that_differs(outside: Outside) -> None:
-    """Beside the other settings; where none was asked for any will do."""
+    """A check names an encryption that differs, besides other settings; if none was asked for, any is accepted."""
     perform(CreateRepository("app"), outside)
     wrong = Encryption("KMS", KMS_KEY)
     with pytest.raises(VerifyError, match=f"tags_immutable is .*, encryption is AES256 and not {wrong}; enc"):
@@ -30,7 +30,7 @@ def test_a_check_names_an_encryption_that_differs(outside: Outside) -> None:
 
 
 def test_other_settings_of_a_repository_are_named(outside: Outside) -> None:
-    """One that existed before keeps its own, and a closing check says so."""
+    """A check names each setting of an existing repository that differs."""
     perform(CreateRepository("app", scan_on_push=True), outside)
     assert not perform(CheckRepository("app", tags_immutable=False, scan_on_push=True), outside).changed
     with pytest.raises(VerifyError, match="tags_immutable is false and not true, scan_on_push is true"):

@@ -1,4 +1,4 @@
-"""Dockerruns that are stored as deploys, each content once."""
+"""Dockerruns stored as deploys, each content only once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.steps.deployed import DOCKERRUN, IMAGE, OTHER, deployed, stored
 
 
 def test_an_equal_dockerrun_is_stored_once(outside: Outside, world: World) -> None:
-    """The second call finds the stored deploy; another image makes another."""
+    """An equal Dockerrun is stored once, and another image makes another deploy."""
     first, again, other = (stored(outside, image) for image in (IMAGE, IMAGE, OTHER))
     assert [first.changed, again.changed, other.changed] == [True, False, True]
     assert (first.deploy_id, again.deploy_id, other.deploy_id) == ("timeout.1", "timeout.1", "timeout.2")
@@ -29,7 +29,7 @@ def test_an_equal_dockerrun_is_stored_once(outside: Outside, world: World) -> No
 def test_a_record_lists_no_setting_that_was_not_stored(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An older Layer0 knows fewer members; what it did not store is a warning."""
+    """A setting that Layer0 did not store is a warning, and is not in the recorded settings."""
     store = to.layer0.create_deploy
     monkeypatch.setattr(
         to.layer0,
@@ -44,7 +44,7 @@ def test_a_record_lists_no_setting_that_was_not_stored(
 
 
 def test_a_stored_document_of_another_form_is_passed_over(outside: Outside, to: FakeConnections) -> None:
-    """What others stored under the name, however odd, does not stop the step."""
+    """A stored document of an unexpected form does not stop the step."""
     to.layer0.create_deploy("timeout", b'{"containerDefinitions": [{"odd": 1}]}')
     made = stored(outside)
     assert (made.deploy_id, made.changed) == ("timeout.2", True)
@@ -52,20 +52,20 @@ def test_a_stored_document_of_another_form_is_passed_over(outside: Outside, to: 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "ä"])
 def test_a_deploy_name_that_layer0_refuses_is_refused_here(outside: Outside, world: World, name: str) -> None:
-    """Nothing is stored under a name that cannot be used."""
+    """A deploy name that Layer0 would refuse is refused before anything is stored."""
     with pytest.raises(InputError, match="deploy name"):
         stored(outside, name=name)
     assert world.changes == []
 
 
 def test_an_unknown_container_is_refused(outside: Outside) -> None:
-    """The image is never set in a container that was not meant."""
+    """A container name that the Dockerrun does not have is refused, and the error lists its containers."""
     with pytest.raises(InvalidDockerrun, match="it has: timeout"):
         stored(outside, container="web")
 
 
 def test_without_a_file_it_is_what_the_service_runs_with_another_image(outside: Outside) -> None:
-    """Under the name of the deploy that runs; a plan shows the image alone, and an equal one is used again."""
+    """Without a file, the service's current document is stored with another image under the same name, or used again."""
     moved = deployed(outside)
     step = CreateDeploy("", "", image=OTHER, container="", environment="demo", service="timeoutsvc")
     found = step.look(outside, lambda _: None)
@@ -82,7 +82,7 @@ def test_without_a_file_it_is_what_the_service_runs_with_another_image(outside: 
 
 
 def test_what_was_approved_stays_so_once_the_service_has_moved(outside: Outside) -> None:
-    """Of what runs all is approved but the image, so that a run can be resumed; another document is refused."""
+    """A resumed run accepts the approved document after its own move, and refuses another document."""
     deployed(outside)
     step = CreateDeploy("", "", image=OTHER, environment="demo", service="timeoutsvc")
     sha256 = step.look(outside, lambda _: None).file_sha256
@@ -97,7 +97,7 @@ def test_what_was_approved_stays_so_once_the_service_has_moved(outside: Outside)
 
 
 def test_what_runs_nothing_yet_needs_a_file(outside: Outside, world: World) -> None:
-    """It is said before anything is changed, and what to give; so it is where no service is named."""
+    """Without a file, a service that runs nothing or is not named is refused before anything is changed."""
     target = CheckTarget(environment="demo", service="new", dockerrun="", deploy="")
     with pytest.raises(InputError, match="'new' runs nothing whose document could be used") as refused:
         perform(target, outside)

@@ -1,4 +1,4 @@
-"""Environments that are created where they are missing."""
+"""Environments that are created if they do not exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.connections import FakeConnections, perform
 
 
 def test_an_environment_is_created_once(outside: Outside) -> None:
-    """The second call finds what the first made."""
+    """An environment is created once; the second call finds it."""
     first, second = (perform(CreateEnvironment("prod", min_count=1), outside) for _ in "ab")
     assert (first.changed, second.changed) == (True, False)
     assert first.environment_id == second.environment_id
@@ -19,7 +19,7 @@ def test_an_environment_is_created_once(outside: Outside) -> None:
 def test_an_environment_whose_reply_was_lost_is_found(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """It is looked for by its name and not asked for again."""
+    """If the reply to creating an environment is lost, the environment is found by name and not created again."""
     asked = []
 
     class Losing(FakeLayer0):

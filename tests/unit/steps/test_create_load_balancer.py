@@ -1,4 +1,4 @@
-"""Load balancers that are created where they are missing, and changed where they differ."""
+"""Load balancers that are created if they do not exist, and changed if they differ."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WEB = CreateLoadBalancer("demo", "web", [Port(80, 8080, "HTTP")], health_check=C
 def test_a_load_balancer_is_created_then_left_alone_then_changed(
     outside: Outside, to: FakeConnections
 ) -> None:
-    """Only what differs is asked for; what cannot be changed is said."""
+    """A load balancer is created, left alone, then changed only where it differs; what cannot be changed is refused."""
     first, same = (perform(WEB, outside) for _ in "ab")
     assert (first.changed, same.changed, first.url) == (True, False, "127.0.0.1")
     assert perform(replace(WEB, idle_timeout=90), outside).changed
     assert to.layer0.read_load_balancer(first.load_balancer_id).idle_timeout == 90
-    # A server before v0.10.7 does not say these, which is no difference.
+    # A server before v0.10.7 does not report these, which is not a difference.
     older = replace(to.layer0.read_load_balancer(first.load_balancer_id), idle_timeout=0, cross_zone=False)
     to.layer0.load_balancers[first.load_balancer_id] = older
     assert not perform(WEB, outside).changed
@@ -35,7 +35,7 @@ def test_a_load_balancer_is_created_then_left_alone_then_changed(
 def test_a_load_balancer_with_a_named_certificate_is_left_alone(
     outside: Outside, to: FakeConnections
 ) -> None:
-    """The server gives the ARN beside the name, which is no difference."""
+    """A certificate given by name, which the server reports with its ARN as well, is not a difference."""
     wanted = Port(443, 80, "HTTPS", "web")
     secure = CreateLoadBalancer("demo", "web", [wanted], health_check=CHECK)
     made = perform(secure, outside)

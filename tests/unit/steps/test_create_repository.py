@@ -1,4 +1,4 @@
-"""Repositories that are created where they are missing, and never with another encryption than was asked for."""
+"""Repositories that are created if they do not exist, never with another encryption than requested."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.fakes.connections import FakeConnections, perform
 
 
 def test_a_repository_is_created_once(outside: Outside, world: World) -> None:
-    """The same call twice changes nothing the second time."""
+    """A repository is created once; the second call changes nothing."""
     assert perform(CreateRepository("xfra-wait"), outside).changed
     assert not perform(CreateRepository("xfra-wait"), outside).changed
     assert world.changes == ["create repository xfra-wait"]
 
 
 def test_a_missing_repository_is_refused_where_creation_is_off(outside: Outside, world: World) -> None:
-    """Nothing is created against the parameter's word."""
+    """With creation switched off, a missing repository is refused and nothing is created."""
     with pytest.raises(RepositoryNotFound, match="switched off"):
         perform(CreateRepository("xfra-wait", create=False), outside)
     assert world.changes == []
@@ -30,14 +30,14 @@ def test_a_missing_repository_is_refused_where_creation_is_off(outside: Outside,
 def test_a_name_that_ecr_refuses_is_refused_before_any_call(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """ECR's grammar is checked here, so that the message can say what is wrong."""
+    """A name that ECR would refuse is refused before any call to ECR."""
     monkeypatch.delattr(type(to.ecr), "find_repository")
     with pytest.raises(InvalidReference):
         perform(CreateRepository(name), outside)
 
 
 def test_an_encryption_is_chosen_once_and_told(outside: Outside) -> None:
-    """The outcome has what ECR says, the key by ARN; where nothing was asked for it says nothing."""
+    """The outcome has the encryption that ECR reports, the key by ARN, or none if none was asked for."""
     outcomes = [
         perform(step, outside)
         for step in (
@@ -54,7 +54,7 @@ def test_an_encryption_is_chosen_once_and_told(outside: Outside) -> None:
 
 
 def test_another_encryption_than_it_has_is_refused_for_good(outside: Outside, world: World) -> None:
-    """It cannot be changed, so the step neither changes the repository nor says that all is well."""
+    """If an existing repository has another encryption than requested, it is refused and left unchanged."""
     perform(CreateRepository("app"), outside)
     for key in ("", KMS_KEY):
         asked = Encryption("KMS", key or None)
@@ -66,7 +66,7 @@ def test_another_encryption_than_it_has_is_refused_for_good(outside: Outside, wo
 def test_a_repository_that_somebody_makes_meanwhile_is_looked_at_too(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What they chose is not what was asked for."""
+    """A repository that someone else creates in the meantime is also checked for its encryption."""
     perform(CreateRepository("app"), outside)
     monkeypatch.setattr(to.ecr, "find_repository", lambda _: None)
     with pytest.raises(VerifyError, match="encryption is AES256 and not KMS"):

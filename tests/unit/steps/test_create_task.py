@@ -1,4 +1,4 @@
-"""Tasks: how their containers ended decides, and says why."""
+"""Tasks: their containers' exit codes decide, and failures say why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONCE = CreateTask("demo", "once", "timeout.1")
 
 
 def test_a_task_gives_exit_codes_and_log(outside: Outside) -> None:
-    """The exit codes of the stopped containers are the answer."""
+    """A task's outcome has the exit codes of its containers and its log."""
     outcome = perform(ONCE, outside)
     assert (outcome.exit_codes, outcome.log) == ({"timeout": 0}, ("timeout: done",))
 
@@ -23,7 +23,7 @@ def test_a_task_gives_exit_codes_and_log(outside: Outside) -> None:
 def test_a_task_that_ends_with_another_code_failed(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """An exit code other than 0 is an error that names it; what was written last is kept apart from reasons."""
+    """A task that ends with another exit code than 0 is an error with the code and, apart from reasons, the log."""
     to.layer0 = FakeLayer0(world, exit_code=3)
     with pytest.raises(DeploymentFailed, match="timeout with code 3") as caught:
         perform(ONCE, outside)
@@ -31,7 +31,7 @@ def test_a_task_that_ends_with_another_code_failed(
 
 
 class Ended(FakeLayer0):
-    """Its tasks end as a test says."""
+    """A Layer0 whose tasks end as a test says."""
 
     def __init__(self, world: World, *containers: TaskContainer, reason: str = "") -> None:
         super().__init__(world)
@@ -64,7 +64,7 @@ def test_a_failed_task_says_why_each_container_ended(
     reason: str,
     how: str,
 ) -> None:
-    """In the message itself: what the engine says, and for a kill without a reason the one that is most likely."""
+    """The error says why each container ended: the engine's reason, or for a kill without one the likely cause."""
     to.layer0 = Ended(world, *containers, reason=reason)
     with pytest.raises(DeploymentFailed) as failed:
         perform(ONCE, outside)
@@ -74,7 +74,7 @@ def test_a_failed_task_says_why_each_container_ended(
 def test_a_task_whose_image_cannot_be_pulled_failed(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """A container that never ran has no exit code, and the reason is given."""
+    """A task whose image cannot be pulled fails with the reason, and its container is said never to have run."""
     reason = "CannotPullContainerError: nosuch:1 not found"
     to.layer0 = Ended(world, TaskContainer("a", "STOPPED", None, reason))
     with pytest.raises(DeploymentFailed, match="a never ran") as failed:
@@ -85,7 +85,7 @@ def test_a_task_whose_image_cannot_be_pulled_failed(
 def test_a_task_that_could_not_start_at_all_is_not_waited_for(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """Where only the task has a reason its stopped containers are as good as ended."""
+    """If a task gives a reason and its containers stopped without exit codes, the wait ends."""
     to.layer0 = Ended(world, TaskContainer("a", "STOPPED", None, ""), reason="ResourceInitializationError: x")
     with pytest.raises(DeploymentFailed, match="never ran"):
         perform(CreateTask("demo", "once", "timeout.1", timeout_s=5.0), outside)
@@ -94,7 +94,7 @@ def test_a_task_that_could_not_start_at_all_is_not_waited_for(
 def test_a_task_that_vanishes_while_it_is_waited_for_has_an_unknown_outcome(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """The server's janitor forgets what ended: that proves neither success nor failure."""
+    """A task that Layer0 no longer reports has an unknown outcome."""
 
     class Forgetful(FakeLayer0):
         def read_task(self, task_id: str) -> Task:
@@ -109,7 +109,7 @@ def test_a_task_that_vanishes_while_it_is_waited_for_has_an_unknown_outcome(
 def test_a_task_whose_reply_was_lost_is_found_by_its_job(
     outside: Outside, to: FakeConnections, world: World, alike: int
 ) -> None:
-    """It is asked for once; where somebody else asked for the same, nobody can say which is whose."""
+    """If the reply to a task is lost, the task is found by its job; if there are several alike, its outcome is unknown."""
 
     class Losing(FakeLayer0):
         def start_task(self, *asked, **more):

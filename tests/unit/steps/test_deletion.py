@@ -1,4 +1,4 @@
-"""Deletions of what Layer0 keeps."""
+"""Deletions of Layer0's services, load balancers and environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.connections import perform
 
 
 def test_what_is_gone_is_not_deleted_again(outside: Outside) -> None:
-    """Deleting changes something once, of each kind."""
+    """Deleting each kind of entity changes something the first time only."""
     perform(DeployService("demo", "web", "d.1"), outside)
     perform(CreateLoadBalancer("demo", "web", [Port(80, 8080, "HTTP")], health_check=HealthCheck()), outside)
     for deletion in (

@@ -1,4 +1,4 @@
-"""Services that are created where they are missing, and moved where they run another deploy."""
+"""Services that are created if they do not exist, and moved if they run another deploy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.steps.deployed import OTHER, deployed
 
 
 def test_a_service_is_created_then_left_alone_then_updated(outside: Outside, world: World) -> None:
-    """Which change is due follows from what exists."""
+    """A service is created, then left alone, then updated to another deploy."""
     assert deployed(outside).changed
     again = deployed(outside)
     assert (again.changed, again.previous_deploy_id) == (False, "timeout.1")
@@ -27,6 +27,6 @@ def test_a_service_is_created_then_left_alone_then_updated(outside: Outside, wor
 
 
 def test_an_unknown_environment_is_named(outside: Outside) -> None:
-    """The error names the environment and where to look."""
+    """An environment that does not exist is named in the error."""
     with pytest.raises(EntityNotFound, match="'staging' does not exist"):
         perform(DeployService("staging", "timeoutsvc", "timeout.1"), outside)

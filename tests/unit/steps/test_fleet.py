@@ -1,4 +1,4 @@
-"""Fleets: the plan, the waves and the sum, on runs that end as the test says."""
+"""Fleets: plan, waves and result, on runs that end as the test says."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def last_error(kit: Kit) -> dict[str, Any]:
 
 
 def test_each_target_is_run_once_in_its_own_slot(to: FakeConnections, kit: Kit) -> None:
-    """With its parameters and the fleet's common ones, in the order of the waves."""
+    """Each target is run once, in its own slot, with its own and the common parameters, in the order of the waves."""
     fleet = kit.plan_fleet("deploy", targets(3), {"environment": "prod"}, waves="1,100%", name="books")
     done = kit.run_waves(fleet, before=(kit.run_wave(fleet),))
     assert [(wave.wave, wave.targets, wave.succeeded) for wave in done] == [(1, 1, 1), (2, 2, 2)]
@@ -62,7 +62,7 @@ def test_each_target_is_run_once_in_its_own_slot(to: FakeConnections, kit: Kit) 
 
 
 def test_a_fleet_without_a_name_has_that_of_its_run(to: FakeConnections, kit: Kit) -> None:
-    """So that its slots are found again when the run is resumed."""
+    """A fleet without a name uses its run's id for its slots, so that a resumed run finds them again."""
     run_all(kit, 1)
     assert to.fleet_runs.started[0].slot == "run-1:web-1"
 
@@ -97,7 +97,7 @@ def test_the_rule_stops_a_fleet_before_the_next_wave(
     started: int,
     why: str,
 ) -> None:
-    """The wave's record is the last one, and says why, what became of its targets and how the first failed."""
+    """A failed wave stops the fleet before the next one, and its record says why and what became of its targets."""
     to.fleet_runs.codes.update(codes)
     with pytest.raises(FleetStopped, match=why):
         run_all(kit, 6, **options)
@@ -108,7 +108,7 @@ def test_the_rule_stops_a_fleet_before_the_next_wave(
 
 
 def test_allowed_failures_let_the_fleet_go_on_and_fail_at_its_end(to: FakeConnections, kit: Kit) -> None:
-    """Each target has its turn; a fleet with a failed target can be resumed only where it has not succeeded."""
+    """With allowed failures every target is run, and the fleet fails at the end with the failed targets named."""
     to.fleet_runs.codes["web-2"] = [1]
     with pytest.raises(FleetStopped, match="of 6 targets 5 succeeded, 1 failed") as raised:
         run_all(kit, 6, waves="1,2", stop_after=1)
@@ -128,7 +128,7 @@ def test_allowed_failures_let_the_fleet_go_on_and_fail_at_its_end(to: FakeConnec
 def test_one_flaky_target_of_sixty_counts_as_one(
     to: FakeConnections, kit: Kit, stop_after: int, started: int, counts: str
 ) -> None:
-    """Where none may fail, the fleet ends with that target's wave; where one may, all others have their turn."""
+    """One failing target of sixty ends the fleet with its wave; if one failure is allowed, all others still run."""
     to.fleet_runs.codes["web-4"] = [1]
     with pytest.raises(FleetStopped, match=counts):
         run_all(kit, 60, waves="1,5,20%", stop_after=stop_after, at_once=8)
@@ -136,7 +136,7 @@ def test_one_flaky_target_of_sixty_counts_as_one(
 
 
 def test_one_unknown_target_stops_the_fleet_at_once(to: FakeConnections, kit: Kit) -> None:
-    """No other target is started, though failures are allowed; the run's outcome is unknown as well."""
+    """A target with an unknown outcome stops the fleet at once, even if failures are allowed; the outcome is unknown."""
     to.fleet_runs.codes["web-2"] = [4]
     with pytest.raises(FleetUnknown) as raised:
         run_all(kit, 6, waves="6", stop_after=6, at_once=1)
@@ -147,14 +147,14 @@ def test_one_unknown_target_stops_the_fleet_at_once(to: FakeConnections, kit: Ki
 
 
 def test_a_busy_target_is_tried_again_at_the_end_of_its_wave(to: FakeConnections, kit: Kit) -> None:
-    """Once; so is one of which its engine lost sight."""
+    """A busy target, or one that its engine lost, is tried once more at the end of its wave."""
     to.fleet_runs.codes.update({"web-1": [5], "web-2": [RuntimeError("worker died")]})
     run_all(kit, 3, waves="3", at_once=1)
     assert [run.target for run in to.fleet_runs.started] == ["web-1", "web-2", "web-3", "web-1", "web-2"]
 
 
 def test_a_target_that_is_lost_twice_has_failed_with_its_reason(to: FakeConnections, kit: Kit) -> None:
-    """The record names what the engine said."""
+    """A target that is lost twice counts as failed, with the engine's reason."""
     to.fleet_runs.codes["web-1"] = [RuntimeError("one"), RuntimeError("two")]
     with pytest.raises(FleetStopped) as raised:
         run_all(kit, 1)
@@ -162,7 +162,7 @@ def test_a_target_that_is_lost_twice_has_failed_with_its_reason(to: FakeConnecti
 
 
 def test_no_more_targets_run_at_once_than_allowed(to: FakeConnections, kit: Kit) -> None:
-    """Nor are more handed to the engine, whose queue nobody could call back."""
+    """No more runs than allowed are handed to the executor at a time."""
     handed: list[Future[RunEnd]] = []
     most = 0
 
@@ -185,7 +185,7 @@ def test_no_more_targets_run_at_once_than_allowed(to: FakeConnections, kit: Kit)
 
 
 def test_an_interrupt_ends_the_runs_and_says_how_far_it_came(to: FakeConnections, kit: Kit) -> None:
-    """Each run that was started gets its own interrupt, and its end counts."""
+    """An interrupt stops the running targets, and the error counts how each target ended."""
     go_on = threading.Event()
     to.fleet_runs.interrupt = go_on.set  # type: ignore[method-assign]
     begun = threading.Event()
@@ -220,7 +220,7 @@ def resumed(to: FakeConnections, folder: Path, records: Sequence[StepRecord]) ->
 
 
 def test_a_resumed_fleet_starts_only_what_is_left(to: FakeConnections, kit: Kit, tmp_path: Path) -> None:
-    """What has succeeded is counted as before; what failed is started again in its slot."""
+    """A resumed fleet starts only the targets that have not succeeded, and counts the others as run before."""
     to.fleet_runs.codes["web-2"] = [1]
     with pytest.raises(FleetStopped):
         run_all(kit, 4, waves="2")
@@ -236,7 +236,7 @@ def test_a_resumed_fleet_starts_only_what_is_left(to: FakeConnections, kit: Kit,
 def test_a_wave_of_which_nothing_is_left_changes_nothing(
     to: FakeConnections, kit: Kit, tmp_path: Path
 ) -> None:
-    """Its record says so."""
+    """A resumed fleet with nothing left changes nothing, and its records say so."""
     run_all(kit, 2, waves="2")
     to.fleet_runs.succeeded.update(("web-1", "web-2"))
     again = resumed(to, tmp_path, kit.recorder.records)
@@ -245,14 +245,14 @@ def test_a_wave_of_which_nothing_is_left_changes_nothing(
 
 
 def test_a_fleet_is_not_resumed_over_other_targets(to: FakeConnections, kit: Kit, tmp_path: Path) -> None:
-    """Nor with another runbook: what is left of one list is nobody's plan for another."""
+    """A fleet is not resumed with other targets than it started with."""
     run_all(kit, 2)
     with pytest.raises(InputError, match="not those that this fleet began with"):
         resumed(to, tmp_path, kit.recorder.records).plan_fleet("deploy", targets(3))
 
 
 def test_a_plan_starts_nothing(to: FakeConnections, tmp_path: Path) -> None:
-    """It has a record for each wave, and names the targets."""
+    """A plan starts no run, and records each wave with its targets."""
     kit = Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,), planning=True)
     fleet = kit.plan_fleet("deploy", targets(3), waves="1,100%")
     kit.fleet_result(fleet, kit.run_waves(fleet))
@@ -279,13 +279,13 @@ def test_a_plan_starts_nothing(to: FakeConnections, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_a_fleet_is_refused(kit: Kit, given: dict[str, Any], why: str) -> None:
-    """Before anything starts."""
+    """Arguments that make no fleet are refused before anything starts."""
     with pytest.raises(InputError, match=why):
         kit.plan_fleet(**{"runbook": "deploy", "targets": targets(2)} | given)
 
 
 def test_targets_come_from_a_file_beside_the_runbook(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:
-    """With a byte-order mark, as spreadsheets write it."""
+    """Targets are read from a CSV file beside the runbook, also with the byte-order mark that spreadsheets write."""
     (tmp_path / "t.csv").write_bytes("service\nä\nb\n".encode("utf-8-sig"))
     fleet = kit.plan_fleet("deploy", "t.csv")
     kit.run_waves(fleet)
@@ -293,7 +293,7 @@ def test_targets_come_from_a_file_beside_the_runbook(kit: Kit, to: FakeConnectio
 
 
 def test_a_record_of_a_wave_shows_one_bar(to: FakeConnections, kit: Kit) -> None:
-    """A part for each state, as wide as its share; also where the wave has stopped the fleet."""
+    """A wave's record shows one bar, with a part for each state as wide as its share."""
     to.fleet_runs.codes["web-1"] = [1]
     with pytest.raises(FleetStopped):
         run_all(kit, 4, waves="4")
@@ -306,7 +306,7 @@ def test_a_record_of_a_wave_shows_one_bar(to: FakeConnections, kit: Kit) -> None
 
 @pytest.mark.parametrize("count", [60, 1000])
 def test_the_records_of_a_fleet_fit_into_40_kb(to: FakeConnections, kit: Kit, count: int) -> None:
-    """In all three forms, with twenty failures that have long reasons."""
+    """All records of a fleet, in all three forms, stay under 34 kB, even with twenty long failures."""
     for number in range(30, 50):
         to.fleet_runs.codes[f"web-{number}"] = [RuntimeError("why " * 200)] * 2
     with pytest.raises(FleetStopped, match="20 failed"):

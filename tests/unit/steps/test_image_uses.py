@@ -1,4 +1,4 @@
-"""What uses an image, and that nothing of it is ever called unused or deleted."""
+"""What uses an image: nothing in use is ever called unused or deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DUAL_STACK = "111222333444.dkr-ecr.us-east-1.on.aws"
 
 
 class Bench:
-    """A repository `app` with images that are known by a name, and a Layer0 that stores what it is given."""
+    """A repository `app` whose images have names, and a Layer0 that stores what it is given."""
 
     def __init__(self, folder: Path) -> None:
         self.world = World()
@@ -38,7 +38,7 @@ class Bench:
         pulled_days_ago: float | None = None,
         about: str = "",
     ) -> str:
-        """An image, or what is about another one."""
+        """Put an image, or something about another image."""
         digest, world = digest_of(name), self.world
         world.manifests.add(("app", digest))
         for tag in tags:
@@ -51,7 +51,7 @@ class Bench:
         return digest
 
     def index(self, name: str, *tags: str, of: tuple[str, ...], proof: str = "", days_old: float = 90) -> str:
-        """An index of images that are there, perhaps with an attestation of the first."""
+        """Put an index of existing images, perhaps with an attestation of the first."""
         children = [Child(digest_of(each), f"linux/{each}") for each in of]
         if proof:
             children.append(Child(digest_of(proof), "", digest_of(of[0]), is_image=False))
@@ -59,7 +59,7 @@ class Bench:
         return self.put(name, *tags, days_old=days_old)
 
     def store(self, document: bytes | dict[str, Any] | str, *, name: str = "web") -> str:
-        """A stored deploy; a text is the image of a Dockerrun with one container."""
+        """Store a deploy; a plain text is the image of a Dockerrun with one container."""
         if isinstance(document, str):
             document = {"containerDefinitions": [{"name": "a", "image": document, "memory": 8}]}
         if isinstance(document, dict):
@@ -67,7 +67,7 @@ class Bench:
         return self.to.layer0.create_deploy(name, document).deploy_id
 
     def run(self, deploy_id: str, *, service: str = "web", days_ago: float = 30) -> None:
-        """A service that was brought to the deploy so many days ago."""
+        """Run the deploy as a service since so many days ago."""
         layer0 = self.to.layer0
         made = layer0.create_service("demo24e9e412", service, deploy_id)
         began = self.world.now - timedelta(days=days_ago)
@@ -75,7 +75,7 @@ class Bench:
         layer0.services[made.service_id] = replace(made, deployments=deployments)
 
     def unused(self, **asked: float) -> set[str]:
-        """Names are digests here."""
+        """Return the digests of the images that are unused."""
         given: dict[str, Any] = {"keep_newest": 0, "older_than_days": 0} | asked
         return {image.digest for image in self.kit.ecr.find_unused_images("app", **given).deletable}
 
@@ -98,7 +98,7 @@ def bench(tmp_path: Path) -> Bench:
     ],
 )
 def test_a_document_that_we_would_not_write_uses_its_images(bench: Bench, document: str) -> None:
-    """A running service as well as one that is only stored."""
+    """Images in unusual documents are in use, for a running service and for a stored deploy."""
     runs, stored, free = (bench.put(name) for name in ("runs", "stored", "free"))
     bench.run(bench.store(document.format(image=f"{REGISTRY}/app@{runs}").encode()))
     bench.store(document.format(image=f"{REGISTRY}/app@{stored}").encode())
@@ -124,7 +124,7 @@ def test_a_document_that_we_would_not_write_uses_its_images(bench: Bench, docume
 def test_what_cannot_be_read_may_use_anything(
     bench: Bench, spoil: Callable[[Bench], object], why: str
 ) -> None:
-    """Nothing is called unused, and nothing goes, one image or the whole repository; the reason is said."""
+    """If a document cannot be read, nothing is called unused or deleted, and the reason is given."""
     used, free = bench.put("used"), bench.put("free")
     bench.run(bench.store(f"{REGISTRY}/app@{used}"))
     assert bench.unused() == {free}
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_may_use_anything(
 
 
 def test_a_document_without_images_hides_nothing(bench: Bench) -> None:
-    """It can be read, and names none; so does a template for another registry."""
+    """A document without images, or with a template for another registry, uses none of this repository's images."""
     free = bench.put("free")
     for document in (b"{}", b'{"containerDefinitions": []}', b"null"):
         bench.store(document)
@@ -151,7 +151,7 @@ def test_a_document_without_images_hides_nothing(bench: Bench) -> None:
 
 
 def test_layer0_that_does_not_answer_stops_a_deletion(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step fails; it does not go on as if nothing ran."""
+    """If Layer0 does not answer, a search for unused images and a deletion fail, and nothing is deleted."""
     free = bench.put("free")
 
     def away(*_: object) -> None:
@@ -169,7 +169,7 @@ def test_layer0_that_does_not_answer_stops_a_deletion(bench: Bench, monkeypatch:
 
 
 def test_a_service_by_tag_may_run_what_its_tag_has_named(bench: Bench) -> None:
-    """What was pushed before it began, whatever tags it has now, and what a copy that started later may have pulled."""
+    """A service started by tag may use any image that the tag could have named then or when a copy started later."""
     first, other = bench.put("first", days_old=40), bench.put("other", "v1", days_old=50)
     scaled = bench.put("scaled", days_old=10, pulled_days_ago=9)
     named, never = bench.put("named", "live", days_old=5), bench.put("never", days_old=7)
@@ -184,7 +184,7 @@ def test_a_service_by_tag_may_run_what_its_tag_has_named(bench: Bench) -> None:
 
 
 def test_a_look_at_an_index_does_not_make_it_one_that_may_run(bench: Bench) -> None:
-    """Looking what it names is a pull of it in ECR's eyes, and none of what it is made for."""
+    """A search reads indexes, which ECR counts as pulls, but that alone does not make an index count as used."""
     bench.put("amd64", days_old=5)
     index = bench.index("index", "2", of=("amd64",), days_old=5)
     named = bench.put("named", "live", days_old=40)
@@ -195,7 +195,7 @@ def test_a_look_at_an_index_does_not_make_it_one_that_may_run(bench: Bench) -> N
 
 
 def test_a_stored_deploy_by_tag_uses_what_the_tag_names_now(bench: Bench) -> None:
-    """That is what it would run; no tag means `latest`."""
+    """A stored deploy by tag uses the image that the tag names now; without a tag this is `latest`."""
     old, latest = bench.put("old"), bench.put("new", "latest")
     bench.store(f"{REGISTRY}/app")
     assert bench.unused() == {old}
@@ -203,7 +203,7 @@ def test_a_stored_deploy_by_tag_uses_what_the_tag_names_now(bench: Bench) -> Non
 
 
 def test_a_task_by_tag_may_run_anything_that_stands(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layer0 does not tell when it was started."""
+    """A running task by tag may use any image, because Layer0 does not report when it started."""
     bench.put("old"), bench.put("new", "job")
     deploy_id = bench.store(f"{REGISTRY}/app:job")
     bench.to.layer0.start_task("demo24e9e412", "backup", deploy_id, {}, run_id="", token="")
@@ -229,14 +229,14 @@ def test_a_task_by_tag_may_run_anything_that_stands(bench: Bench, monkeypatch: p
     ],
 )
 def test_one_registry_is_known_by_all_its_names(bench: Bench, host: str, used: bool) -> None:  # noqa: FBT001
-    """A host that may be an alias of it counts; one that certainly is another registry does not."""
+    """An image named by an alias of the registry is in use; one of another registry is not."""
     digest = bench.put("x")
     bench.run(bench.store(f"{host}/app@{digest}"))
     assert (bench.unused() == set()) is used
 
 
 def test_what_belongs_to_an_image_goes_only_with_it(bench: Bench) -> None:
-    """The images of an index, attestations, signatures of both kinds, and what is about these."""
+    """An image's parts are deleted only with it: images of an index, attestations, signatures and notes on these."""
     for name in ("amd64", "arm64", "proof", "amd32", "proof2"):
         bench.put(name)
     used = bench.index("used", "1", of=("amd64", "arm64"), proof="proof")
@@ -262,7 +262,7 @@ def test_what_belongs_to_an_image_goes_only_with_it(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["amd64", "proof", "signature", "note"])
 def test_a_part_is_not_deleted_by_itself(bench: Bench, name: str) -> None:
-    """Neither proposed nor, where somebody names it, deleted while its image stays; with the image it goes."""
+    """A part is not deleted while its image stays, and is deleted together with it."""
     for each in ("amd64", "proof"):
         bench.put(each)
     index = bench.index("index", "1", of=("amd64",), proof="proof")
@@ -276,7 +276,7 @@ def test_a_part_is_not_deleted_by_itself(bench: Bench, name: str) -> None:
 
 
 def test_an_image_of_its_own_outlives_its_index(bench: Bench) -> None:
-    """One that has a tag of its own, or that another index names; ECR would refuse the latter."""
+    """An image of a deleted index stays if it has its own tag or another index names it."""
     for name, tags in (("amd64", ("1-amd64",)), ("arm64", ()), ("riscv", ()), ("proof", ())):
         bench.put(name, *tags)
     old = bench.index("old", "1", of=("amd64", "arm64", "riscv"), proof="proof")
@@ -287,7 +287,7 @@ def test_an_image_of_its_own_outlives_its_index(bench: Bench) -> None:
 
 
 def test_a_signature_with_a_tag_of_its_own_stays_with_what_it_signs(bench: Bench) -> None:
-    """It is an image as well, so it does not go with the signed one either; what is about several stays with each."""
+    """A signature with a tag of its own, or for several images, stays when one signed image is deleted."""
     used, free = bench.put("used", "1"), bench.put("free", "2")
     both = bench.put("both", *(each.replace(":", "-") + ".sig" for each in (used, free)))
     tagged = bench.put("tagged", used.replace(":", "-") + ".att", "live")
@@ -300,7 +300,7 @@ def test_a_signature_with_a_tag_of_its_own_stays_with_what_it_signs(bench: Bench
 
 
 def test_the_newest_are_images_and_nothing_else(bench: Bench) -> None:
-    """Signatures and the images of an index are pushed last, and would be counted first."""
+    """Only images count among the newest, not signatures or the images of an index."""
     old, kept = bench.put("old", "1", days_old=9), bench.put("kept", "2", days_old=8)
     for name in ("amd64", "arm64"):
         bench.put(name, days_old=7)
@@ -313,7 +313,7 @@ def test_the_newest_are_images_and_nothing_else(bench: Bench) -> None:
 
 
 def test_what_was_pulled_lately_stays(bench: Bench) -> None:
-    """Whoever pulled it, unless that is not asked for; and it stays where it is pulled between the look and the deletion."""
+    """An image that was pulled recently stays, also if it is pulled between the search and the deletion."""
     pulled, old = bench.put("pulled", pulled_days_ago=3), bench.put("old", pulled_days_ago=20)
     assert bench.unused() == {old}
     assert bench.unused(pulled_within_days=2) == {pulled, old}
@@ -329,7 +329,7 @@ def test_what_was_pulled_lately_stays(bench: Bench) -> None:
 
 
 def test_an_index_counts_as_pulled_when_its_image_was(bench: Bench) -> None:
-    """Looking what an index names is a pull of it in ECR's eyes, so each look would spare it for ever."""
+    """An index counts as pulled when one of its images was, because reading the index is itself a pull to ECR."""
     bench.put("amd64", pulled_days_ago=20)
     bench.put("arm64", pulled_days_ago=2)
     first, second = bench.index("first", "1", of=("amd64",)), bench.index("second", "2", of=("arm64",))
@@ -339,7 +339,7 @@ def test_an_index_counts_as_pulled_when_its_image_was(bench: Bench) -> None:
 
 
 def test_an_index_that_cannot_be_read_may_name_whatever_has_no_tag(bench: Bench) -> None:
-    """As one that is archived; what has a tag is an image of its own."""
+    """An index that cannot be read may name any untagged image, so these are not deleted."""
     bench.put("untagged")
     tagged = bench.put("tagged", "2")
     index = bench.index("index", "1", of=("untagged",))
@@ -350,7 +350,7 @@ def test_an_index_that_cannot_be_read_may_name_whatever_has_no_tag(bench: Bench)
 
 
 def test_what_ecr_keeps_takes_its_parts_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not deleted under an image that stays."""
+    """If ECR keeps an image, its parts are not deleted."""
     one = bench.put("one", "1")
     bench.put("signature", one.replace(":", "-") + ".sig")
     asked: list[list[str]] = []
@@ -366,7 +366,7 @@ def test_what_ecr_keeps_takes_its_parts_with_it(bench: Bench, monkeypatch: pytes
 
 
 def test_a_repository_stays_while_anything_runs_of_it(bench: Bench) -> None:
-    """Also by a tag that is gone, or an image that is."""
+    """A repository is not deleted while a service runs from it, even if its tag is gone."""
     bench.put("other")
     bench.run(bench.store(f"{DUAL_STACK}/app:gone"), days_ago=365)
     with pytest.raises(ImageInUse, match="service demo/web"):
@@ -375,7 +375,7 @@ def test_a_repository_stays_while_anything_runs_of_it(bench: Bench) -> None:
 
 
 def test_a_policy_that_would_expire_what_only_a_stored_deploy_names_says_so(bench: Bench) -> None:
-    """A service could not go back to that deploy."""
+    """A lifecycle plan says if a rule would expire an image that only a stored deploy uses."""
     stored = bench.put("stored", "1", days_old=80)
     bench.put("newest", "2", days_old=1)
     bench.store(f"{DUAL_STACK}/app:1", name="old")
@@ -384,7 +384,7 @@ def test_a_policy_that_would_expire_what_only_a_stored_deploy_names_says_so(benc
 
 
 def test_a_policy_that_would_expire_what_runs_says_so(bench: Bench) -> None:
-    """Also of the images of an index, and of what a tag may have named."""
+    """A lifecycle plan says if a rule would expire an image that runs or may run, including images of an index."""
     bench.put("amd64", days_old=80)
     used = bench.index("used", "1", of=("amd64",), days_old=80)
     free = bench.put("free", "2", days_old=70)
@@ -404,7 +404,7 @@ def test_a_policy_that_would_expire_what_runs_says_so(bench: Bench) -> None:
 
 
 def test_a_policy_shows_what_goes_with_an_image_and_what_it_takes_from_one(bench: Bench) -> None:
-    """ECR counts a signature as an image: one goes with its image, another is taken from an image that stays."""
+    """A lifecycle plan shows signatures that expire with their image or without it, and that ECR counts them as images."""
     old = bench.put("old", "1", days_old=80)
     of_old = bench.put("signature of old", old.replace(":", "-") + ".sig", days_old=80)
     kept = bench.put("kept", "2", days_old=60)
@@ -428,7 +428,7 @@ def test_a_policy_shows_what_goes_with_an_image_and_what_it_takes_from_one(bench
 
 
 def test_what_is_said_about_an_image_is_no_image_of_a_repository(bench: Bench) -> None:
-    """In the number of images that a deletion reports, and among the tags that may have been meant."""
+    """Signatures and statements are not counted as images, nor suggested as tags."""
     one = bench.put("one", "1")
     bench.put("signature", one.replace(":", "-") + ".sig")
     bench.world.subjects[bench.put("statement")] = one

@@ -1,4 +1,4 @@
-"""Jobs that are waited for."""
+"""Waiting for Layer0's jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.connections import FakeConnections
 
 
 def test_a_job_that_fails_is_shown_with_its_log(to: FakeConnections, world: World) -> None:
-    """What went wrong is the last line of the job's log, which is the reasons."""
+    """A failed job's error shows the last line of its log, and all lines as reasons."""
 
     class Talking(FakeLayer0):
         def task_logs(self, task_id: str, **more):
@@ -29,7 +29,7 @@ def test_a_job_that_fails_is_shown_with_its_log(to: FakeConnections, world: Worl
 
 
 def test_a_job_that_never_ends_is_waited_for_until_the_deadline(to: FakeConnections) -> None:
-    """And one that Layer0 forgets has an unknown outcome."""
+    """A job that does not end is waited for until the deadline; a job that Layer0 forgets has an unknown outcome."""
     to.layer0.jobs["j"] = Job("j", JobState.IN_PROGRESS)
     with pytest.raises(WaitTimeout, match="is in progress") as late:
         wait_for_job(to.layer0, to.clock, "j", what="deletion", timeout_s=60)

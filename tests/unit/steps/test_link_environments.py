@@ -12,7 +12,7 @@ from tests.fakes.connections import perform
 
 
 def test_links_are_made_and_taken_away_once(outside: Outside) -> None:
-    """A link that is as asked for is left alone; an environment is not linked to itself."""
+    """Links are made and removed once each, and an environment cannot be linked to itself."""
     perform(CreateEnvironment("prod"), outside)
     changed = [
         perform(LinkEnvironments("demo", "prod", linked=linked), outside).changed

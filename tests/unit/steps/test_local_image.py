@@ -1,4 +1,4 @@
-"""Pushes from each kind of image store: what is the same image, what of an index, and what explains a failure."""
+"""Pushes from each kind of image store: equal images, indexes, and reasons for failures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHILDREN = ((digest_of("amd64"), "linux/amd64"), (digest_of("arm64"), "linux/arm
 
 
 def hold_index(here: Here) -> None:
-    """An index in the registry, and a local image that was pulled by it."""
+    """Put an index into the registry, and a local image that was pulled by it."""
     here.world.details[INDEX] = ImageDetails(children=CHILDREN)
     here.world.manifests.add(("app", INDEX))
     here.world.tags["app", "multi"] = INDEX
@@ -50,7 +50,7 @@ def made(tmp_path: Path) -> Made:
 
 
 def test_the_same_image_is_pushed_once_from_every_store(here: Here) -> None:
-    """Whether its id is a configuration's digest or a manifest's; what was pushed is the registry's word."""
+    """An image that the registry already has is not pushed again, from any image store."""
     first = here.push()
     assert first.digest == here.world.tags["app", "1"]
     for source in ("built", here.built, str(APP)):
@@ -62,7 +62,7 @@ def test_the_same_image_is_pushed_once_from_every_store(here: Here) -> None:
 
 
 def test_a_refusal_to_move_a_tag_names_digests_of_one_kind(here: Here) -> None:
-    """A configuration's digest is never set against a manifest's."""
+    """A refusal to move a tag compares manifest digests with each other, or image ids with each other."""
     here.fix_tags()
     current = here.push()
     wanted = here.build("FROM busybox\nENV A=1")
@@ -78,7 +78,7 @@ def test_a_refusal_to_move_a_tag_names_digests_of_one_kind(here: Here) -> None:
 
 
 def failing(here: Here, monkeypatch: pytest.MonkeyPatch, *, arrives: bool = False) -> None:
-    """An engine that says nothing of the registry's reason, as Docker 26.1 with containerd's store."""
+    """Make the engine's push fail without the registry's reason, as Docker 26.1 does with containerd's image store."""
     push = FakeEngine.push
 
     def fail(self: FakeEngine, *args: Any, **more: Any) -> None:
@@ -92,7 +92,7 @@ def failing(here: Here, monkeypatch: pytest.MonkeyPatch, *, arrives: bool = Fals
 def test_an_immutable_tag_is_known_without_the_engines_words(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ECR is asked: the tag names another image, and the repository's tags do not move."""
+    """If the engine gives no reason, ECR is asked whether the tag is immutable and names another image."""
     current = here.push()
     here.build("FROM busybox\nENV A=1")
     failing(here, monkeypatch)
@@ -101,13 +101,13 @@ def test_an_immutable_tag_is_known_without_the_engines_words(
     here.fix_tags()
     with pytest.raises(TagImmutable, match=f"names {current.digest}"):
         here.push()
-    # A tag that is free was not refused for that.
+    # A new tag cannot have been refused for that.
     with pytest.raises(PushError, match="400 Bad Request"):
         here.push(tag="2")
 
 
 def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may push and not look at repositories reads what the engine said."""
+    """If ECR may not be asked, the engine's own error is raised."""
     here.push()
     here.build("FROM busybox\nENV A=1")
     here.fix_tags()
@@ -120,7 +120,7 @@ def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch:
 def test_a_missing_repository_is_known_without_the_engines_words(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registry is asked, and its refusal is what the user sees."""
+    """If the engine gives no reason and the repository is missing, the error says so."""
     failing(here, monkeypatch)
     looks = []
     find = FakeRegistry.find_digest
@@ -139,7 +139,7 @@ def test_a_missing_repository_is_known_without_the_engines_words(
 def test_a_refused_token_is_known_without_the_engines_words(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registry refuses it in the engine's place; a new one is asked for, and the push made with that."""
+    """If the engine gives no reason and the registry refuses the token, it is renewed and the push repeated."""
     push = FakeEngine.push
 
     def hide(self: FakeEngine, *args: Any, **more: Any) -> str | None:
@@ -163,7 +163,7 @@ def test_a_refused_token_is_known_without_the_engines_words(
 def test_a_push_that_arrived_is_one_whatever_the_engine_says(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registry serves the image afterwards: only the reply was lost."""
+    """A push counts as done if the registry serves the image, even if the engine reported a failure."""
     failing(here, monkeypatch, arrives=True)
     outcome = here.push()
     assert outcome.changed
@@ -173,7 +173,7 @@ def test_a_push_that_arrived_is_one_whatever_the_engine_says(
 def test_a_push_that_says_nothing_and_did_nothing_is_no_success(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine without a word on the digest is believed only where the registry serves the image."""
+    """If the engine reports no digest, the push succeeds only if the registry serves the image."""
     monkeypatch.setattr(FakeEngine, "push", lambda *_, **__: None)
     with pytest.raises(PushError, match="the registry serves nothing"):
         here.push()
@@ -186,7 +186,7 @@ def test_a_push_that_says_nothing_and_did_nothing_is_no_success(
 def test_a_registry_that_does_not_answer_after_a_failure_is_reported(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows then what came of the push, and nobody claims to."""
+    """If the registry does not answer after a failed push, that is the error."""
     failing(here, monkeypatch)
     looks = []
 
@@ -203,7 +203,7 @@ def test_a_registry_that_does_not_answer_after_a_failure_is_reported(
 def test_a_registry_that_was_away_for_a_moment_is_asked_again(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The engine's failure may pass, and a look that fails too is no reason to give up."""
+    """After a temporary failure the push is repeated, even if the registry did not answer the look in between."""
     push, find = FakeEngine.push, FakeRegistry.find_digest
     away = [True]
 
@@ -228,7 +228,7 @@ def test_a_registry_that_was_away_for_a_moment_is_asked_again(
 
 
 def test_an_index_that_an_immutable_tag_refuses_is_named_by_its_digest(made: Made) -> None:
-    """The index was wanted there, and not the one image of it that the engine holds."""
+    """If an immutable tag refuses an index, the error names the index's digest, not that of its one local image."""
     here = made(ImageStore.GRAPH_DRIVER)
     hold_index(here)
     current = digest_of("somebody's")
@@ -240,13 +240,13 @@ def test_an_index_that_an_immutable_tag_refuses_is_named_by_its_digest(made: Mad
 
 
 def test_what_was_pulled_by_an_index_is_pushed_as_that_index(here: Here) -> None:
-    """It is copied from where the registry has it; no engine turns it into the one image that it holds."""
+    """An image pulled by an index is pushed as the whole index, copied within the registry."""
     hold_index(here)
     for source in (f"{REGISTRY}/app:multi", f"{REGISTRY}/app@{INDEX}"):
         here.world.local[source] = here.world.local[f"{REGISTRY}/app:multi"]
         here.world.tags.pop(("other", "1"), None)
         if here.engine.facts().store is ImageStore.PODMAN:
-            # Podman's own list does not tell; the registry does.
+            # Podman's own list does not say; the registry does.
             pytest.skip("what Podman knows is tried on Podman")
         outcome = here.push(source, "other")
         assert (outcome.digest, outcome.changed) == (INDEX, True)
@@ -257,7 +257,7 @@ def test_what_was_pulled_by_an_index_is_pushed_as_that_index(here: Here) -> None
 
 
 def test_an_image_with_a_manifest_of_its_own_is_pushed_as_that(made: Made) -> None:
-    """Built here, pushed, and then also pulled by an index: its id means the image, the index's name the index."""
+    """Pushing by image id pushes the single image, and pushing by the index's name pushes the index."""
     here = made(ImageStore.GRAPH_DRIVER)
     single = here.push()
     hold_index(here)
@@ -267,7 +267,7 @@ def test_an_image_with_a_manifest_of_its_own_is_pushed_as_that(made: Made) -> No
 
 
 def test_an_index_known_by_another_name_of_the_registry_is_copied(made: Made) -> None:
-    """One registry has several host names; a stranger's index is not looked for in ours."""
+    """An index known by another host name of the same registry is copied; another registry's is not."""
     here = made(ImageStore.GRAPH_DRIVER)
     hold_index(here)
     here.session._id = RegistryId("111222333444", "us-east-1")
@@ -285,7 +285,7 @@ def test_an_index_known_by_another_name_of_the_registry_is_copied(made: Made) ->
 def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     made: Made, monkeypatch: pytest.MonkeyPatch, version: str, *, may_push: bool
 ) -> None:
-    """One that the registry does not have is refused before anything is sent, where the engine pushes images one by one."""
+    """If an engine would push an index's images one by one to an immutable tag, the push is refused before anything is sent."""
     here = made(ImageStore.CONTAINERD, version)
     here.world.details[INDEX] = ImageDetails(children=CHILDREN)
     here.world.local["built"] = here.world.local[INDEX] = INDEX
@@ -299,7 +299,7 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     with pytest.raises(PushError, match="an immutable tag would stay"):
         here.push()
     assert here.pushes() == 0
-    # A single image is pushed by any; and a movable tag ends on the index.
+    # Any engine can push a single image; and a movable tag ends on the index.
     monkeypatch.undo()
     assert here.push(here.built).changed
     here.fix_tags(immutable=False)
@@ -313,7 +313,7 @@ def denied(*_: object) -> None:
 def test_one_image_pushed_in_place_of_an_index_is_reported(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the engine holds no more of it, and says so by the digest, the outcome has a note."""
+    """If the engine pushed one image in place of an index, the outcome has a note."""
     here = made(ImageStore.CONTAINERD)
     here.world.details[INDEX] = ImageDetails(children=CHILDREN)
     here.world.local["built"] = here.world.local[INDEX] = INDEX

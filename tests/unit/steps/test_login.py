@@ -12,7 +12,7 @@ from tests.fakes.connections import FakeConnections, make_outside, perform
 
 
 def test_login_names_registry_and_identity_and_shares_the_secret_first(to: FakeConnections) -> None:
-    """The outcome says where and as whom; the password only goes to the secret registry."""
+    """The outcome names registry and user; the password is only registered as a secret."""
     secrets: list[str] = []
     to.on_secret = secrets.append  # type: ignore[method-assign]
     outcome = perform(Login(), make_outside(to))
@@ -24,7 +24,7 @@ def test_login_names_registry_and_identity_and_shares_the_secret_first(to: FakeC
 def test_login_needs_no_way_to_sts(
     to: FakeConnections, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who AWS is called as is then not known, the account is in the registry's name, and a warning says why."""
+    """If STS does not answer, the login succeeds with a warning, and the account is taken from the registry's name."""
 
     def nobody() -> None:
         raise RegistryUnavailable("sts:GetCallerIdentity got no answer")

@@ -1,4 +1,4 @@
-"""Log lines of several copies, together and as they come."""
+"""Log lines of several copies, merged and followed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.fakes.connections import FakeConnections
 
 
 def test_copies_are_told_apart_in_a_merged_log() -> None:
-    """Oldest first, though Layer0 gives the newest first; one container alone keeps its plain name."""
+    """Copies with the same container name are numbered in a merged log, the oldest first."""
     logs = [ContainerLog("web", ("b1", "b2")), ContainerLog("web", ("a1",)), ContainerLog("side", ("s",))]
     assert [str(line) for line in merge(logs)] == ["[side] s", "[web] a1", "[web-2] b1", "[web-2] b2"]
 
 
 def test_copies_whose_lines_have_times_are_merged_by_them() -> None:
-    """Who reads them sees what happened in its order, whichever copy wrote it; a copy is known by its id."""
+    """Lines with times are merged by time, and each copy keeps its number while the log is followed."""
 
     def log(copy_id: str, *seconds: int) -> ContainerLog:
         times = tuple(NOW + timedelta(seconds=each) for each in seconds)
@@ -30,7 +30,7 @@ def test_copies_whose_lines_have_times_are_merged_by_them() -> None:
 
 
 def test_times_at_the_beginnings_of_lines_count_where_the_target_tells_none() -> None:
-    """A line without one, such as those of a trace, stays below the line before it."""
+    """Without times from the target, those at the start of lines are used; a line without one stays below the one before."""
     logs = [
         ContainerLog("web", ("2026-11-23T17:00:02Z b", "[2026-11-23 17:00:04,5] B")),
         ContainerLog("web", ("starting", "2026-11-23T18:00:01+01:00 a", "  of a", "2026-11-23T17:00:03 A")),
@@ -39,7 +39,7 @@ def test_times_at_the_beginnings_of_lines_count_where_the_target_tells_none() ->
 
 
 def test_a_copy_that_tells_no_times_does_not_put_the_others_out_of_order() -> None:
-    """One that crashed before its first time leads, with its own last lines; the others are merged below it."""
+    """A copy without times comes first, and the others are still merged by time."""
     logs = [
         ContainerLog("web", ("2026-11-23T17:00:02Z b", "2026-11-23T17:00:04Z d")),
         ContainerLog("web", ("starting", "refused")),
@@ -56,7 +56,7 @@ def test_a_copy_that_tells_no_times_does_not_put_the_others_out_of_order() -> No
 
 
 def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:
-    """Copies are known again by what they said before, also where a new one joins in front or one is gone."""
+    """A followed log shows each line once, also when copies come and go."""
     follower = Follower()
     a, b = ("start", "a1"), ("start", "b1")
     rounds = [
@@ -79,6 +79,6 @@ def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:
 
 
 def test_following_ends_at_its_deadline(to: FakeConnections) -> None:
-    """A service has no end of its own."""
+    """Following a service's log ends at its deadline."""
     logs = (ContainerLog("web", ("one",)),)
     assert len(list(follow(to.clock, lambda: logs, lambda: False, timeout_s=5))) == 1

@@ -1,4 +1,4 @@
-"""Names that do not exist are answered with those that do."""
+"""For a name that does not exist, the error suggests similar ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def filled(kit: Kit, world: World) -> Kit:
 
 
 def test_a_tag_is_answered_with_the_nearest_tags(filled: Kit) -> None:
-    """Of that repository; where that is mistyped, with repositories."""
+    """An unknown tag is answered with similar tags, an unknown repository with similar repositories."""
     with pytest.raises(ImageNotFound, match=r"did you mean '2026\.11\.\d' or '2026\.11\.\d'\?"):
         filled.find_image("team/web", "2026.11.8")
     with pytest.raises(RepositoryNotFound, match=r"did you mean 'team/web'\?"):
@@ -30,7 +30,7 @@ def test_a_tag_is_answered_with_the_nearest_tags(filled: Kit) -> None:
 
 
 def test_a_repository_is_answered_with_the_nearest_repositories(filled: Kit) -> None:
-    """Where it must exist."""
+    """An unknown repository that may not be created is answered with similar ones."""
     with pytest.raises(RepositoryNotFound, match=r"did you mean 'team/web'\?"):
         filled.create_repository("team/wbe", create=False)
 
@@ -38,7 +38,7 @@ def test_a_repository_is_answered_with_the_nearest_repositories(filled: Kit) -> 
 def test_what_cannot_be_listed_is_answered_with_another_hint(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error stays the one of the name."""
+    """If names cannot be listed, the given hint is returned instead."""
     ecr = FakeEcr(world)
 
     def closed(*_: object) -> None:
@@ -51,7 +51,7 @@ def test_what_cannot_be_listed_is_answered_with_another_hint(
 
 
 def test_services_and_environments_are_answered_with_the_nearest(world: World) -> None:
-    """Each from those of its target."""
+    """Unknown environments and services are answered with similar ones of the same target."""
     layer0 = FakeLayer0(world)
     layer0.create_environment("demo")
     (place,) = layer0.list_environments()

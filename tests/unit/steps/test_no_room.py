@@ -1,4 +1,4 @@
-"""How long a wait goes on where the scheduler finds no place."""
+"""How long a wait continues while the scheduler finds no place for a copy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def at_least(percent: int) -> dict[str, Any]:
 def test_it_waits_long_only_for_copies_that_may_make_room(
     deployments: tuple[Deployment, ...], settings: dict[str, Any] | None, patience_s: float
 ) -> None:
-    """Old ones that have to stay until the new ones run make none; a target without settings does not say."""
+    """The wait is long only if old copies may stop and make room; without settings it is long."""
     no_room = NoRoom()
     given = [
         no_room.look(service(*deployments), s, lambda: settings) for s in (0.0, patience_s - 1, patience_s)
@@ -47,7 +47,7 @@ def test_it_waits_long_only_for_copies_that_may_make_room(
 
 
 def test_a_place_that_was_found_ends_it() -> None:
-    """What the scheduler said before its last word does not count, and the time starts anew."""
+    """An event after which a copy was placed no longer counts, and the time starts again."""
     no_room, found = NoRoom(), replace(NEW, events=(SAYS, "(service web) has started 1 tasks: (task a)."))
     for deployment, at_s in ((NEW, 0.0), (found, 4.0), (NEW, 6.0)):
         assert not no_room.look(service(deployment), at_s, lambda: None)
@@ -58,7 +58,7 @@ NEVER = "it needs 9000 MiB of memory, and no container instance has more than 40
 
 
 def test_what_no_instance_could_ever_run_ends_at_the_first_look() -> None:
-    """Whatever else runs there: nothing that stops makes an instance larger, and the reason says how much is needed."""
+    """If no instance is large enough, the wait ends at the first look, and the reason says how much is needed."""
     no_room = NoRoom()
     assert no_room.look(service(NEW, OLD), 0.0, lambda: ON_INSTANCES, lambda: NEVER)
     assert (
@@ -81,14 +81,14 @@ def test_what_no_instance_could_ever_run_ends_at_the_first_look() -> None:
     ids=["a capacity provider that may add larger ones", "not known how", "Fargate", "one that is only full"],
 )
 def test_what_may_get_room_is_waited_for(says: str, settings: dict[str, Any] | None, never: str) -> None:
-    """Instances that are added, Fargate's capacity, what others stop, and old copies that will stop."""
+    """A place that may become free is waited for: new instances, Fargate capacity, other copies that stop."""
     no_room, full = NoRoom(), replace(NEW, events=(says,))
     assert not no_room.look(service(full, OLD), 0.0, lambda: settings, lambda: never)
     assert not no_room.look(service(full, OLD), SHORT_PATIENCE_S - 1, lambda: settings, lambda: never)
 
 
 def test_an_event_that_ecs_does_not_repeat_counts_where_nothing_came_of_the_deployment() -> None:
-    """It leaves out an event that is the same as the last one; the old deployment has it, and the wait for more is the long one."""
+    """If ECS does not repeat an event of the old deployment, it counts for a new deployment without progress."""
     fresh, before = replace(NEW, events=()), replace(OLD, events=("(service web) has started.", SAYS))
     no_room = NoRoom()
     looks = [
@@ -111,7 +111,7 @@ def test_an_event_that_ecs_does_not_repeat_counts_where_nothing_came_of_the_depl
     ids=["a copy is pending", "none is wanted", "not its turn yet", "it has news", "that was resolved"],
 )
 def test_an_older_event_is_no_news_otherwise(new: dict[str, Any], old: dict[str, Any]) -> None:
-    """Neither where the deployment moves or may not yet, nor where the scheduler said something else since."""
+    """An older event does not count if the deployment makes progress or waits, or the scheduler said something since."""
     fresh = replace(NEW, **{"events": (), **new})
     before = replace(OLD, **{"events": (SAYS,), **old})
     no_room = NoRoom()

@@ -22,7 +22,7 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Here:
 
 
 def test_a_pull_pins_what_it_got(tmp_path: Path) -> None:
-    """The pulled image is named by digest, and pulling it again changes nothing."""
+    """A pulled image is named by digest, and pulling it again changes nothing."""
     here = Here(tmp_path)
     pushed = here.push()
     del here.world.local[str(APP)]
@@ -31,7 +31,7 @@ def test_a_pull_pins_what_it_got(tmp_path: Path) -> None:
 
 
 def test_a_pull_resolves_the_tag_first(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tag named then is pulled by digest and tagged here, whatever the tag names a moment later."""
+    """A tag is resolved before the pull, so that moving it in the meantime changes nothing."""
     pushed = here.push()
     asked = []
 
@@ -53,7 +53,7 @@ def test_a_pull_resolves_the_tag_first(here: Here, monkeypatch: pytest.MonkeyPat
 def test_a_pull_of_what_is_not_there_asks_no_engine(
     here: Here, repository: str, tag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing tag and a missing repository are both a missing image."""
+    """If the tag or the repository does not exist, the pull fails without asking the engine."""
     monkeypatch.delattr(FakeEngine, "pull")
     with pytest.raises(ImageNotFound):
         here.pull(repository, tag)
@@ -71,7 +71,7 @@ def test_a_pull_of_what_is_not_there_asks_no_engine(
 def test_what_is_no_image_is_reported_as_that(
     here: Here, monkeypatch: pytest.MonkeyPatch, details: ImageDetails, why: str
 ) -> None:
-    """An attestation has a digest, and no engine can hold it; a failure with an image stays the engine's own."""
+    """Pulling something that is not an image, such as an attestation, says so; other failures stay the engine's."""
     pushed = here.push()
     here.world.details[pushed.digest] = details
 

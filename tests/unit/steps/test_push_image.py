@@ -1,4 +1,4 @@
-"""Pushes: what the registry has already is not sent, what may pass is tried again, and the registry has the last word."""
+"""Pushes: nothing is sent twice, temporary failures are retried, and the registry's digest decides."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def test_a_push_gives_the_registrys_digest_and_pins_the_image(here: Here) -> Non
 
 
 def test_pushing_what_the_registry_serves_already_sends_nothing(here: Here) -> None:
-    """The second push of the same image is no push."""
+    """Pushing an image that the registry already serves sends nothing."""
     here.push()
     assert not here.push().changed
     assert here.world.changes.count("push app:1") == 1
 
 
 def test_an_immutable_tag_takes_the_same_image_again(here: Here) -> None:
-    """The same digest under an immutable tag is a success."""
+    """Pushing the same image again under an immutable tag succeeds and changes nothing."""
     here.fix_tags()
     here.push()
     assert not here.push().changed
 
 
 def test_an_immutable_tag_refuses_another_image_and_names_both(here: Here) -> None:
-    """Another image under an immutable tag is refused, image id against image id: a new image has no digest yet."""
+    """An immutable tag refuses another image; the error names both image ids, as a new image has no digest yet."""
     here.fix_tags()
     pushed = here.push()
     wanted_id = here.build("FROM busybox\nENV A=1")
@@ -53,7 +53,7 @@ def test_an_immutable_tag_refuses_another_image_and_names_both(here: Here) -> No
 
 
 def test_an_immutable_tag_refuses_an_image_that_was_pushed_before_by_its_digest(here: Here) -> None:
-    """Under another tag of the same repository the image has a digest, and the refusal names both digests."""
+    """If the refused image was pushed under another tag before, the error names both digests."""
     here.fix_tags()
     current = here.push().digest
     here.build("FROM busybox\nENV A=1")
@@ -64,7 +64,7 @@ def test_an_immutable_tag_refuses_an_image_that_was_pushed_before_by_its_digest(
 
 
 def test_a_refused_token_is_renewed_once(here: Here) -> None:
-    """One renewal, then success, whatever the clock says of the token."""
+    """A refused token is renewed once, and the push succeeds."""
     here.session.token()
     here.world.valid_passwords.clear()
     assert here.push().changed
@@ -74,7 +74,7 @@ def test_a_refused_token_is_renewed_once(here: Here) -> None:
 def test_a_token_that_stays_refused_is_an_error_after_one_renewal(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no renewal loop."""
+    """A token that is refused again after one renewal is an error."""
     monkeypatch.setattr(here.world, "valid_passwords", frozenset())
     monkeypatch.setattr(FakeEcr, "authorization_token", _refused_token(here))
     with pytest.raises(AuthorizationError):
@@ -97,7 +97,7 @@ def _refused_token(here: Here):
 def test_a_push_that_failed_for_the_moment_is_made_again_after_a_pause(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three such failures are no failure of the step but in its outcome, each after a longer pause; four are one."""
+    """A push is repeated after up to three temporary failures, which the outcome lists; the fourth is an error."""
     push = FakeEngine.push
     failures = [PushError("EOF", retryable=True)] * 3
 
@@ -120,7 +120,7 @@ def test_a_push_that_failed_for_the_moment_is_made_again_after_a_pause(
 
 
 def test_a_push_that_cannot_succeed_is_not_made_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what may pass is tried twice."""
+    """A push with a permanent failure is not repeated."""
     pushes = []
 
     def refuse(*_: object, **__: object) -> str:
@@ -136,7 +136,7 @@ def test_a_push_that_cannot_succeed_is_not_made_again(here: Here, monkeypatch: p
 def test_a_registry_that_refuses_the_same_image_again_has_it_already(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An immutable tag that names the local image is a success, also where the engine does not know that it was pushed."""
+    """If an immutable tag already names the local image, the push succeeds, even if the engine does not know the digest."""
     here.fix_tags()
     current = here.push().digest
     here.world.pushed.clear()
@@ -155,14 +155,14 @@ def test_a_registry_that_refuses_the_same_image_again_has_it_already(
 def test_a_registry_that_serves_another_digest_is_no_success(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the engine claims counts only when the registry says the same."""
+    """A push fails if the registry does not serve the digest that the engine reports."""
     monkeypatch.setattr(FakeEngine, "push", lambda *_, **__: digest_of("something else"))
     with pytest.raises(PushError, match="serves nothing"):
         here.push()
 
 
 def test_a_push_needs_a_tag_and_a_local_image(here: Here) -> None:
-    """Both are said before anything is sent."""
+    """A push without a tag or without a local image is refused before anything is sent."""
     with pytest.raises(PushError, match="no tag"):
         here.push(tag=digest_of("something"))
     with pytest.raises(ImageNotFound, match="nothing-built"):

@@ -1,4 +1,4 @@
-"""Replies that got lost: what was changed is found, and nothing is changed twice."""
+"""Lost replies: what was changed is found, and nothing is changed twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.steps.deployed import stored
 
 
 class LosesReplies(FakeLayer0):
-    """Makes every change (or, where it is asked to, none), and loses each reply."""
+    """A Layer0 that makes each change (or none, if asked to) and loses each reply."""
 
     def __init__(self, world: World, *, makes: bool = True) -> None:
         super().__init__(world)
@@ -52,7 +52,7 @@ def release(outside: Outside, text: str) -> tuple[DeployOutcome, ServiceOutcome]
 def test_what_was_made_is_found_and_asked_for_once(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """Deploy, service and update: each is there once, and the outcome says that it was found."""
+    """If replies are lost, deploy, service and update are found, each requested once and marked as reconciled."""
     to.layer0 = LosesReplies(world)
     for number, text in enumerate(("a", "b"), start=1):
         deploy, service = release(outside, text)
@@ -65,7 +65,7 @@ def test_what_was_made_is_found_and_asked_for_once(
 
 
 def test_what_was_not_made_stays_unknown(outside: Outside, to: FakeConnections, world: World) -> None:
-    """It is looked for several times, over a while, and never asked for again."""
+    """A change that is not found after several looks has an unknown outcome and is not requested again."""
     to.layer0 = LosesReplies(world, makes=False)
     before = world.now
     with pytest.raises(OutcomeUnknown, match="found nothing; it may still come"):
@@ -75,7 +75,7 @@ def test_what_was_not_made_stays_unknown(outside: Outside, to: FakeConnections, 
 
 
 def test_a_look_that_fails_is_not_the_last() -> None:
-    """What swallowed the reply may swallow a look or two as well."""
+    """A failing look is repeated."""
     looks: list[Mapping[str, str] | Exception] = [
         Layer0Unavailable("down"),
         Layer0Unavailable("down"),
@@ -95,7 +95,7 @@ def test_a_look_that_fails_is_not_the_last() -> None:
 
 
 def meeting(*outcomes: str | None) -> Callable[[], str]:
-    """A change that meets somebody else's, as often as there is no outcome."""
+    """Return a change that collides with someone else's each time its outcome is None."""
     left = iter(outcomes)
 
     def change() -> str:
@@ -108,16 +108,16 @@ def meeting(*outcomes: str | None) -> Callable[[], str]:
 
 
 def test_what_somebody_else_made_at_the_same_time_is_taken(world: World) -> None:
-    """Where it is just what was wanted; nothing is asked for again."""
+    """If someone else's change is just what was wanted, it is taken, and nothing is requested again."""
     assert reconcile(FakeClock(world), meeting(None), lambda: "theirs") == ("theirs", True)
 
 
 def test_a_change_that_met_another_is_asked_for_again(world: World) -> None:
-    """What they made is something else."""
+    """If someone else's change is not what was wanted, the change is requested again."""
     assert reconcile(FakeClock(world), meeting(None, None, "ours"), lambda: None) == ("ours", False)
 
 
 def test_a_change_that_always_meets_others_is_an_error(world: World) -> None:
-    """Five times is enough, and it is known that nothing was done."""
+    """After five collisions with others' changes an error is raised."""
     with pytest.raises(ConcurrentChange):
         reconcile(FakeClock(world), meeting(*(None,) * 5), lambda: None)

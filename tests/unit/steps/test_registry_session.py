@@ -1,4 +1,4 @@
-"""The authorization token: kept for as long as it is good, renewed once where it is refused."""
+"""The authorization token is kept while it is valid, and renewed once if it is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes import World
 
 
 def test_a_token_is_reused_until_half_of_its_life_is_over(outside: Outside, world: World) -> None:
-    """One token serves many calls, and a long-lived notebook asks in time."""
+    """A token is reused until half of its lifetime has passed."""
     for _ in range(3):
         outside.session.token()
     world.now += timedelta(hours=6, seconds=1)
@@ -21,7 +21,7 @@ def test_a_token_is_reused_until_half_of_its_life_is_over(outside: Outside, worl
 
 
 def test_a_step_renews_the_token_once_however_often_it_is_refused(outside: Outside, world: World) -> None:
-    """What was refused, renewed and refused again in one step is a refusal; the next step may renew again."""
+    """A step renews a refused token only once; the next step may renew it again."""
     step = outside.session.for_step()
 
     def refuse_first(token: object) -> str:

@@ -1,4 +1,4 @@
-"""Which deploy going back means."""
+"""Which deploy a rollback goes to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.unit.steps.deployed import stored
 
 
 def version(outside: Outside, text: str) -> str:
-    """Store one more version of `roll`, and give its id."""
+    """Store one more version of `roll` and return its id."""
     return stored(outside, f"{REGISTRY}/roll@{digest_of(text)}", name="roll").deploy_id
 
 
 def brought_to(outside: Outside, deploy_id: str) -> ServiceOutcome:
-    """The service `web`, brought to the deploy."""
+    """Bring the service `web` to the deploy."""
     return perform(DeployService("demo", "web", deploy_id), outside)
 
 
@@ -32,7 +32,7 @@ def brought_to(outside: Outside, deploy_id: str) -> ServiceOutcome:
         (3, (), 2),
         (2, (), 2),
         (1, (), 1),
-        # The first of three is the last good one: never to one that nobody saw run, and never forward.
+        # The first of three is the last good one: never to an unproven one, and never forward.
         (3, (1,), 1),
         (2, (1,), 1),
         (1, (1,), 1),
@@ -45,7 +45,7 @@ def brought_to(outside: Outside, deploy_id: str) -> ServiceOutcome:
 def test_going_back_is_to_the_last_good_one_and_never_forward(
     outside: Outside, current: int, proven: tuple[int, ...], back: int
 ) -> None:
-    """Of three versions, by which of them the service is on and which of them a run verified."""
+    """A rollback goes to the last proven deploy before the newest, or if none is proven to the second newest, never forward."""
     ids = [version(outside, str(number)) for number in range(3)]
     service = outside.layer0.read_service(brought_to(outside, ids[current - 1]).service_id)
     assert (
@@ -54,7 +54,7 @@ def test_going_back_is_to_the_last_good_one_and_never_forward(
 
 
 def test_from_the_only_one_there_is_no_way_back(outside: Outside, world: World) -> None:
-    """It is said before anything is tried, and so is a deploy that is not stored."""
+    """If there is no earlier deploy, or the given one is not stored, the rollback is refused before any change."""
     brought_to(outside, version(outside, "a"))
     service = perform(FindService("demo", "web"), outside)
     assert service.previous_deploy_id is None

@@ -1,4 +1,4 @@
-"""Services that are brought to a number of copies."""
+"""Scaling services to a number of copies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fakes.connections import perform
 
 
 def test_a_service_is_scaled_and_waited_for(outside: Outside) -> None:
-    """Counts before and after; scaled to what it has it is left alone."""
+    """Scaling waits for the copies and gives counts before and after; the same count changes nothing."""
     perform(DeployService("demo", "web", "d.1"), outside)
     outcome = perform(ScaleService("demo", "web", 3), outside)
     assert (outcome.previous_count, outcome.desired_count, outcome.running_count) == (1, 3, 3)
@@ -26,7 +26,7 @@ def test_a_service_is_scaled_and_waited_for(outside: Outside) -> None:
 
 
 def test_a_plan_scales_what_it_would_create(outside: Outside) -> None:
-    """A service that does not exist yet has the one copy that it would be created with."""
+    """A plan assumes one copy for a service that it would create."""
     deploy, scale = DeployService("demo", "new", "d.1"), ScaleService("demo", "new", 3)
     deploy.plan(outside, deploy.look(outside, ignore_progress))
     outcome = scale.plan(outside, scale.look(outside, ignore_progress))

@@ -45,12 +45,12 @@ def listed(one: Service | None) -> ListedService:
     ],
 )
 def test_a_state_is_one_word(one: Service | None, state: ServiceState) -> None:
-    """From counts and deployments; what its target has given up has failed, whatever still runs."""
+    """A service's state follows from its counts and deployments; it is failed if its target gave up."""
     assert listed(one).state is state
 
 
 def test_a_service_is_listed_with_image_and_time() -> None:
-    """The image of what it runs or moves to, by its deploy's document; a deploy that was deleted leaves it unknown."""
+    """A service is listed with its deploy's image, and without one if the deploy was deleted."""
     layer0 = FakeLayer0(World())
     layer0.create_environment("demo", instance_size="m3.medium", operating_system="linux", min_count=0)
     (place,) = layer0.list_environments()
@@ -66,7 +66,7 @@ def test_a_service_is_listed_with_image_and_time() -> None:
 
 
 def test_a_service_that_is_deleted_meanwhile_stays_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are shown all the same."""
+    """A service that is deleted while it is listed is shown as gone."""
     layer0 = FakeLayer0(World())
 
     def gone(_: str) -> Service:
@@ -78,7 +78,7 @@ def test_a_service_that_is_deleted_meanwhile_stays_in_the_list(monkeypatch: pyte
 
 
 def test_a_reference_is_shown_without_its_registry() -> None:
-    """By tag where it has one, else by as much of the digest as people compare; anything else as it is."""
+    """An image is shown without its registry, by tag or short digest; any other text is unchanged."""
     assert short_reference(IMAGE) == f"team/web@{digest_of('web')[7:19]}"
     assert short_reference("host.test/team/web:1.10") == "team/web:1.10"
     assert short_reference("%%template%%") == "%%template%%"

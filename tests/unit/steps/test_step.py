@@ -1,4 +1,4 @@
-"""Which fields of a step its record shows, and what a step that only reads leaves out."""
+"""Which fields of a step are recorded, and what a read-only step leaves out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes.connections import perform
 
 @dataclass(frozen=True)
 class Paint(Step[None, str]):
-    """Has a field of each kind."""
+    """A step with a field of each kind."""
 
     step: ClassVar = "paint"
 
@@ -29,7 +29,7 @@ class Paint(Step[None, str]):
 
 
 def test_a_record_shows_every_plain_field_whatever_it_holds(outside: Outside) -> None:
-    """That something was 0, false or empty was asked for as well."""
+    """A record shows every plain field, also one that is 0, false or empty."""
     assert Paint("", coats=0, confirmed="").inputs(outside) == {"wall": "", "coats": 0}
 
 
@@ -37,13 +37,13 @@ def test_a_record_shows_every_plain_field_whatever_it_holds(outside: Outside) ->
 def test_a_field_that_is_optional_is_recorded_where_it_was_given(
     outside: Outside, colour: str, shown: dict[str, str]
 ) -> None:
-    """A call that leaves it out has the record that it had before there was such a field."""
+    """An optional field is recorded only if it was given."""
     inputs = Paint("north", colour=colour, confirmed="").inputs(outside)
     assert inputs == {"wall": "north", "coats": 1} | shown
 
 
 def test_a_record_never_shows_a_field_that_is_unrecorded(outside: Outside) -> None:
-    """Neither its name nor its value, whether it has a default or must be given."""
+    """An unrecorded field is never shown, by name or value, whether or not it has a default."""
     step = Paint("north", password="hunter22", confirmed="north")
     assert step.inputs(outside).keys() == {"wall", "coats"}
     with pytest.raises(TypeError, match="confirmed"):
@@ -51,7 +51,7 @@ def test_a_record_never_shows_a_field_that_is_unrecorded(outside: Outside) -> No
 
 
 def test_a_step_does_not_change_once_it_is_made() -> None:
-    """What was approved is what is performed, and equal calls are equal values."""
+    """A step is frozen, and equal steps are equal values."""
     step = Paint("north", confirmed="")
     with pytest.raises(FrozenInstanceError):
         step.wall = "south"  # type: ignore[misc]
@@ -59,7 +59,7 @@ def test_a_step_does_not_change_once_it_is_made() -> None:
 
 
 def test_a_step_holds_and_compares_nothing_of_its_own(outside: Outside) -> None:
-    """Only steps that have a target say so, and the record has the step's own name."""
+    """By default, a step holds no target, compares nothing and is recorded under its own name."""
     step = Paint("north", confirmed="")
     assert step.holds(outside) is None
     assert (step.seen(None), step.current(None), step.wanted(None), step.reached("done")) == (None,) * 4
@@ -68,7 +68,7 @@ def test_a_step_holds_and_compares_nothing_of_its_own(outside: Outside) -> None:
 
 
 def test_a_look_needs_no_act(outside: Outside, world: World) -> None:
-    """What it found is its outcome, and a plan has to look unless the step says what it would find."""
+    """A step that only looks needs no act: what it found is its outcome."""
 
     @dataclass(frozen=True)
     class Count(Look[int]):
@@ -84,6 +84,6 @@ def test_a_look_needs_no_act(outside: Outside, world: World) -> None:
 
 
 def test_a_step_without_a_look_or_an_act_is_not_one(outside: Outside) -> None:
-    """Neither is guessed: whoever runs it is told that it is missing."""
+    """A step without `look` or `act` raises NotImplementedError when it is performed."""
     with pytest.raises(NotImplementedError):
         perform(Paint("north", confirmed=""), outside)

@@ -1,4 +1,4 @@
-"""Targets of a run: what somebody else changed meanwhile is noticed, and the run's own changes are not taken for that."""
+"""Targets of a run: changes by others are noticed, and the run's own changes are not mistaken for them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def targets(locks: FakeLocks) -> Targets:
 
 
 def test_what_is_as_it_was_noted_may_be_changed(targets: Targets) -> None:
-    """Also where that was nothing."""
+    """A target that is as it was noted passes the comparison, also if nothing was there."""
     for current in ("one", None):
         with targets.hold(TARGET) as held:
             held.note(current)
@@ -41,7 +41,7 @@ def test_what_is_as_it_was_noted_may_be_changed(targets: Targets) -> None:
 def test_what_somebody_else_changed_is_busy(
     targets: Targets, noted: str | None, current: str | None, why: str
 ) -> None:
-    """The error names the target, the run, and what it was and is on."""
+    """A target changed by someone else is busy; the error names the target, the run, and the state before and now."""
     with targets.hold(TARGET) as held:
         held.note(noted)
     with (
@@ -55,14 +55,14 @@ def test_what_somebody_else_changed_is_busy(
 
 
 def test_what_is_already_as_wanted_is_nobodys_fault(targets: Targets) -> None:
-    """It may have been this run's own earlier attempt."""
+    """A target that is already as wanted passes, because an earlier attempt of this run may have changed it."""
     with targets.hold(TARGET) as held:
         held.note("one")
         held.compare("two", wanted="two")
 
 
 def test_what_was_not_noted_is_noted_by_the_first_comparison(targets: Targets) -> None:
-    """A run that never looked before takes what it finds, and nothing newer."""
+    """If nothing was noted, the first comparison notes the state, and a later change is busy."""
     with targets.hold(TARGET) as held:
         held.compare("one")
         with pytest.raises(TargetBusy):
@@ -70,7 +70,7 @@ def test_what_was_not_noted_is_noted_by_the_first_comparison(targets: Targets) -
 
 
 def test_a_comparison_does_not_forget_what_was_noted_first(targets: Targets) -> None:
-    """Being where it was wanted is no licence for a later change: only `note` says that the run itself moved it."""
+    """A comparison that passes because the target is as wanted does not note that state; only `note` does."""
     with targets.hold(TARGET) as held:
         held.note("one")
         held.compare("two", wanted="two")
@@ -81,7 +81,7 @@ def test_a_comparison_does_not_forget_what_was_noted_first(targets: Targets) -> 
 
 
 def test_each_target_is_known_by_itself(targets: Targets, locks: FakeLocks) -> None:
-    """By a name that every run makes the same way; what one is on says nothing of another."""
+    """Each target has a stable name of its own and is compared by itself."""
     image = targets.image(ImageReference.parse("registry.test/app:1"))
     service = targets.service("https://layer0.test", "demo1", "web")
     assert (image, service) == (TARGET, "service web of environment demo1 at https://layer0.test")
@@ -93,7 +93,7 @@ def test_each_target_is_known_by_itself(targets: Targets, locks: FakeLocks) -> N
 
 
 def test_a_target_that_another_run_holds_is_busy(targets: Targets, locks: FakeLocks) -> None:
-    """The lock decides on this host, before anything is compared."""
+    """A target that another run holds is busy before anything is compared."""
     locks.busy.add(TARGET)
     with pytest.raises(TargetBusy, match="is busy"), targets.hold(TARGET):
         pass

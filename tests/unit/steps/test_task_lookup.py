@@ -1,4 +1,4 @@
-"""A task by what people call it."""
+"""Finding a task by name, environment or id."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def layer0(to: FakeConnections) -> FakeLayer0:
 
 @pytest.mark.parametrize("text", ["once", "demo:once", "task00000002"])
 def test_a_task_is_found_by_name_environment_and_id(layer0: FakeLayer0, text: str) -> None:
-    """As `l0` finds it."""
+    """A task is found by name, environment and name, or id, as `l0` finds it."""
     assert find_task(layer0, text).task_id == "task00000002"
 
 
 @pytest.mark.parametrize("text", ["none", "other:once", "demo:none"])
 def test_a_task_that_is_not_there_is_an_error(layer0: FakeLayer0, text: str) -> None:
-    """The environment counts where it is given."""
+    """A task that does not exist, or not in the given environment, is an error."""
     with pytest.raises(EntityNotFound):
         find_task(layer0, text)
 
 
 def test_several_tasks_of_one_name_are_listed(layer0: FakeLayer0, outside: Outside) -> None:
-    """Which of them is meant is never guessed, least of all where one is deleted."""
+    """If several tasks have the name, they are listed in the error and none is deleted."""
     with pytest.raises(
         InputError, match="several tasks are called 'backup': task00000000 in demo, task00000001"
     ):
@@ -46,7 +46,7 @@ def test_several_tasks_of_one_name_are_listed(layer0: FakeLayer0, outside: Outsi
 
 
 def test_a_task_is_deleted_by_its_name(layer0: FakeLayer0, outside: Outside) -> None:
-    """The outcome has its id."""
+    """A task is deleted by its name, once, and the outcome has its id."""
     done = perform(DeleteTask("once"), outside)
     assert (done.changed, done.name, done.entity_id) == (True, "once", "task00000002")
     assert "task00000002" not in layer0.tasks

@@ -1,4 +1,4 @@
-"""Copies, tags, settings, lifecycle, uses and deletions against the fakes."""
+"""Copies, tags, settings, lifecycle policies, uses and deletions, on the fakes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.fakes.connections import FakeConnections
 
 
 def pushed(kit: Kit, folder: Path, tag: str, *, repository: str = "app") -> PushOutcome:
-    """An image of its own under the tag."""
+    """Push an image of its own under the tag."""
     (folder / "Dockerfile").write_text(f"FROM busybox {tag}")
     kit.create_repository(repository)
     return kit.push_image(kit.build_image(folder, name="local/app"), repository=repository, tag=tag)
 
 
 def deployed(to: FakeConnections, image: object, *, service: str | None = None) -> None:
-    """A stored deploy that names the image, and a service that runs it."""
+    """Store a deploy that names the image, and run it as a service if one is named."""
     document = {"containerDefinitions": [{"name": "app", "image": str(image), "memory": 10}]}
     stored = to.layer0.create_deploy("web", json.dumps(document).encode())
     if service is not None:
@@ -42,7 +42,7 @@ def deployed(to: FakeConnections, image: object, *, service: str | None = None) 
 
 
 def test_a_copy_is_made_once(kit: Kit, world: World, tmp_path: Path) -> None:
-    """By digest, with what it was copied from in the outcome; the second changes nothing."""
+    """An image is copied once, by digest, and the outcome names its source."""
     image = pushed(kit, tmp_path, "1")
     kit.create_repository("live")
     first, second = (kit.ecr.copy_image("app", "1", to_repository="live", to_tag="2026.11") for _ in range(2))
@@ -55,7 +55,7 @@ def test_a_copy_is_made_once(kit: Kit, world: World, tmp_path: Path) -> None:
 
 
 def test_a_copy_does_not_move_an_immutable_tag(kit: Kit, tmp_path: Path) -> None:
-    """The error names both digests."""
+    """A copy does not move an immutable tag, and the error names both digests."""
     first, second = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     kit.create_repository("live", tags_immutable=True)
     kit.ecr.copy_image("app", "1", to_repository="live", to_tag="x")
@@ -65,7 +65,7 @@ def test_a_copy_does_not_move_an_immutable_tag(kit: Kit, tmp_path: Path) -> None
 
 
 def test_a_tag_is_set_once(kit: Kit, tmp_path: Path) -> None:
-    """The outcome says what it named before."""
+    """A tag is set once, and the outcome of a move has the previous digest."""
     image, other = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     first, second = (kit.ecr.tag_image("app", "1", "live") for _ in range(2))
     moved = kit.ecr.tag_image("app", "2", "live")
@@ -76,7 +76,7 @@ def test_a_tag_is_set_once(kit: Kit, tmp_path: Path) -> None:
 
 
 def test_settings_change_only_where_they_differ(kit: Kit, world: World) -> None:
-    """And what is not given stays."""
+    """Settings change only if they differ, and those not given stay."""
     kit.create_repository("app", scan_on_push=True)
     assert kit.ecr.change_repository("app", tags_immutable=True).changed
     again = kit.ecr.change_repository("app", tags_immutable=True, scan_on_push=True)
@@ -87,7 +87,7 @@ def test_settings_change_only_where_they_differ(kit: Kit, world: World) -> None:
 
 
 def test_exceptions_to_the_rule_for_tags_are_never_dropped_without_a_word(kit: Kit, world: World) -> None:
-    """A change of the rule says what becomes of them; the check that tags cannot move fails while any can."""
+    """Exceptions to immutable tags are never dropped silently, and a check for immutable tags fails while there are any."""
     made = kit.create_repository("app", tags_immutable=True, tag_exceptions="dev-*")
     assert made.tag_exceptions == ("dev-*",)
     with pytest.raises(VerifyError, match=r"the rule for tags is 'immutable but dev-\*' and not 'immutable'"):
@@ -107,7 +107,7 @@ def test_exceptions_to_the_rule_for_tags_are_never_dropped_without_a_word(kit: K
 
 
 def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:
-    """An equal one, however it is written, is left alone; what is no policy is refused before anything is asked."""
+    """An equal lifecycle policy is not set again, however it is written, and an invalid one is refused."""
     kit.create_repository("app")
     assert kit.ecr.set_lifecycle_policy("app", untagged_days=7).changed
     written = json.dumps(json.loads(world.policies["app"]), indent=4)
@@ -121,7 +121,7 @@ def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:
 
 
 def test_findings_are_given_by_severity(kit: Kit, world: World, tmp_path: Path) -> None:
-    """An image that was never scanned says so instead of showing no findings."""
+    """Findings are counted by severity; an image that was never scanned says so."""
     image = pushed(kit, tmp_path, "1")
     assert kit.ecr.find_findings("app", "1").status == "NOT_SCANNED"
     world.findings[image.digest] = Findings("COMPLETE", {"HIGH": 2})
@@ -133,7 +133,7 @@ def test_findings_are_given_by_severity(kit: Kit, world: World, tmp_path: Path) 
 
 
 def test_uses_are_found_by_digest_and_by_tag(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:
-    """What runs comes first; images of other repositories are left out."""
+    """Uses are found by digest and by tag, running ones first; images of other repositories are left out."""
     first, _ = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     deployed(to, f"{REGISTRY}/app@{first.digest}", service="web")
     deployed(to, f"{REGISTRY}/app:2")
@@ -151,7 +151,7 @@ def test_uses_are_found_by_digest_and_by_tag(kit: Kit, to: FakeConnections, tmp_
 def test_only_what_is_old_and_unused_is_deleted(
     kit: Kit, to: FakeConnections, world: World, tmp_path: Path
 ) -> None:
-    """Neither the newest, nor the young, nor what runs or is named; and nothing before the name is typed."""
+    """Only old and unused images are deleted, and only after the name was typed."""
 
     def days_old(days: float) -> PushOutcome:
         image = pushed(kit, tmp_path, str(days))
@@ -177,7 +177,7 @@ def test_only_what_is_old_and_unused_is_deleted(
 def test_what_runs_meanwhile_is_not_deleted(
     kit: Kit, to: FakeConnections, world: World, tmp_path: Path
 ) -> None:
-    """Uses are looked at again right before; one that is used keeps all."""
+    """If one of several images is used by the time of deletion, none is deleted."""
     first, second = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     deployed(to, first.image, service="web")
     before = list(world.changes)
@@ -189,7 +189,7 @@ def test_what_runs_meanwhile_is_not_deleted(
 def test_a_repository_is_deleted_behind_its_typed_name(
     kit: Kit, to: FakeConnections, world: World, tmp_path: Path
 ) -> None:
-    """Not with another name, not with images where these were not allowed to go, not while one runs; then once."""
+    """A repository is deleted once, and only with its name typed, images allowed to go, and none of them running."""
     image = pushed(kit, tmp_path, "1")
     with pytest.raises(InputError, match="typed again"):
         kit.ecr.delete_repository("app", typed_name="ap")

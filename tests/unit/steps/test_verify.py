@@ -1,4 +1,4 @@
-"""The post-condition of a release: what runs is what was pushed, by digest, and the registry serves it."""
+"""The final check of a release: what runs is the pushed digest, and the registry serves it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tests.unit.steps.deployed import IMAGE, OTHER, deployed, stored
 
 @pytest.fixture(autouse=True)
 def served(to: FakeConnections, world: World) -> None:
-    """The registry serves the image, and no other."""
+    """Let the registry serve this image and no other."""
     to.ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
     world.manifests.add(("xfra-wait", IMAGE.digest or ""))
 
 
 def verify(outside: Outside, service: ServiceOutcome, image: ImageReference | None) -> VerifyOutcome:
-    """Verify that the service runs the image as it was pushed; None for whichever its deploy pins."""
+    """Verify that the service runs the image as pushed, or if None the one that its deploy pins."""
     pushed = None if image is None else PushOutcome(image, image.digest or "", "1", changed=True)
     return perform(Verify(service, pushed), outside)
 
 
 def test_verify_finds_the_pushed_digest_running(outside: Outside) -> None:
-    """The digest is the one in the running deploy, and the registry serves it."""
+    """Verify finds the pushed digest in the running deploy and in the registry."""
     service = deployed(outside)
     perform(Wait(service), outside)
     outcome = verify(outside, service, IMAGE)
@@ -50,7 +50,7 @@ ODD = (
 def test_a_service_that_runs_well_is_no_alarm(
     outside: Outside, to: FakeConnections, host: str, image: ImageReference | None
 ) -> None:
-    """Whatever else its Dockerrun holds, and whichever of the registry's names it goes by."""
+    """Verify accepts odd Dockerruns and any host name of the registry, as long as the image is the pushed one."""
     document = ODD.format(image=f"{host}/xfra-wait@{IMAGE.digest}")
     deploy = to.layer0.create_deploy("odd", document.encode())
     service = perform(DeployService("demo", "odd", deploy.deploy_id), outside)
@@ -60,7 +60,7 @@ def test_a_service_that_runs_well_is_no_alarm(
 
 
 def test_verify_refuses_another_digest(outside: Outside) -> None:
-    """Another image under the same name is not what was pushed."""
+    """Verify refuses a service that runs another image of the same name."""
     service = deployed(outside)
     perform(Wait(service), outside)
     with pytest.raises(VerifyError, match="not .*" + str(OTHER.digest)):
@@ -68,13 +68,13 @@ def test_verify_refuses_another_digest(outside: Outside) -> None:
 
 
 def test_verify_proves_nothing_of_a_tag(outside: Outside) -> None:
-    """A movable name cannot be verified."""
+    """An image without a digest cannot be verified."""
     with pytest.raises(VerifyError, match="no digest"):
         verify(outside, deployed(outside), ImageReference.parse(f"{REGISTRY}/xfra-wait:1"))
 
 
 def test_what_a_deploy_names_by_digest_can_be_verified(outside: Outside) -> None:
-    """Without saying which image: it is read from the deploy; one by tag, and another deploy, are refused."""
+    """Without an image, verify takes the digest from the deploy; it refuses a deploy without one, or another deploy."""
 
     def brought_to(image: ImageReference | str) -> ServiceOutcome:
         service = perform(DeployService("demo", "timeoutsvc", stored(outside, image)), outside)

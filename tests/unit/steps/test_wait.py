@@ -1,4 +1,4 @@
-"""The wait for a service: stable only after good checks in a row, and over early where it can never be."""
+"""Waiting for a service: stable after several good checks in a row, and given up early if hopeless."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.steps.deployed import deployed
 
 
 def test_a_wait_needs_good_checks_in_a_row_and_reports_progress(outside: Outside) -> None:
-    """The service starts at the second look, so three good checks take four."""
+    """A wait needs three good checks in a row and reports progress at each check."""
     seen: list[Progress] = []
     outcome = perform(Wait(deployed(outside)), outside, seen.append)
     assert (outcome.checks, outcome.running_count) == (4, 1)
@@ -28,7 +28,7 @@ def test_a_wait_needs_good_checks_in_a_row_and_reports_progress(outside: Outside
 def test_a_bad_check_starts_the_count_anew(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three good checks that are not in a row are not stable."""
+    """A bad check starts the count of good checks again."""
     service = deployed(outside)
     to.layer0.read_service(service.service_id)
     good = to.layer0.read_service(service.service_id)
@@ -41,7 +41,7 @@ def test_a_bad_check_starts_the_count_anew(
 def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It runs at each look, and died between two of them: that is not stable; what died before the wait is past."""
+    """A container that stopped between two checks starts the count again; one that stopped before the wait does not."""
     service = deployed(outside)
     to.layer0.read_service(service.service_id)
     good = to.layer0.read_service(service.service_id)
@@ -59,7 +59,7 @@ def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
 def test_a_wait_tells_how_copies_moved_from_one_deploy_to_the_other(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A point at each change of old and new copies, and one at the end; a service that never moved has none."""
+    """The outcome has the copies of old and new deploys at each change; without a move there are none."""
     service = deployed(outside)
     to.layer0.read_service(service.service_id)
     good = to.layer0.read_service(service.service_id)
@@ -89,7 +89,7 @@ def test_only_what_has_long_run_well_is_checked_in_quick_succession(
     stops: int,
     waited_s: float,
 ) -> None:
-    """A container that fails in its first moments looks well at all of three quick looks, whoever had it started."""
+    """Checks follow quickly only for a deployment that has long run well; a young one is checked for longer."""
     service = deployed(outside)
     to.layer0.read_service(service.service_id)
     good = to.layer0.read_service(service.service_id)
@@ -104,7 +104,7 @@ def test_only_what_has_long_run_well_is_checked_in_quick_succession(
 def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """After the third stopped container the wait says why, long before its deadline."""
+    """The third stopped container ends the wait early, with reasons and log."""
     to.layer0 = FakeLayer0(world, crashes=["Essential container in task exited"] * 9)
     service = deployed(outside)
     began = to.clock.monotonic_s()
@@ -119,7 +119,7 @@ def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(
 def test_a_stop_without_a_reason_still_reads_as_a_sentence(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """Where ECS gives exit codes only, the message says what they are of."""
+    """A stopped container without a reason is reported with its exit code."""
     to.layer0 = FakeLayer0(world, crashes=[" (web exit code 1)"] * 9)
     with pytest.raises(DeploymentFailed, match=r": container stopped \(web exit code 1\)"):
         perform(Wait(deployed(outside)), outside)
@@ -128,7 +128,7 @@ def test_a_stop_without_a_reason_still_reads_as_a_sentence(
 def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(
     outside: Outside, to: FakeConnections, world: World
 ) -> None:
-    """What no retry fixes is not waited for."""
+    """An image that cannot be pulled ends the wait at once."""
     to.layer0 = FakeLayer0(world, crashes=["CannotPullContainerError: not found"])
     with pytest.raises(DeploymentFailed, match="CannotPullContainerError"):
         perform(Wait(deployed(outside)), outside)
@@ -137,7 +137,7 @@ def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(
 def test_a_wait_ends_at_its_deadline_with_what_it_last_saw(
     outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deadline's error gives the counts."""
+    """At its deadline the wait ends with an error that gives the last counts."""
     service = deployed(outside)
     still = to.layer0.services[service.service_id]
     monkeypatch.setattr(to.layer0, "read_service", lambda _: still)
