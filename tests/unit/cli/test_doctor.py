@@ -1,4 +1,4 @@
-"""`ecr-widgets doctor` on a machine that reaches nothing; `tests/sandbox` has one that reaches all."""
+"""`ecr-widgets doctor` on a machine without any access; `tests/sandbox` has one with all of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Nothing is set up, and the engine that is named is not there."""
+    """An environment without any settings, whose Docker socket does not exist."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -52,7 +52,7 @@ TELLS = {
 
 
 def test_each_thing_that_is_missing_is_told_with_what_to_do(environ: dict[str, str]) -> None:
-    """One line each, with a next step that is not this very command; exit code 1."""
+    """Each missing thing is one line with a next step other than `doctor`, and the exit code is 1."""
     done = doctor(environ)
     assert done.returncode == 1
     lines = dict(zip(TELLS, done.stdout.splitlines(), strict=True))
@@ -64,13 +64,13 @@ def test_each_thing_that_is_missing_is_told_with_what_to_do(environ: dict[str, s
 
 
 def test_the_same_is_told_to_programs(environ: dict[str, str]) -> None:
-    """One JSON document with a member a look."""
+    """With --json the findings are one document with one object per check."""
     told = json.loads(doctor(environ, "--json").stdout)
     assert [(each["what"], each["ok"]) for each in told] == [(what, False) for what in TELLS]
 
 
 def test_the_policy_that_applies_is_named(environ: dict[str, str], tmp_path: Path) -> None:
-    """With the places that it has rules for, and whether it is overridden; or why it cannot be used."""
+    """The policy in use is shown with its environments and any override, or with the reason why it is invalid."""
     policy = tmp_path / "policy.yaml"
     policy.write_text("version: 1\nenvironments: {prod: {keys: ['%s']}}\n" % ("0" * 32))
     named = environ | {"ECR_WIDGETS_POLICY": str(policy)}
@@ -83,7 +83,7 @@ def test_the_policy_that_applies_is_named(environ: dict[str, str], tmp_path: Pat
 
 
 def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look stands for itself, whatever a library raises."""
+    """An unexpected exception in one check is reported and does not stop the others."""
 
     def broken() -> str:
         raise KeyError("proxies")
@@ -105,7 +105,7 @@ def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.Monkey
 def test_an_engine_that_does_not_reach_the_registry_is_told(
     monkeypatch: pytest.MonkeyPatch, answer: Exception, *, ok: bool, words: str
 ) -> None:
-    """Whatever the registry answers to a name that nobody has, it was reached; an engine alone cannot say that."""
+    """Any answer from the registry, even a refusal, means that the engine reaches it; a failed connection is a finding."""
 
     class Elsewhere:
         def pull(self, *_: object, **__: object) -> str:

@@ -1,4 +1,4 @@
-"""What commands print where they fail: one line for people, one document for programs."""
+"""What commands print when they fail: one line for people, one document for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecr_widgets.cli import main
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in."""
+    """The current folder, which is empty."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -42,7 +42,7 @@ RUN = {"run_id", "runbook", "state", "reason", "notebook", "started_at", "ended_
 )
 @pytest.mark.usefixtures("elsewhere")
 def test_a_failure_is_one_document_where_one_was_asked_for(words: list[str]) -> None:
-    """With the exit code; bad words are refused before anybody is asked."""
+    """With --json a failure is one document with its message and exit code, the same code as without."""
     done = CliRunner().invoke(main, [*words, "--json"])
     plain = CliRunner().invoke(main, words)
     told = json.loads(done.stdout)
@@ -66,7 +66,7 @@ def test_a_failure_is_one_document_where_one_was_asked_for(words: list[str]) -> 
     ],
 )
 def test_a_run_that_is_refused_is_told_as_a_run(words: list[str], elsewhere: Path) -> None:
-    """Whatever was wrong with its words; a slot's name would show a secret, as any parameter would."""
+    """With --json a refused run is a run document in state `refused`, saves nothing and shows no secret."""
     done = CliRunner().invoke(main, ["run", *words, "--json"])
     assert list(elsewhere.iterdir()) == []
     told = json.loads(done.stdout)
@@ -76,7 +76,7 @@ def test_a_run_that_is_refused_is_told_as_a_run(words: list[str], elsewhere: Pat
 
 
 def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Path) -> None:
-    """With the exit code of an interruption."""
+    """With --json a run that is interrupted before it started is a run document in state `interrupted`, with exit code 3."""
     slow = (
         "import sys, time, ecr_widgets.engine.run as run\n"
         "def begin(*_, **__): print('begun', file=sys.stderr, flush=True); time.sleep(60)\n"

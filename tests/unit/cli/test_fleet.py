@@ -1,4 +1,4 @@
-"""`ecr-widgets fleet`: what comes over standard input."""
+"""`ecr-widgets fleet`: targets from standard input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecr_widgets.cli.fleet import command
     ],
 )
 def test_targets_over_standard_input_are_read_as_a_file_is(given: bytes, why: str, tmp_path: Path) -> None:
-    """Refused in words, with nothing saved."""
+    """Invalid targets on standard input are refused with the reason, and nothing is saved."""
     done = CliRunner().invoke(
         command, ["push", "--targets", "-", "--runs", str(tmp_path / "runs")], input=given
     )

@@ -16,7 +16,7 @@ from ecr_widgets.desk import page
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
-    """Words that this process would have gone on as."""
+    """The commands that this process would have been replaced by."""
     words: list[Sequence[str]] = []
     monkeypatch.setattr(lab.os, "execv", lambda _, given: words.append(given))
     monkeypatch.setattr(page, "examine", lambda: ())
@@ -30,7 +30,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
 def test_jupyterlab_opens_on_the_start_page_of_a_desk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Sequence[str]]
 ) -> None:
-    """In `desk` of the current folder, with runs beside, without news; more options are handed on."""
+    """JupyterLab opens START.ipynb in `desk` of the current folder, saves runs there, shows no news and gets further options."""
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["lab", "--no-browser", "--port=1"])
     assert done.exit_code == 0, done.output
@@ -49,7 +49,7 @@ def test_jupyterlab_opens_on_the_start_page_of_a_desk(
 def test_runs_that_are_saved_elsewhere_stay_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Sequence[str]]
 ) -> None:
-    """Where the user has named a place already."""
+    """If ECR_WIDGETS_RUNS is set, it is kept."""
     monkeypatch.setenv("ECR_WIDGETS_RUNS", str(tmp_path / "ours"))
     assert CliRunner().invoke(main, ["lab", str(tmp_path / "mine"), "--port=1"]).exit_code == 0
     assert os.environ["ECR_WIDGETS_RUNS"] == str(tmp_path / "ours")
@@ -58,7 +58,7 @@ def test_runs_that_are_saved_elsewhere_stay_there(
 
 
 def test_without_jupyterlab_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is made then; exit code 2."""
+    """Without JupyterLab, the exit code is 2, the error names the extra, and no desk is created."""
     monkeypatch.setattr(lab, "find_spec", lambda _: None)
     done = CliRunner().invoke(main, ["lab", str(tmp_path / "desk")])
     assert (done.exit_code, "ecr-widgets[lab]" in done.stderr) == (2, True)

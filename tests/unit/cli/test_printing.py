@@ -15,13 +15,13 @@ IMAGE = ImageReference.parse(f"{REGISTRY}/app:1@{digest_of('a')}")
 
 
 def test_an_image_is_one_text_whatever_command_prints_it() -> None:
-    """As in records, so that a script reads push and copy alike."""
+    """An image is a single string in the outcomes of both push and copy."""
     pushed = PushOutcome(IMAGE, digest_of("a"), "1", changed=True)
     copied = CopyOutcome(IMAGE, digest_of("a"), "1", changed=True, source=IMAGE)
     assert plain(pushed)["image"] == plain(copied)["image"] == plain(copied)["source"] == str(IMAGE)
 
 
 def test_times_end_in_z_and_lists_stay_lists() -> None:
-    """JSON has no times of its own."""
+    """Times are strings in UTC that end in Z, and a list is printed as a list."""
     login = LoginOutcome("r", "AWS", None, None, datetime(2026, 11, 26, tzinfo=UTC))
     assert plain([login])[0]["expires_at"] == "2026-11-26T00:00:00.000Z"

@@ -14,7 +14,7 @@ from tests.fakes.connections import FakeConnections, make_kit
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    """One with a local image, which the verbs get connected to."""
+    """A world with a local image, which the commands are connected to."""
     world = World()
     world.local["app"] = digest_of("app")
     monkeypatch.setattr(
@@ -24,7 +24,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
 
 def test_a_repository_is_created_with_its_encryption(world: World) -> None:
-    """Both options reach ECR, and a second push finds what stands."""
+    """A push creates the repository with the given encryption and key, and a second push accepts it as it is."""
     words = ["push", "app", "team/app", "1", "--create", "--encryption", "KMS", "--kms-key", "alias/team"]
     for _ in range(2):
         done = CliRunner().invoke(main, words)
@@ -45,7 +45,7 @@ def test_a_repository_is_created_with_its_encryption(world: World) -> None:
     ],
 )
 def test_a_bad_encryption_is_refused_and_nothing_changed(world: World, options: str, why: str) -> None:
-    """Exit code 2, and what to give instead."""
+    """Invalid encryption options are refused with exit code 2 and what to give instead, and nothing is changed."""
     done = CliRunner().invoke(main, ["push", "app", "team/app", "1", *options.split()])
     assert done.exit_code == 2
     assert why in done.output
@@ -53,7 +53,7 @@ def test_a_bad_encryption_is_refused_and_nothing_changed(world: World, options: 
 
 
 def test_another_encryption_than_stands_fails_the_push(world: World) -> None:
-    """Before the image is sent: what is in a repository is not encrypted anew."""
+    """A push that requests another encryption than the repository has fails before the image is sent."""
     assert CliRunner().invoke(main, ["push", "app", "team/app", "1", "--create"]).exit_code == 0
     before = list(world.changes)
     words = ["push", "app", "team/app", "2", "--create", "--encryption", "KMS"]

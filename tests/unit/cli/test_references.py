@@ -1,4 +1,4 @@
-"""Registries in references that a person gives to the verbs and to runs."""
+"""Registry hosts in references that are given to commands and runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN_NAMES = (
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
-    """With two images of one repository, which the verbs get connected to."""
+    """A world with two images in one repository, which the commands are connected to."""
     world = World()
     to = FakeConnections(world)
     monkeypatch.setattr("ecr_widgets.connections.connect", lambda **_: make_kit(to, tmp_path))
@@ -64,7 +64,7 @@ def verb(*words: object) -> Result:
 def test_another_registry_is_refused_before_anything_changes(
     world: World, tmp_path: Path, host: str, words: tuple[str, ...]
 ) -> None:
-    """Exit code 2, with both registries in the message; the account's own repository of that name is left alone."""
+    """A reference to another registry is refused with exit code 2 and both registries in the message, and changes nothing."""
     done = verb(*(word.format(host=host, folder=tmp_path) for word in words))
     assert done.exit_code == 2, done.output
     assert f"{host} is not the registry that is used here, {REGISTRY} (account 111222333444" in done.output
@@ -73,7 +73,7 @@ def test_another_registry_is_refused_before_anything_changes(
 
 @pytest.mark.parametrize("host", OWN_NAMES)
 def test_every_name_of_the_own_registry_means_it(world: World, tmp_path: Path, host: str) -> None:
-    """Plain, dual-stack, FIPS, or as the token names it: one registry, and everything goes by one name from there on."""
+    """Plain, dual-stack and FIPS hosts and the token's name all mean the account's registry, and deploys use one name."""
     assert verb("copy", f"{host}/app:1", f"{host}/live:1").exit_code == 0
     assert verb("push", "prod", f"{host}/live", "2").exit_code == 0
     assert [world.tags["live", tag] for tag in "12"] == [world.tags["app", tag] for tag in ("1", "prod")]
@@ -94,7 +94,7 @@ def test_every_name_of_the_own_registry_means_it(world: World, tmp_path: Path, h
 def test_a_run_with_another_registry_does_not_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: World, parameters: dict[str, str], why: str
 ) -> None:
-    """Exit code 2, and no saved run."""
+    """A run with another registry in its parameters is refused with exit code 2, and no run is saved."""
     ecr = FakeConnections(world).ecr
     monkeypatch.setattr("ecr_widgets.adapters.boto_ecr.BotoEcr", lambda **_: ecr)
     given = [word for pair in parameters.items() for word in ("-p", *pair)]
@@ -107,7 +107,7 @@ def test_a_run_with_another_registry_does_not_start(
 
 
 def test_the_list_tells_images_from_what_belongs_to_them(world: World) -> None:
-    """A column for people, members for programs; an index is told from its images."""
+    """`images` shows the kind of each image: platform, index, attestation or signature, and what it belongs to."""
     app = world.tags["app", "1"]
     world.manifests |= {("app", digest_of(name)) for name in ("index", "proof", "signature")}
     world.tags["app", "multi"] = index = digest_of("index")

@@ -1,4 +1,4 @@
-"""`ecr-widgets run` where no run is started."""
+"""`ecr-widgets run` when no run is started."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecr_widgets.cli import main
 def test_a_refusal_is_one_json_document_too(
     tmp_path: Path, words: list[str], runbook: str | None, run_id: str | None, why: str
 ) -> None:
-    """With the members of a run, so that who reads stdout always finds state and reason; exit code 2."""
+    """With --json a refused run is a document with the state `refused` and the reason; the exit code is 2."""
     done = CliRunner().invoke(main, ["run", "--json", "--runs", str(tmp_path), *words])
     told = json.loads(done.stdout)
     assert (done.exit_code, told["state"], told["runbook"], told["run_id"]) == (2, "refused", runbook, run_id)

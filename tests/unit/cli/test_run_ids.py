@@ -1,4 +1,4 @@
-"""A run's id as people remember it."""
+"""Parts of run ids."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST, SECOND = "20261126T060919Z-94c1df", "20261126T071000Z-a60e88"
 def runs(
     request: pytest.FixtureRequest, tmp_path: Path, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> Place:
-    """Two runs and, in the bucket, what else lies beside them."""
+    """Two runs and, in the bucket, other objects beside them."""
     bucket = buckets.new_place()
     for name, value in buckets.environ.items():
         monkeypatch.setenv(name, value)
@@ -39,19 +39,19 @@ def runs(
 
 @pytest.mark.parametrize("part", ["a60e88", "a60e", "071000Z", SECOND])
 def test_a_part_that_no_other_run_has_is_enough(runs: Place, part: str) -> None:
-    """The end of an id is what people remember."""
+    """A part of a run's id that no other run contains stands for it."""
     assert whole_run_id(part, runs) == SECOND
 
 
 @pytest.mark.parametrize("part", ["94c", "ffff", "nothing"])
 def test_what_names_no_run_stays_as_it_is(runs: Place, part: str) -> None:
-    """The command says then that there is none; three letters are no name."""
+    """A part that matches no run, or has only three characters, is returned unchanged."""
     assert whole_run_id(part, runs) == part
     assert whole_run_id(part, runs / "none") == part
 
 
 def test_a_part_of_several_is_refused(runs: Place) -> None:
-    """With two of them."""
+    """A part that matches several runs is refused with two of their ids."""
     with pytest.raises(InputError, match=f"{FIRST} and {SECOND}"):
         whole_run_id("20261126", runs)
 
@@ -60,7 +60,7 @@ def test_a_part_of_several_is_refused(runs: Place) -> None:
     "words", [["audit", "show"], ["run", "--resume"], ["approve"], ["attest"]], ids=lambda words: words[0]
 )
 def test_every_command_takes_a_part(runs: Place, words: list[str]) -> None:
-    """It is the run with that id which is shown, or refused for what it is."""
+    """Commands print the same for a part of a run's id as for the whole id."""
     whole = CliRunner().invoke(main, [*words, SECOND, "--runs", str(runs)]).output
     part = CliRunner().invoke(main, [*words, "a60e88", "--runs", str(runs)]).output
     assert SECOND in part

@@ -23,7 +23,7 @@ def test_texts_are_wrapped_for_a_terminal_only(
     terminal: bool,
     longest: int | None,
 ) -> None:
-    """Between words and no wider than it is; in a pipe each parameter stays one line."""
+    """A runbook's description is wrapped to a terminal's width; in a pipe each parameter is one line."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     monkeypatch.setattr(runbooks.shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
     book = next(each for each in list_runbooks() if each.name == "release")
@@ -38,14 +38,14 @@ def test_texts_are_wrapped_for_a_terminal_only(
 
 @pytest.mark.parametrize("group", ["environment", "loadbalancer", "service", "task"])
 def test_a_group_lists_its_commands_with_whole_sentences(group: str) -> None:
-    """None of them is cut short."""
+    """The help of a command group shows each command's summary in full."""
     shown = CliRunner().invoke(main, [group, "--help"]).output
     assert "..." not in shown.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_help_on_a_runbook_breaks_between_words(columns: int) -> None:
-    """On a terminal of any width: each parameter with its default, and the options of `run` below."""
+    """A runbook's help is wrapped to any terminal width, with each parameter's default and the options of `run`."""
     words = ["-c", "from ecr_widgets.cli import main; main(['run', 'release', '--help'])"]
     lines = on_a_terminal(words, columns=columns, stdout=True).screen
     flat = " ".join(" ".join(lines).split())
@@ -56,7 +56,7 @@ def test_help_on_a_runbook_breaks_between_words(columns: int) -> None:
 
 
 def test_the_list_has_a_line_for_each_runbook() -> None:
-    """What it does and the names of its parameters; `--parameters` and `show` say more of them."""
+    """`runbooks` prints one line per runbook; --parameters and `show` add the parameters."""
     invoke = CliRunner().invoke
     books = list_runbooks()
     header, *lines = invoke(main, ["runbooks"]).output.splitlines()
@@ -71,7 +71,7 @@ def test_the_list_has_a_line_for_each_runbook() -> None:
 
 
 def test_commands_are_in_groups_with_examples() -> None:
-    """Each command is in one of them, and what the examples name exists."""
+    """The main help lists each command once, in groups, and its examples name existing commands."""
     shown = CliRunner().invoke(main, ["--help"]).output
     titles = ("Day to day:", "Layer0 / ECS:", "Evidence:", "Set up:", "Examples:")
     places = [shown.index(f"\n{title}") for title in titles]
@@ -94,7 +94,7 @@ def test_commands_are_in_groups_with_examples() -> None:
     ],
 )
 def test_a_mistyped_name_is_answered_by_the_nearest(words: list[str], near: str) -> None:
-    """Commands, their own commands and runbooks; exit code 2."""
+    """A mistyped command, subcommand or runbook exits with code 2 and suggests the nearest name."""
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 2
     assert f"did you mean {near}" in done.stderr

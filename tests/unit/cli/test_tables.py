@@ -1,4 +1,4 @@
-"""Tables on a terminal and elsewhere."""
+"""Tables on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def piped(*words: str) -> list[str]:
 
 
 def test_a_pipe_gets_whole_values_in_plain_columns() -> None:
-    """Nothing is cut or coloured, whatever the width, and each value begins where its header does."""
+    """A pipe gets whole values without colour, aligned with their headers, and control characters escaped."""
     header, *lines = piped()
     assert [lines[1].index(each) for each in ("team", "short", "1234567")] == [
         header.index(each) for each in ("NAME", "TEXT", "BYTES")
@@ -48,7 +48,7 @@ def test_a_pipe_gets_whole_values_in_plain_columns() -> None:
 
 @pytest.mark.parametrize("columns", [20, 60, 80, 100, 200])
 def test_a_line_fits_the_terminal(columns: int) -> None:
-    """What is too long is cut with a sign of it; where even that is too much, the column that may go goes."""
+    """A table fits any terminal: long values are cut with an ellipsis, and in a narrow one the optional column is dropped."""
     shown = on_a_terminal(["-c", SCRIPT], columns=columns, stdout=True)
     assert shown.exit_code == 0
     assert len(shown.screen) == 3
@@ -60,26 +60,26 @@ def test_a_line_fits_the_terminal(columns: int) -> None:
 
 
 def test_wide_shows_whole_values_on_a_terminal_too() -> None:
-    """The columns of a pipe, at any width."""
+    """With --wide a terminal shows the same table as a pipe."""
     shown = on_a_terminal(["-c", SCRIPT, "--wide"], columns=200, stdout=True)
     assert shown.screen == piped()
 
 
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_colours_are_left_out_where_nobody_wants_them(environ: dict[str, str]) -> None:
-    """No control character at all."""
+    """With NO_COLOR or TERM=dumb a table has no control characters."""
     assert "\x1b" not in on_a_terminal(["-c", SCRIPT], stdout=True, environ=environ).raw
 
 
 def test_letters_of_two_columns_count_as_two() -> None:
-    """A terminal gives them that, so the columns stay below each other."""
+    """Double-width characters count as two columns, so that the table stays aligned."""
     script = SCRIPT.replace('"short"', '"値値"')
     lines = on_a_terminal(["-c", script], columns=80, stdout=True).screen
     assert len(lines[2]) == len(lines[0]) - 2
 
 
 def test_a_table_without_rows_says_so() -> None:
-    """A heading alone looks like a command that was cut off; a program gets the heading as ever."""
+    """A table without rows is `none` on a terminal and only its header in a pipe."""
     script = SCRIPT.replace("    rows,", "    [],")
     assert on_a_terminal(["-c", script], columns=80, stdout=True).screen == ["none"]
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What people see of a run: a bar on a terminal, plain lines anywhere else."""
+"""A run's progress: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ watcher.close()
 
 
 def test_a_terminal_sees_how_far_a_step_is_and_then_its_outcome() -> None:
-    """While it works: step, size and rate beside a bar, which is gone at the end; the outcome stays."""
+    """A terminal shows a step's progress beside a bar; at the end only the outcome remains."""
     shown = on_a_terminal(["-c", SCRIPT], columns=200)
     assert shown.exit_code == 0
     assert "push_image  1a: pushing 12.0 MB of 30.0 MB, 3.0 MB/s" in shown.raw
@@ -64,7 +64,7 @@ def test_a_terminal_sees_how_far_a_step_is_and_then_its_outcome() -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_what_stays_on_a_terminal_is_the_steps_each_on_its_own_line(columns: int) -> None:
-    """At any width, whenever the bars were drawn: nothing of a bar is left, and no line was written into one."""
+    """At any width, only the steps' outcomes remain on the terminal, each on its own line without remains of a bar."""
     shown = on_a_terminal(["-c", MANY_STEPS], columns=columns)
     assert shown.exit_code == 0
     assert "cell 7 of 11" in shown.raw
@@ -73,7 +73,7 @@ def test_what_stays_on_a_terminal_is_the_steps_each_on_its_own_line(columns: int
 
 
 def test_no_line_is_erased_by_a_bar_that_is_drawn_at_the_same_moment() -> None:
-    """However often the bars are drawn, and as often as their number changes meanwhile."""
+    """No outcome line is erased when bars are drawn often and change at the same time."""
     script = MANY_STEPS.replace(
         "quiet=False)",
         "quiet=False); watcher._bars.live._refresh_thread.refresh_per_second = 2000; import time",
@@ -83,7 +83,7 @@ def test_no_line_is_erased_by_a_bar_that_is_drawn_at_the_same_moment() -> None:
 
 
 def test_a_terminal_that_draws_nothing_again_gets_lines_only() -> None:
-    """TERM=dumb is that of editors and of logs: no bar, no control character."""
+    """With TERM=dumb only plain lines are printed, without bars or control characters."""
     shown = on_a_terminal(["-c", SCRIPT], environ={"TERM": "dumb"})
     assert shown.raw.split("\r\n") == ["ok push_image succeeded", "no verify failed", "  error: why", ""]
 
@@ -96,7 +96,7 @@ def test_a_terminal_that_draws_nothing_again_gets_lines_only() -> None:
     ],
 )
 def test_a_log_gets_lines_only(words: list[str], lines: list[str]) -> None:
-    """No bar and no control characters; a quiet run tells failures alone, and what a cell shows in place of a record is none."""
+    """A pipe gets plain lines only; --quiet prints failures only, and an invalid record is not printed."""
     command = [sys.executable, "-c", SCRIPT, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == lines

@@ -1,4 +1,4 @@
-"""Errors and findings on a terminal."""
+"""Errors on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMMAND = ["-c", "from ecr_widgets.cli import main; main()"]
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_an_error_is_broken_between_words(columns: int, tmp_path: Path) -> None:
-    """No line is longer than the terminal is wide, no word is cut, and a command to copy stays whole."""
+    """On a terminal, an error is wrapped between words to the width, and a command in backticks stays on one line."""
     shown = on_a_terminal(
         [*_COMMAND, "service", "list"],
         columns=columns,
@@ -29,6 +29,6 @@ def test_an_error_is_broken_between_words(columns: int, tmp_path: Path) -> None:
 
 
 def test_elsewhere_an_error_is_one_line(tmp_path: Path) -> None:
-    """A program that reads it finds what it searches for."""
+    """An error written to a file stays on one line."""
     with (tmp_path / "log").open("w") as file:
         assert wrapped("word " * 100, file) == "word " * 100
