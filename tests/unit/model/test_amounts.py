@@ -21,7 +21,7 @@ from ecr_widgets.model.amounts import age, ago, size
     ],
 )
 def test_an_age_is_in_the_largest_unit_that_fits(passed: timedelta, told: str) -> None:
-    """Less than a minute is now, and so is what a clock that goes ahead says."""
+    """An age is in the largest unit that fits; less than a minute, or a time in the future, is now."""
     assert age(passed) == told
     assert ago(passed) == ("just now" if told == "now" else f"{told} ago")
 
@@ -31,5 +31,5 @@ def test_an_age_is_in_the_largest_unit_that_fits(passed: timedelta, told: str) -
     [(None, ""), (0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (66_100_000, "66.1 MB")],
 )
 def test_a_size_is_in_the_unit_that_people_compare(size_bytes: int | None, told: str) -> None:
-    """Empty where it is not known."""
+    """A size is in the largest decimal unit that fits, and empty if unknown."""
     assert size(size_bytes) == told

@@ -25,7 +25,7 @@ def encoded(pair: str) -> str:
 
 
 def test_a_token_holds_user_password_and_registry() -> None:
-    """The first colon parts user and password; the password may hold more of them."""
+    """The first colon separates user and password; the password may contain more of them."""
     token = decode(encoded("AWS:a:b="))
     assert (token.user, token.password, token.registry) == ("AWS", "a:b=", "1.example")
 
@@ -40,7 +40,7 @@ def test_a_token_holds_user_password_and_registry() -> None:
     ],
 )
 def test_the_registry_is_the_host_alone(endpoint: str, registry: str) -> None:
-    """An image reference begins with a host, not with an address."""
+    """A token's registry is the endpoint's host, without scheme or slash."""
     assert decode(encoded("AWS:secret"), endpoint).registry == registry
 
 
@@ -50,7 +50,7 @@ def test_the_registry_is_the_host_alone(endpoint: str, registry: str) -> None:
      base64.b64encode(b"AWS:\xff").decode()],
 )  # fmt: skip
 def test_what_is_no_token_is_refused_without_showing_it(text: str) -> None:
-    """The error has neither the text nor a cause that would hold it."""
+    """A token that cannot be decoded is refused, and neither the message nor its cause contains the text."""
     with pytest.raises(AuthorizationError, match="cannot be decoded") as caught:
         decode(text)
     assert "hunter2" not in str(caught.value)
@@ -58,7 +58,7 @@ def test_what_is_no_token_is_refused_without_showing_it(text: str) -> None:
 
 
 def test_the_password_shows_nowhere_by_accident() -> None:
-    """Neither repr nor str of a token has the password."""
+    """Neither repr nor str of a token contains the password."""
     token = decode(encoded("AWS:hunter2"))
     assert "hunter2" not in repr(token) + str(token)
 
@@ -75,5 +75,5 @@ def test_the_password_shows_nowhere_by_accident() -> None:
     ],
 )
 def test_a_token_is_fresh_in_the_first_half_of_its_life(after: timedelta, *, fresh: bool) -> None:
-    """Long work starts with a fresh token; a clock set back makes none fresh."""
+    """A token is fresh in the first half of its lifetime, and not before it was issued."""
     assert decode(encoded("AWS:hunter2")).is_fresh_at(ISSUED + after) == fresh

@@ -11,7 +11,7 @@ from ecr_widgets.model.bucket_path import BucketPath, place_of
 
 
 def test_an_address_is_a_path_that_keeps_its_slashes() -> None:
-    """Names are joined and taken apart as those of folders; what is shown can be given back."""
+    """An s3:// address has a path's name, parent and joining, and its text reads back as the same address."""
     place = place_of("s3://team-runs/prod/")
     assert isinstance(place, BucketPath)
     run = place / "a.ipynb"
@@ -27,7 +27,7 @@ def test_an_address_is_a_path_that_keeps_its_slashes() -> None:
 
 
 def test_everything_else_is_a_folder() -> None:
-    """Also what only looks like a scheme."""
+    """Anything without the s3:// scheme is a local path."""
     assert place_of("runs") == Path("runs")
     assert place_of("s3:/team-runs") == Path("s3:/team-runs")
 
@@ -36,6 +36,6 @@ def test_everything_else_is_a_folder() -> None:
     "text", ["s3://", "s3:///a", "s3://Team", "s3://a", "s3://team runs/x", "s3://team/../x"]
 )
 def test_what_is_no_bucket_is_refused(text: str) -> None:
-    """Before anything is asked of it."""
+    """An invalid bucket address is refused."""
     with pytest.raises(SettingsError, match="not the address of a bucket"):
         place_of(text)

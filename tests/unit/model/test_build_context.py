@@ -1,4 +1,4 @@
-"""What a build sends, read from disk."""
+"""What a build sends to the engine, read from disk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def content(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def test_what_the_ignore_file_names_is_not_sent(folder: Path) -> None:
-    """Folders with nothing left in them are not sent either; one with an exception in it is."""
+    """Ignored files, and folders that contain only such files, are not sent; a folder with an exception in it is."""
     for path in ("out/a", "out/b", "gone/a", "empty/"):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).mkdir() if path.endswith("/") else (folder / path).write_text("")
@@ -49,7 +49,7 @@ def test_what_the_ignore_file_names_is_not_sent(folder: Path) -> None:
 
 
 def test_an_ignore_file_of_the_dockerfiles_own_replaces_the_contexts(folder: Path) -> None:
-    """It is named after the Dockerfile and beside it, outside of the context too."""
+    """An ignore file named after the Dockerfile, beside it, replaces the context's, even outside the context."""
     (folder / ".dockerignore").write_text("kept")
     assert names(find_context(folder, "Dockerfile")) == [".dockerignore", "Dockerfile"]
     (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n.dockerignore\n")
@@ -62,7 +62,7 @@ def test_an_ignore_file_of_the_dockerfiles_own_replaces_the_contexts(folder: Pat
 def test_links_pipes_and_devices_are_sent_as_what_they_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Links are not followed, a pipe is not read, and a socket stays at home."""
+    """Links are sent as links and pipes as pipes, without following or reading them; sockets are left out."""
     monkeypatch.chdir(folder)
     (folder / "link").symlink_to("kept")
     (folder / "away").symlink_to("/etc")
@@ -85,7 +85,7 @@ def test_links_pipes_and_devices_are_sent_as_what_they_are(
 
 
 def test_owners_are_left_out_and_modes_are_kept(folder: Path) -> None:
-    """As docker sends a context, whoever the files belong to here."""
+    """Modes are kept, and owners are replaced by root, as docker does."""
     (folder / "kept").chmod(0o751)
     _, tar = archive(find_context(folder, "Dockerfile"))
     kept = tar.getmember("kept")
@@ -93,7 +93,7 @@ def test_owners_are_left_out_and_modes_are_kept(folder: Path) -> None:
 
 
 def test_a_file_that_grows_while_it_is_sent_is_sent_as_it_was(folder: Path) -> None:
-    """Its length was promised: what it gains would be read as the next entry."""
+    """A file that grows while it is sent is sent with its first length, so that the archive stays valid."""
     name, sending = find_context(folder, "Dockerfile").archive()
     sent = b""
     for piece in sending:
@@ -105,7 +105,7 @@ def test_a_file_that_grows_while_it_is_sent_is_sent_as_it_was(folder: Path) -> N
 
 
 def test_a_file_that_shrinks_while_it_is_sent_ends_the_build(folder: Path) -> None:
-    """The rest of the promised length would be another file's content."""
+    """A file that shrinks while it is sent makes the build fail."""
     _, sending = find_context(folder, "Dockerfile").archive()
     assert b"Dockerfile" in next(sending)
     (folder / "Dockerfile").write_text("F")
@@ -114,7 +114,7 @@ def test_a_file_that_shrinks_while_it_is_sent_ends_the_build(folder: Path) -> No
 
 
 def test_a_dockerfile_that_is_ignored_travels_with_the_file_that_says_so(folder: Path) -> None:
-    """The builder needs it, and removes what its `.dockerignore` names."""
+    """An ignored Dockerfile is sent together with `.dockerignore`, from which the builder removes it again."""
     (folder / ".dockerignore").write_text("Dockerfile\n")
     name, tar = archive(find_context(folder, "Dockerfile"))
     assert (name, sorted(tar.getnames())) == ("Dockerfile", [".dockerignore", "Dockerfile", "kept"])
@@ -122,7 +122,7 @@ def test_a_dockerfile_that_is_ignored_travels_with_the_file_that_says_so(folder:
 
 @pytest.mark.parametrize("how", ["outside", "by its own ignore file", "both ignored"])
 def test_a_dockerfile_that_no_copy_may_see_travels_under_another_name(folder: Path, how: str) -> None:
-    """With an ignore file made for it, which removes both; what would stand in the image is not touched."""
+    """A Dockerfile that COPY must not see is sent under another name, with an ignore file that hides both."""
     dockerfile = "Dockerfile"
     if how == "outside":
         (folder / "Dockerfile").rename(folder.parent / "D")
@@ -138,7 +138,7 @@ def test_a_dockerfile_that_no_copy_may_see_travels_under_another_name(folder: Pa
 
 
 def test_what_only_buildkit_can_hide_is_refused(folder: Path) -> None:
-    """A Dockerfile that no COPY may see, beside a `.dockerignore` that one may."""
+    """A hidden Dockerfile beside a visible `.dockerignore` is refused, as only BuildKit can build it."""
     (folder / ".dockerignore").write_text("other\n")
     (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n")
     with pytest.raises(BuildError, match="docker-buildx"):
@@ -146,7 +146,7 @@ def test_what_only_buildkit_can_hide_is_refused(folder: Path) -> None:
 
 
 def test_a_bit_that_the_classic_builder_drops_is_refused(folder: Path) -> None:
-    """A program that would run as its owner no more is no build that succeeded."""
+    """A file with a set-user-ID bit is refused, since the classic builder would drop the bit."""
     (folder / "kept").chmod(0o4755)
     with pytest.raises(BuildError, match="'kept' of the build context has its set-user-ID bit"):
         archive(find_context(folder, "Dockerfile"))
@@ -166,7 +166,7 @@ def test_a_bit_that_the_classic_builder_drops_is_refused(folder: Path) -> None:
 def test_what_is_no_context_is_refused_in_words(
     folder: Path, monkeypatch: pytest.MonkeyPatch, context: str, dockerfile: str, told: str
 ) -> None:
-    """Each with what to try."""
+    """An unusable context or Dockerfile is refused with the reason."""
     monkeypatch.chdir(folder)
     (folder / "link").symlink_to("../outside")
     (folder / "sub").mkdir()
@@ -176,7 +176,7 @@ def test_what_is_no_context_is_refused_in_words(
 
 
 def test_a_dockerfile_in_small_letters_is_found(folder: Path) -> None:
-    """Where none is named and there is no other, as docker finds it."""
+    """A file `dockerfile` is used if no `Dockerfile` exists, but not for another name."""
     (folder / "Dockerfile").rename(folder / "dockerfile")
     assert find_context(folder, "Dockerfile").dockerfile.name == "dockerfile"
     with pytest.raises(BuildError):
@@ -184,7 +184,7 @@ def test_a_dockerfile_in_small_letters_is_found(folder: Path) -> None:
 
 
 def test_an_ignore_file_that_cannot_be_used_names_its_line(folder: Path) -> None:
-    """Nothing is sent with patterns half read."""
+    """An invalid ignore file is an error with the line, and an unreadable one is an error."""
     (folder / ".dockerignore").write_text("a\nb[\n")
     with pytest.raises(BuildError, match=r"\.dockerignore' cannot be used: line 2: 'b\['"):
         names(find_context(folder, "Dockerfile"))

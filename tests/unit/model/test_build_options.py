@@ -1,4 +1,4 @@
-"""What may be asked of a build."""
+"""Options of a build."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ecr_widgets.model.build_options import BuildOptions
     ],
 )
 def test_what_no_builder_takes_is_refused(asked: dict[str, Any]) -> None:
-    """Nor does anything get through to the command line that is more than it seems."""
+    """Options that no builder accepts, or that would smuggle other settings into the command line, are refused."""
     with pytest.raises(InputError):
         BuildOptions.read(**asked)
 
 
 def test_records_hold_what_was_asked_besides() -> None:
-    """Secrets by id and variable; nothing of what was left as it is."""
+    """Records hold the given options only, and secrets by id and variable."""
     options = BuildOptions.read(
         platform=" linux/amd64 ,linux/arm/v7,", secrets={"npm": "TOKEN"}, cache_from="a:1, b"
     )
@@ -44,5 +44,5 @@ def test_records_hold_what_was_asked_besides() -> None:
 
 
 def test_secrets_may_be_listed() -> None:
-    """As runbook parameters and command lines have them."""
+    """Secrets may be given as a list, as in runbook parameters and on the command line."""
     assert BuildOptions.read(secrets=["npm=NPM_TOKEN", "CA"]).secrets == {"npm": "NPM_TOKEN", "CA": "CA"}

@@ -1,4 +1,4 @@
-"""What parameters cells declare: those of the kit's form, and those of anybody's."""
+"""Parameters that a cell declares, in the kit's form or any other."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from ecr_widgets.model.parameters import ANY, read_parameters
     ],
 )
 def test_each_spelling_of_a_type_means_the_same(written: str, meant: str) -> None:
-    """Of a type that JSON does not have nothing is known, and it takes what is given."""
+    """All spellings of a type mean the same, and a type unknown to JSON accepts any value."""
     (declared,) = declared_parameters(f"n: {written} = None")
     assert declared.type == meant
 
 
 @pytest.mark.parametrize(("text", "value"), [("5", 5), ("", None)])
 def test_an_optional_takes_its_type_or_nothing(text: str, value: int | None) -> None:
-    """As `int | None` does; a text is refused."""
+    """An optional parameter accepts its type or an empty text, and refuses anything else."""
     declared = declared_parameters("n: Optional[int] = None")
     assert read_parameters(declared, values={}, texts={"n": text}) == {"n": value}
     with pytest.raises(UnknownParameter, match=r"not of type int \| None"):
@@ -56,7 +56,7 @@ def test_an_optional_takes_its_type_or_nothing(text: str, value: int | None) -> 
     "cell", ["m: Optional[Literal['a', 'b']] = None", "m: Literal['a', 'b'] | None = 'a'"]
 )
 def test_a_choice_may_be_none(cell: str) -> None:
-    """Beside the values that it names."""
+    """An optional choice accepts its values or nothing."""
     declared = declared_parameters(cell)
     assert [read_parameters(declared, values={}, texts={"m": text})["m"] for text in ("b", "")] == ["b", None]
     with pytest.raises(UnknownParameter, match="allowed: 'a', 'b', None"):
@@ -82,26 +82,26 @@ def test_a_choice_may_be_none(cell: str) -> None:
     ],
 )
 def test_a_cell_of_any_form_declares_what_it_assigns(cell: str) -> None:
-    """Of a value that only the cell can tell no default is known; nothing of the cell is executed."""
+    """Any form of assignment declares a parameter, without a default if only running the cell could determine it."""
     declared = {each.name: each for each in found_parameters(cell)}["n"]
     assert declared.default is None or declared.type == ANY
 
 
 def test_names_within_functions_are_no_parameters() -> None:
-    """Nor are functions, classes and what is imported."""
+    """Names inside functions and classes, imports, functions and classes are not parameters."""
     cell = "import os\ndef f():\n    a = 1\nclass C:\n    b = 1\nc = [d for d in ()]\ne = 1"
     assert [each.name for each in found_parameters(cell)] == ["c", "e"]
 
 
 def test_a_cell_that_is_too_deep_is_no_reason_to_refuse() -> None:
-    """From Python 3.13 on it can be read; before, it declares nothing."""
+    """An expression that is nested too deeply is no error: it declares its name, or before Python 3.13 nothing."""
     found = found_parameters("n = " + "+".join(["x"] * 3000))
     assert [each.name for each in found] in ([], ["n"])
 
 
 @pytest.mark.parametrize("cell", ["%%bash\necho $x", "def", "", "(" * 3000])
 def test_a_cell_that_is_not_python_declares_nothing(cell: str) -> None:
-    """And is no reason to refuse the notebook."""
+    """A cell that is not Python declares nothing and is no error."""
     assert found_parameters(cell) == ()
 
 
@@ -114,14 +114,14 @@ def test_a_cell_that_is_not_python_declares_nothing(cell: str) -> None:
     ],
 )  # fmt: skip
 def test_what_has_no_type_is_read_as_it_is_written(text: str, value: object) -> None:
-    """As papermill reads `-p`, but a number that would be written otherwise stays text."""
+    """An untyped parameter is read as papermill's `-p` does, except that a number it would rewrite stays text."""
     declared = found_parameters("n = compute()")
     found = read_parameters(declared, values={}, texts={"n": text})["n"]
     assert (found, type(found)) == (value, type(value))
 
 
 def test_the_kits_own_form_has_plain_values_only() -> None:
-    """What `runbooks check` complains of still runs."""
+    """Only plain values are allowed in the kit's own form, but other forms still declare parameters for a run."""
     for cell in ("n: int = 60 * 60", "n, m = 1, 2", "if x: n = 1"):
         assert found_parameters(cell)
         with pytest.raises(UnknownParameter):

@@ -1,4 +1,4 @@
-"""The Dockerfile reader: lines, flags, here-documents, base images; and what takes BuildKit."""
+"""The Dockerfile reader: lines, flags, here-documents, base images and features of BuildKit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def told(text: str, build_args: Mapping[str, str] | None = None) -> list[tuple[i
 
 
 def test_lines_are_joined_and_counted_from_the_first() -> None:
-    """Comments and empty lines within an instruction neither end nor number it."""
+    """A continued instruction has the number of its first line, across comments and empty lines."""
     found = read(
         '\ufeff\n# remark\nFROM busybox\n\nRUN one \\\n  # within\n\n  two\r\nCMD ["sh"]\n'
     ).instructions
@@ -36,7 +36,7 @@ def test_lines_are_joined_and_counted_from_the_first() -> None:
 
 
 def test_the_escape_directive_changes_how_a_line_goes_on() -> None:
-    """With a backtick, a backslash at the end of a line is a backslash."""
+    """With a backtick as escape character, a backslash at the end of a line does not continue it."""
     text = "# escape=`\nFROM busybox\nRUN dir C:\\\nRUN one `\n two\n"
     assert [each.name for each in read(text).instructions] == ["FROM", "RUN", "RUN"]
     assert [each.name for each in read(text.replace("# escape=`", "# remark")).instructions] == [
@@ -47,7 +47,7 @@ def test_the_escape_directive_changes_how_a_line_goes_on() -> None:
 
 
 def test_a_backslash_that_is_escaped_ends_its_line() -> None:
-    """Two backslashes at the end are one that is meant."""
+    """An escaped backslash at the end of a line does not continue it."""
     assert [each.name for each in read("FROM a\nRUN echo x\\\\\nUSER y\n").instructions] == [
         "FROM",
         "RUN",
@@ -74,12 +74,12 @@ def test_a_backslash_that_is_escaped_ends_its_line() -> None:
     ],
 )
 def test_here_documents_are_found_as_buildkit_finds_them(line: str, words: tuple[str, ...]) -> None:
-    """A word of its own outside of quotes, in RUN, COPY and ADD that are not in JSON form."""
+    """A here-document is an unquoted word of its own in RUN, COPY or ADD, not in JSON form, as for BuildKit."""
     assert read(f"FROM busybox\n{line}\n").instructions[1].here_documents == words
 
 
 def test_the_text_of_here_documents_holds_no_instructions() -> None:
-    """Each ends at its word alone on a line, with `<<-` behind tabs; lines within are no instructions or comments."""
+    """A here-document ends at its word alone on a line, after tabs with `<<-`; its text contains no instructions."""
     text = (
         "FROM busybox\nRUN cat <<A <<-B\nFROM nobody\n# none\n A\nA\nCOPY --from=nobody x y\n\t\tB\nUSER me\n"
     )
@@ -89,7 +89,7 @@ def test_the_text_of_here_documents_holds_no_instructions() -> None:
 
 
 def test_flags_end_at_the_first_word_that_is_none() -> None:
-    """Values may be quoted; `--` alone ends them, too."""
+    """Flags end at the first other word or at `--`, and their values may be quoted."""
     run = read('FROM a\nRUN --mount=type=secret,id=x --Network="none" cmd --not=a-flag\n').instructions[1]
     assert run.flags == (("mount", "type=secret,id=x"), ("network", "none"))
     assert run.text == "cmd --not=a-flag"
@@ -97,7 +97,7 @@ def test_flags_end_at_the_first_word_that_is_none() -> None:
 
 
 def test_the_images_that_a_build_takes_are_named_with_their_lines() -> None:
-    """FROM with its ARGs, COPY --from, mounts and the frontend; stages, their numbers and scratch are none."""
+    """A build's images come from FROM with ARGs, COPY --from, mounts and the frontend, but not from stages or scratch."""
     text = """# syntax=registry.example/frontend:1
 ARG BASE=busybox VERSION
 ARG FULL=${BASE}:${VERSION:-1}
@@ -124,7 +124,7 @@ COPY --from=7 a /
 
 
 def test_directives_stand_at_the_top_only() -> None:
-    """An instruction, an empty line or another comment ends them; a line for the shell may come first."""
+    """Directives are only read before the first instruction, empty line or other comment; a shebang line may precede them."""
     assert read("# Syntax = a/b:1 \n#escape=`\nFROM x").syntax == "a/b:1"
     assert read("#!/usr/bin/env x\n# syntax=a/b:1\nFROM x").syntax == "a/b:1"
     assert read("# remark\n# syntax=a/b:1\nFROM x").syntax == ""
@@ -155,12 +155,12 @@ def test_directives_stand_at_the_top_only() -> None:
     ],
 )
 def test_what_the_classic_builder_would_drop_or_refuse_is_found(line: str, need: str) -> None:
-    """Each with the line that it begins on."""
+    """Features that the classic builder lacks are found with their line."""
     assert (2, need) in told(f"FROM busybox\n{line}\n")
 
 
 def test_what_the_classic_builder_does_is_no_need() -> None:
-    """Flags that it has, plain downloads, values given for platforms, and Docker's own frontend."""
+    """What the classic builder supports, including Docker's own frontend, is not reported as a feature of BuildKit."""
     text = """# syntax=docker/dockerfile:1.7
 # check=skip=all
 ARG P=linux/amd64
@@ -185,7 +185,7 @@ RUN echo "--mount" '<<EOF'
     ],
 )
 def test_directives_that_change_the_outcome_are_needs(line: str, need: str) -> None:
-    """A frontend of one's own reads another language; checks may fail the build."""
+    """A custom frontend, and checks that fail the build, are found."""
     assert told(f"{line}\nFROM busybox\n") == [(1, need)]
 
 
@@ -202,12 +202,12 @@ def test_directives_that_change_the_outcome_are_needs(line: str, need: str) -> N
     ],
 )
 def test_variables_are_replaced_as_in_a_shell(text: str, value: str) -> None:
-    """Defaults and alternatives included; a form that is not known is left."""
+    """Variables are expanded as in a shell, with defaults and alternatives; an unknown form is left as it is."""
     assert expand(text, {"A": "a", "E": ""}) == value
 
 
 def test_words_keep_and_lose_their_quotes() -> None:
-    """Quotes and escapes join what white space would part."""
+    """Quotes and escapes keep white space within a word, and unquoting removes them."""
     words = split_words("""a 'b c' "d \\" e"f g\\ h '""")
     assert words == ("a", "'b c'", '"d \\" e"f', "g\\ h", "'")
     assert [unquoted(word) for word in words[:4]] == ["a", "b c", 'd " ef', "g h"]
@@ -215,7 +215,7 @@ def test_words_keep_and_lose_their_quotes() -> None:
 
 @given(st.binary(max_size=400) | st.text("RUNFOMCPY <-E\\\n#=\"'`$-{}:ab\t\r", max_size=200).map(str.encode))
 def test_any_bytes_are_read(content: bytes) -> None:
-    """What cannot be understood is left for the builder to refuse."""
+    """Any bytes can be parsed without an error."""
     found = Dockerfile.parse(content)
     found.images({})
     needs_of(found, {})

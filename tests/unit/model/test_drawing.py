@@ -1,4 +1,4 @@
-"""Plots as SVG: escaped, readable without colour, and an image that needs nothing else."""
+"""Plots as SVG: escaped, readable without colour, and self-contained."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOSTILE = "\"'><script>alert(1)</script>\u202e&#x27;"
 
 
 def parsed(drawing: Drawing) -> ET.Element:
-    """The picture of its data URI, as a browser reads it."""
+    """Parse the image in the data URI as a browser does."""
     kind, _, content = drawing.source.partition(",")
     assert kind == "data:image/svg+xml"
     assert not set(drawing.source) & set('"<>#')
@@ -33,7 +33,7 @@ def parsed(drawing: Drawing) -> ET.Element:
 
 
 def test_texts_from_outside_stay_texts() -> None:
-    """In letters, in the description, in the page's SVG and in the image's attributes."""
+    """Markup in a text is escaped in the SVG and in the image's attributes."""
     drawing = Drawing(10, 10, HOSTILE, (letters(0, 0, HOSTILE),))
     names = {each.tag.rpartition("}")[2] for each in parsed(drawing).iter()}
     assert names == {"svg", "text"}
@@ -59,7 +59,7 @@ def test_texts_from_outside_stay_texts() -> None:
     ],
 )
 def test_every_plot_is_a_picture_with_a_description(drawing: Drawing) -> None:
-    """Well-formed, with nothing in it that acts or fetches."""
+    """Every plot is well-formed SVG with a description, and has no event handlers or links."""
     root = parsed(drawing)
     assert 'alt="x"' in drawing.to_image()
     assert 'aria-label="x"' in drawing.to_svg()
@@ -69,7 +69,7 @@ def test_every_plot_is_a_picture_with_a_description(drawing: Drawing) -> None:
 
 
 def test_layers_are_told_apart_without_colour() -> None:
-    """The older one has a pattern, and each is named below."""
+    """Layers differ without colour: the older one is dashed, and both are in the legend."""
     drawing = stacked((0.0, 1.0), (Series("old", (1, 0), GREY), Series("new", (0, 1), BLUE)), alt="x")
     first, second = [each for each in parsed(drawing).iter() if each.tag.endswith("polygon")]
     assert first.get("stroke-dasharray")
@@ -78,7 +78,7 @@ def test_layers_are_told_apart_without_colour() -> None:
 
 
 def test_a_gantt_chart_says_each_step_in_words_too() -> None:
-    """Sign, name, seconds and verdict are text; the bar is beside them, never narrower than can be seen."""
+    """A Gantt chart has each step's sign, name and seconds as text, and a bar of visible width."""
     made = gantt((Bar("✓", "login", 0, 1, BLUE, "changed"), Bar("✗", HOSTILE, 1, 1, BLUE, "failed")))
     assert "✓ login" in made
     assert "1.0 s" in made

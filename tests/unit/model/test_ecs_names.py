@@ -1,4 +1,4 @@
-"""Names of clusters, services and tasks of ECS."""
+"""Names of ECS clusters, services and tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = EcsAddress("aws", "us-east-1", "111222333444")
     "name", ["ecs:demo", "ecs:", f"ecs:{HERE.cluster('demo')}", HERE.cluster("demo"), HERE.task("demo", "1f")]
 )
 def test_a_name_that_says_so_is_of_ecs(name: str) -> None:
-    """The prefix and every ARN of ECS say so, whether or not the rest names anything."""
+    """A name is ECS's if it has the prefix or is an ARN of ECS, even if the rest is empty."""
     assert is_ecs(name)
 
 
@@ -22,13 +22,13 @@ def test_a_name_that_says_so_is_of_ecs(name: str) -> None:
     "name", ["demo", "demo24e9e412", "arn", "arn:aws:ecr:us-east-1:111222333444:repository/demo"]
 )
 def test_all_other_names_are_of_layer0(name: str) -> None:
-    """Layer0's own names hold no colon."""
+    """Any other name is Layer0's."""
     assert not is_ecs(name)
 
 
 @pytest.mark.parametrize("environment", ["ecs:demo", HERE.cluster("demo"), f"ecs:{HERE.cluster('demo')}"])
 def test_a_cluster_is_named_in_three_ways(environment: str) -> None:
-    """By name or ARN, and all mean the same."""
+    """A cluster's name is read from its prefixed name or its ARN."""
     assert HERE.cluster_name(environment) == "demo"
 
 
@@ -44,13 +44,13 @@ def test_a_cluster_is_named_in_three_ways(environment: str) -> None:
     ],
 )
 def test_another_place_is_refused(arn: str, why: str) -> None:
-    """A cluster of another account or region is never looked for here under its bare name."""
+    """A cluster of another account or region, and an invalid name, are refused."""
     with pytest.raises(InputError, match=why):
         HERE.cluster_name(arn)
 
 
 def test_ids_are_long_arns() -> None:
-    """They give cluster and name back; a short one lacks the cluster."""
+    """Services and tasks are identified by long ARNs; a short one is refused, as it lacks the cluster."""
     assert HERE.in_cluster(HERE.service("demo", "web"), "service") == ("demo", "web")
     assert HERE.in_cluster(HERE.task("demo", "1f"), "task") == ("demo", "1f")
     with pytest.raises(InputError, match=r"use its long ARN: .*service/CLUSTER/web"):

@@ -1,4 +1,4 @@
-"""How a repository is encrypted: what can be asked for, and what meets it."""
+"""A repository's encryption: what can be requested, and what satisfies it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ALIAS_ARN = "arn:aws-us-gov:kms:us-gov-west-1:111222333444:alias/team/app"
 
 
 def test_nothing_asked_for_is_none() -> None:
-    """So that nothing is said of it, and ECR chooses."""
+    """An empty encryption is None, so that ECR chooses."""
     assert Encryption.parse("") is None
 
 
 @pytest.mark.parametrize("key", ["", ID, MULTI_REGION, ARN, "alias/team/app", "alias/aws/ecr", ALIAS_ARN])
 def test_a_key_is_named_by_arn_id_or_alias(key: str) -> None:
-    """As ECR takes them; without one it is AWS's own."""
+    """A KMS key may be an ARN, an id or an alias; without one it is AWS's own key."""
     assert Encryption.parse("KMS", key) == Encryption("KMS", key or None)
 
 
@@ -41,7 +41,7 @@ def test_a_key_is_named_by_arn_id_or_alias(key: str) -> None:
     ],
 )
 def test_what_ecr_would_refuse_is_refused_with_what_to_give(encryption: str, key: str, what: str) -> None:
-    """Before anybody is asked anything."""
+    """An encryption or key that ECR would refuse is refused with what to give instead."""
     with pytest.raises(InputError) as refused:
         Encryption.parse(encryption, key)
     assert what in str(refused.value)
@@ -69,5 +69,5 @@ def test_what_ecr_would_refuse_is_refused_with_what_to_give(encryption: str, key
     ],
 )
 def test_what_was_asked_for_is_met_or_not(asked: Encryption, standing: Encryption, *, is_met: bool) -> None:
-    """An id is the end of its ARN; which key an alias names cannot be told, so no key contradicts it."""
+    """A key id matches its ARN; an alias matches any KMS key's ARN, since it does not tell which key it stands for."""
     assert asked.is_met_by(standing) is is_met

@@ -1,4 +1,4 @@
-"""A policy is read strictly: what it misspells would ask for nothing."""
+"""A policy is read strictly, since a misspelled rule would have no effect."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read(document: Any = WHOLE) -> GatePolicy:
 
 
 def changed(place: str, name: str, value: Any) -> dict[str, Any]:
-    """The policy with one member of one of its objects changed, or with one more."""
+    """Return the policy with one member of one of its objects changed or added."""
     document = copy.deepcopy(WHOLE)
     at: Any = document
     for each in filter(None, place.split("/")):
@@ -45,7 +45,7 @@ def changed(place: str, name: str, value: Any) -> dict[str, Any]:
 
 
 def test_every_rule_is_read_with_its_type() -> None:
-    """From texts, as YAML has them: a number without quotes is no surprise."""
+    """Rules written as YAML texts are read with their types."""
     (rules,) = read().of_environment(["prod"])
     assert (rules.keys, rules.approved, rules.max_age_days, rules.mode) == ((KEY,), True, 30.0, "refuse")
     assert rules.findings is not None
@@ -79,7 +79,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_a_policy_may_not_have_is_an_error(name: str) -> None:
-    """It names the place, and what may have been meant."""
+    """An invalid policy is an error that names the place or suggests the right name."""
     document, why = WRONG[name]
     with pytest.raises(InputError, match=why):
         read(document)
@@ -98,7 +98,7 @@ def test_what_a_policy_may_not_have_is_an_error(name: str) -> None:
 def test_a_repository_is_named_with_its_registry_or_without(
     registry: str, repository: str, *, has_rules: bool
 ) -> None:
-    """With it, the same name in another account has no rules."""
+    """A repository pattern with a registry applies to that registry only; without one, to all."""
     rules = Rules(keys=(KEY,))
     policy = GatePolicy("5" * 64, {}, {"live/*": rules, "2.dkr.ecr.us-east-1.amazonaws.com/only/*": rules})
     assert bool(policy.of_repository(registry, repository)) is has_rules

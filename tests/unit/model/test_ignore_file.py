@@ -1,4 +1,4 @@
-"""Ignore files as Docker's matcher reads them. What is expected here, `docker buildx build` was seen to do."""
+"""Ignore files as Docker's matcher reads them. The expected results were observed with `docker buildx build`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ignored(content: bytes, *paths: str) -> list[str]:
 def test_a_pattern_leaves_out_what_docker_leaves_out(
     content: bytes, left_out: tuple[str, ...], kept: tuple[str, ...]
 ) -> None:
-    """The last pattern that matches a path or a folder above it decides."""
+    """The last pattern that matches a path or a parent folder decides, as for Docker."""
     assert ignored(content, *left_out, *kept) == list(left_out)
 
 
@@ -54,6 +54,6 @@ def test_a_pattern_leaves_out_what_docker_leaves_out(
     "content", [b"a[.py", b"[]x]", b"[-a]", b"[a-]", b"a\\", b"[z-a]", b"!", b"[[:alpha:]]", b"\\q"]
 )
 def test_what_is_no_pattern_is_refused(content: bytes) -> None:
-    """With the number of the line; a named class, which Docker takes, is not read here and refused as well."""
+    """An invalid pattern is refused with its line; so is a named character class, although Docker accepts it."""
     with pytest.raises(ValueError, match="line 2: "):
         IgnoreFile.parse(b"fine\n" + content)

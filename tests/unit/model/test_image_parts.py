@@ -1,4 +1,4 @@
-"""What belongs to an image, told from images."""
+"""Which images are part of other images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def image(name: str, *tags: str, index: bool = False, subject: str | None = None, kind: str = "") -> Image:
-    """By a name of which its digest is made."""
+    """An image whose digest is made from the name."""
     about = None if subject is None else digest_of(subject)
     media_type = INDEX if index else "application/vnd.oci.image.manifest.v1+json"
     return Image(
@@ -24,7 +24,7 @@ def image(name: str, *tags: str, index: bool = False, subject: str | None = None
 
 
 def of(name: str, ending: str) -> str:
-    """A tag about an image of that name."""
+    """A tag that refers to the image of that name."""
     return digest_of(name).replace(":", "-") + ending
 
 
@@ -46,12 +46,12 @@ def of(name: str, ending: str) -> str:
     ],
 )
 def test_what_only_says_something_about_an_image_is_told(one: Image, about: str | None) -> None:
-    """By its subject, or by a tag made of a digest; an image that has a tag of its own is one."""
+    """An image with a subject, or only with a tag made of a digest, is about another image; one with its own tag is not."""
     assert subject_of(one) == (None if about is None else (digest_of("a"), about))
 
 
 def test_an_index_names_images_and_attestations() -> None:
-    """An attestation is for no machine; a manifest without a platform may be an image all the same."""
+    """An index's entries are images or attestations; an entry without a platform counts as an image."""
     entries = [
         {"digest": "d1", "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
         {
@@ -77,7 +77,7 @@ def test_an_index_names_images_and_attestations() -> None:
 
 
 def test_parts_belong_to_what_names_them_and_to_what_they_are_about() -> None:
-    """Over several steps; what is not here counts for nothing, and what is about nothing here is an orphan."""
+    """Parts belong to the index or subject that names them, over several levels; one about a missing image is an orphan."""
     amd, proof = digest_of("amd"), digest_of("proof")
     images = [
         image("index", "1", index=True),
@@ -109,6 +109,6 @@ def test_parts_belong_to_what_names_them_and_to_what_they_are_about() -> None:
 
 
 def test_tags_that_go_in_a_circle_end() -> None:
-    """Anybody may set such tags."""
+    """Signature tags that refer to each other do not cause an endless loop."""
     parts = Parts.of([image("a", of("b", ".sig")), image("b", of("a", ".sig"))], {})
     assert parts.above(digest_of("a")) == {digest_of("a"), digest_of("b")}

@@ -1,4 +1,4 @@
-"""Image references by Docker's grammar."""
+"""Image references in Docker's grammar."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SHA512 = "sha512:" + "f" * 128
     ],
 )
 def test_a_reference_is_read_into_its_parts(text: str, parts: tuple[str | None, ...]) -> None:
-    """Registry, path, tag and digest are told apart as Docker does."""
+    """Registry, path, tag and digest are separated as Docker does, and the text is kept."""
     reference = ImageReference.parse(text)
     assert (reference.registry, reference.repository, reference.tag, reference.digest) == parts
     assert str(reference) == text
@@ -63,27 +63,27 @@ def test_a_reference_is_read_into_its_parts(text: str, parts: tuple[str | None, 
      "\u0661/a", "a\0", "a" * 248, "r.example/" + "a" * 256, "ab" * 32, DIGEST],
 )  # fmt: skip
 def test_what_docker_refuses_is_refused_with_a_reason(text: str) -> None:
-    """The error names the reference and says why."""
+    """A reference that Docker refuses is refused with the reference and a reason."""
     with pytest.raises(InvalidReference, match=r"refused: ."):
         ImageReference.parse(text)
 
 
 def test_a_name_that_only_looks_like_a_host_is_refused() -> None:
-    """Docker would take `a_b.example/c` as a path of its own registry; nobody who writes it means that."""
+    """`a_b.example/c` is refused: Docker would take it as a path in its own registry, which no one means."""
     with pytest.raises(InvalidReference, match=r"'a_b\.example' is not a registry host"):
         ImageReference.parse("a_b.example/c")
 
 
 @pytest.mark.parametrize("text", ["a" * 60000, "a-" * 30000, "a-" * 30000 + "./b", "a@" + "f" * 60000])
 def test_a_long_reference_gives_a_short_message(text: str) -> None:
-    """Neither reading nor the message grows out of hand."""
+    """A long invalid reference gives a short message."""
     with pytest.raises(InvalidReference) as caught:
         ImageReference.parse(text)
     assert len(str(caught.value)) < 1000
 
 
 def test_what_cannot_be_seen_shows_as_an_escape() -> None:
-    """A reference with terminal or direction marks cannot disguise itself in the message."""
+    """Control characters in a reference are escaped in the message."""
     with pytest.raises(InvalidReference) as caught:
         ImageReference.parse("a\x1b[31m\u202eb")
     assert str(caught.value).isprintable()
@@ -106,7 +106,7 @@ TAGS = st.none() | st.from_regex(re.compile(r"[\w][\w.-]{0,9}", re.ASCII), fullm
 def test_every_reference_is_read_back_as_it_was_built(
     registry: str | None, path: list[str], tag: str | None, digest: str | None
 ) -> None:
-    """Writing and reading are inverse for all parts."""
+    """A reference that is written and read again is the same."""
     if registry is None and len(path) > 1 and ("." in path[0] or path[0] == "localhost"):
         path = ["x", *path]  # else the first component would be a registry
     built = ImageReference(registry, "/".join(path), tag, digest)
@@ -114,7 +114,7 @@ def test_every_reference_is_read_back_as_it_was_built(
 
 
 def docker_takes(text: str) -> bool:
-    """Docker's own way to the verdict: split the registry off, complete the name, match one expression."""
+    """Decide as Docker does: split the registry off, complete the name, match one expression."""
     component = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
     part = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
     host = rf"(?:{part}(?:\.{part})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -137,7 +137,7 @@ def docker_takes(text: str) -> bool:
 @example("index.docker.io/" + "a" * 247)
 @example("docker.io/a/" + "a" * 253)
 def test_the_verdict_is_dockers(text: str) -> None:
-    """On texts made of the grammar's own marks, what is taken and refused agrees with Docker's procedure."""
+    """References made of the grammar's characters are accepted exactly if Docker's procedure accepts them."""
     try:
         ImageReference.parse(text)
     except InvalidReference:
@@ -148,7 +148,7 @@ def test_the_verdict_is_dockers(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_back_the_same_or_refused(text: str) -> None:
-    """Reading never crashes, and never changes what it accepts."""
+    """Any text is either refused or read back unchanged."""
     try:
         assert str(ImageReference.parse(text)) == text
     except InvalidReference:
@@ -156,7 +156,7 @@ def test_any_text_is_read_back_the_same_or_refused(text: str) -> None:
 
 
 def test_pinning_drops_the_tag_and_tagging_the_digest() -> None:
-    """A reference made by us says one thing only."""
+    """Pinning a reference drops its tag, and tagging it drops its digest."""
     tagged = ImageReference.parse("r.example/a:t")
     pinned = tagged.with_digest(DIGEST)
     assert str(pinned) == f"r.example/a@{DIGEST}"
@@ -166,21 +166,21 @@ def test_pinning_drops_the_tag_and_tagging_the_digest() -> None:
 
 @pytest.mark.parametrize("digest", ["", "latest", "sha256:00", f"{DIGEST}\n"])
 def test_only_a_digest_pins(digest: str) -> None:
-    """A reference is never pinned to something that is no digest."""
+    """Pinning to anything but a digest is refused."""
     with pytest.raises(InvalidReference, match=r"not a digest|white space"):
         ImageReference.parse("a").with_digest(digest)
 
 
 @pytest.mark.parametrize("tag", ["", "-x", ".x", "a/b", "a:b", "ä", "t" * 129, "t\n", "a@b"])
 def test_what_is_no_tag_is_refused(tag: str) -> None:
-    """A tag is 1 to 128 characters of its alphabet."""
+    """A tag that is empty, too long or has invalid characters is refused."""
     with pytest.raises(InvalidReference, match="is not a tag"):
         check_tag(tag)
 
 
 @pytest.mark.parametrize("name", ["ab", "xfra/wait", "0a", "a__b/c--d.e", "a" * 256])
 def test_a_repository_name_of_ecr_is_given_back(name: str) -> None:
-    """ECR's names are Docker's paths of 2 to 256 characters."""
+    """A valid ECR repository name, of 2 to 256 characters, is returned unchanged."""
     assert check_repository_name(name) == name
 
 
@@ -188,6 +188,6 @@ def test_a_repository_name_of_ecr_is_given_back(name: str) -> None:
     "name", ["", "a", "a" * 257, "A/b", "a/", "a//b", "a b", "a:b", "-ab", "ab_", "a..b", "ab\n"]
 )
 def test_a_name_that_ecr_refuses_is_refused(name: str) -> None:
-    """The refusal comes before any call."""
+    """A repository name that ECR does not accept is refused."""
     with pytest.raises(InvalidReference, match="not a repository name that ECR accepts"):
         check_repository_name(name)

@@ -18,20 +18,20 @@ def deployment(status: str, deploy_id: str) -> Deployment:
 
 
 def test_the_primary_deployment_is_found_wherever_it_stands() -> None:
-    """The status tells, not the order."""
+    """A service's primary deployment is the one with that status, whatever its position."""
     service = Service("s", "s", "e", 1, 0, 0, (deployment("ACTIVE", "a.1"), deployment("PRIMARY", "a.2")))
     assert service.primary is not None
     assert service.primary.deploy_id == "a.2"
 
 
 def test_a_service_may_have_no_primary_deployment() -> None:
-    """A service that is going away has none."""
+    """A service without deployments has no primary one."""
     assert Service("s", "s", "e", 0, 0, 0).primary is None
 
 
 @pytest.mark.parametrize(("running", "pending", "stopped"), [(0, 0, True), (1, 0, False), (0, 1, False)])
 def test_a_task_is_stopped_when_nothing_runs_or_waits(running: int, pending: int, *, stopped: bool) -> None:
-    """Layer0 has no word for it; the two counts say it."""
+    """A task is stopped if no copy of it is running or pending."""
     assert Task("t", "t", "e", "a.1", running, pending, "", ()).is_stopped is stopped
 
 
@@ -46,12 +46,12 @@ def test_a_task_is_stopped_when_nothing_runs_or_waits(running: int, pending: int
     ],
 )
 def test_a_job_tells_its_task(meta: tuple[tuple[str, str], ...], task_id: str | None) -> None:
-    """Both spellings are read: `task_id`, and `task_0` of releases before 0.10.4."""
+    """A job's task id is in `task_id`, or in `task_0` for releases before 0.10.4."""
     assert Job("j", JobState.COMPLETED, meta).task_id == task_id
 
 
 def test_job_states_are_the_wires_numbers() -> None:
-    """Layer0 sends 1 to 4."""
+    """Job states have Layer0's numbers 1 to 4."""
     assert [JobState(number).name for number in (1, 2, 3, 4)] == [
         "PENDING",
         "IN_PROGRESS",
@@ -62,20 +62,20 @@ def test_job_states_are_the_wires_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["timeout", "a", "A-b_9", "x" * 200])
 def test_a_deploy_name_is_given_back(name: str) -> None:
-    """What makes a task definition family is taken."""
+    """A deploy name of up to 200 letters, digits, hyphens and underscores is returned unchanged."""
     assert check_deploy_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a:b", "a b", "a/b", "ä", "a\n", "\u0661", "x" * 201])
 def test_a_deploy_name_that_ecs_refuses_is_refused(name: str) -> None:
-    """Layer0 refuses a dot, and ECS all but letters, digits, - and _."""
+    """A deploy name with other characters, or a longer one, is refused."""
     with pytest.raises(InputError, match="letters, digits, - and _ only"):
         check_deploy_name(name)
 
 
 @pytest.mark.parametrize("name", ["demo", "a b", "Übung", "a.b", "timeout-1"])
 def test_an_entity_name_is_given_back(name: str) -> None:
-    """Layer0's names are free text as long as they can be said again."""
+    """An entity's name may be any text without separators, wildcards or control characters, and is returned unchanged."""
     assert check_entity_name(name, kind="service") == name
 
 
@@ -83,7 +83,7 @@ def test_an_entity_name_is_given_back(name: str) -> None:
     "name", ["", " ", " a", "a ", "a:b", "a*", "a/b", "a\\b", "a\nb", "a\x1b[31m", "\u202ea", "\ud800"]
 )
 def test_an_entity_name_that_cannot_be_said_again_is_refused(name: str) -> None:
-    """The message names the kind and shows no control character."""
+    """An entity name with separators, wildcards, control characters or outer spaces is refused with its kind, escaped."""
     with pytest.raises(InputError, match=r"service name .* refused") as caught:
         check_entity_name(name, kind="service")
     assert str(caught.value).isprintable()

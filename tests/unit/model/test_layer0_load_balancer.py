@@ -1,4 +1,4 @@
-"""What is refused about load balancers before anything is made."""
+"""Load balancer settings that are refused before anything is created."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ecr_widgets.model.layer0_version import version_warning
     ],
 )
 def test_a_port_is_read_as_the_l0_command_writes_it(text: str, port: Port) -> None:
-    """The protocol is written in capitals; only what speaks TLS keeps the certificate."""
+    """A port is read in the l0 command's form; only a TLS protocol keeps the certificate."""
     assert Port.parse(text, certificate="mine") == port
 
 
@@ -32,7 +32,7 @@ def test_a_port_is_read_as_the_l0_command_writes_it(text: str, port: Port) -> No
     "text", ["", "80", "80:", ":80", "80:80/", "80:80/http/x", "a:b", "-1:80", "８０:80"]
 )
 def test_a_port_that_is_written_otherwise_is_refused(text: str) -> None:
-    """Nothing is guessed."""
+    """A port in another form is refused."""
     with pytest.raises(InputError):
         Port.parse(text)
 
@@ -50,7 +50,7 @@ def test_a_port_that_is_written_otherwise_is_refused(text: str) -> None:
     ],
 )
 def test_ports_that_aws_refuses_are_refused(ports: list[Port]) -> None:
-    """Numbers, protocols in other than capitals, TLS without a certificate, one port twice."""
+    """Port numbers out of range, lower-case or unknown protocols, TLS without a certificate and double ports are refused."""
     with pytest.raises(InputError):
         check_ports(ports)
 
@@ -74,20 +74,20 @@ def test_ports_that_aws_refuses_are_refused(ports: list[Port]) -> None:
     ],
 )
 def test_a_health_check_that_aws_refuses_is_refused(check: HealthCheck) -> None:
-    """The real server makes half of the balancer before AWS says no."""
+    """A health check outside AWS's limits is refused."""
     with pytest.raises(InputError):
         check_health_check(check)
 
 
 @pytest.mark.parametrize("check", [HealthCheck(), HealthCheck("HTTPS:443/health?x=1", 300, 60, 10, 10)])
 def test_a_health_check_within_bounds_is_given_back(check: HealthCheck) -> None:
-    """Both ends of the bounds."""
+    """A health check at the limits is returned unchanged."""
     assert check_health_check(check) == check
 
 
 @pytest.mark.parametrize(("idle_s", "good"), [(0, False), (1, True), (4000, True), (4001, False)])
 def test_idle_timeouts_have_bounds(idle_s: int, *, good: bool) -> None:
-    """1 to 4000 seconds."""
+    """An idle timeout is accepted from 1 to 4000 seconds."""
     if good:
         assert check_idle_timeout(idle_s) == idle_s
     else:
@@ -109,6 +109,6 @@ def test_idle_timeouts_have_bounds(idle_s: int, *, good: bool) -> None:
     ],
 )
 def test_versions_that_differ_are_warned_of(version: str, says: str | None) -> None:
-    """What people should know before they change anything."""
+    """A version that differs in a way that users should know has a warning; others have none."""
     warning = version_warning(version)
     assert warning is None if says is None else says in (warning or "")

@@ -1,4 +1,4 @@
-"""What counts as this machine."""
+"""Which hosts are this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecr_widgets.model.loopback import is_loopback
     "host", ["127.0.0.1", "127.0.0.1:80", "127.8.9.1:1", "localhost:5000", "[::1]", "[::1]:80"]
 )
 def test_this_machine(host: str) -> None:
-    """Every address of loopback and its name, with or without a port."""
+    """Loopback addresses and `localhost` are this machine, with or without a port."""
     assert is_loopback(host)
 
 
@@ -19,5 +19,5 @@ def test_this_machine(host: str) -> None:
     "host", ["", "10.0.0.1:80", "127.0.0.1.example.com:80", "localhost.example.com", "[::2]:80"]
 )
 def test_another_machine(host: str) -> None:
-    """A name that only begins like this machine's leads elsewhere."""
+    """Other hosts are not, even if their names begin like loopback ones."""
     assert not is_loopback(host)

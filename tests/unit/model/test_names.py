@@ -1,4 +1,4 @@
-"""Names by target."""
+"""Name rules per deploy target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.model.services import Dialect
 @pytest.mark.parametrize("kind", ["deploy", "service", "task", "environment"])
 @pytest.mark.parametrize("name", ["a b", "a.b", "é", "", "a/b", "a:b", "a" * 256, "a\n"])
 def test_ecs_takes_letters_digits_hyphens_and_underscores(kind: str, name: str) -> None:
-    """The same for all kinds of names: up to 255 of them, and the error says so."""
+    """ECS names of every kind have 1 to 255 letters, digits, hyphens and underscores; others are refused with that rule."""
     assert check_name(Dialect.ECS, "Web_1-" + "a" * 249, kind) == "Web_1-" + "a" * 249
     with pytest.raises(
         InputError, match=f"^{kind} name .* refused: ECS does not take it; use 1 to 255 letters"
@@ -21,7 +21,7 @@ def test_ecs_takes_letters_digits_hyphens_and_underscores(kind: str, name: str) 
 
 
 def test_layer0s_rules_stay_its_own() -> None:
-    """A service may have a space and a dot, a deploy may not, and is shorter than a family of ECS."""
+    """A Layer0 service may have a space and a dot in its name; a deploy may not, and has at most 200 characters."""
     assert check_name(Dialect.LAYER0, "my web.1", "service") == "my web.1"
     for name in ("my web", "a" * 201):
         with pytest.raises(InputError, match="Layer0 makes a task definition family of it"):

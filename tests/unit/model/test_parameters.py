@@ -27,7 +27,7 @@ def read(**texts: str) -> dict[str, Any]:
 
 
 def test_the_cell_declares_names_types_defaults_and_comments() -> None:
-    """What people need to know stands in one cell."""
+    """The parameters cell declares each parameter's name, type, default, comment and allowed values."""
     tag, *_, mode = declared_parameters(CELL)
     assert (tag.name, tag.type, tag.default, tag.comment) == ("tag", "str", "1", "tag to push under")
     assert mode.allowed == ("service", "task")
@@ -35,12 +35,12 @@ def test_the_cell_declares_names_types_defaults_and_comments() -> None:
 
 @pytest.mark.parametrize("text", ["012345678901", "1.10", "7e12345", "true", "null", " x "])
 def test_text_stays_as_typed(text: str) -> None:
-    """A string parameter is never read as anything else."""
+    """A string parameter keeps its text, even if it looks like a number or a boolean."""
     assert read(tag=text) == {"tag": text}
 
 
 def test_other_types_are_read_as_declared() -> None:
-    """Each type has one way to be written."""
+    """Each declared type is read from its own form of text."""
     assert read(count="3", share="2", flag="true", names='["a"]', mode="task", note="") == {
         "count": 3, "share": 2.0, "flag": True, "names": ["a"], "mode": "task", "note": None,
     }  # fmt: skip
@@ -68,7 +68,7 @@ def test_other_types_are_read_as_declared() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(given: dict[str, str], why: str) -> None:
-    """The error says what is allowed."""
+    """A value that does not fit its declaration is refused with what is allowed."""
     with pytest.raises(UnknownParameter, match=why):
         read(**given)
 
@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused(given: dict[str, str], why: str) -> None:
     [("int | float", "0.5", 0.5), ("int | float", "2", 2), ("float", "1" * 20, 11111111111111111111.0)],
 )
 def test_a_number_gets_the_type_that_holds_it(declared: str, text: str, value: float) -> None:
-    """A whole one is whole where the type allows it."""
+    """A number is read as an int if the type allows it, else as a float."""
     found = Parameter("n", declared, None).read(text)
     assert (found, type(found)) == (value, type(value))
 
@@ -92,26 +92,26 @@ def test_a_number_gets_the_type_that_holds_it(declared: str, text: str, value: f
     ],
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused_at_any_depth(declared: str, value: object) -> None:
-    """Nothing is converted to fit, and no number is infinite or beyond what JSON's readers agree about."""
+    """A value of another type is refused at any depth, as are infinite numbers and integers too large for JSON."""
     with pytest.raises(UnknownParameter, match="is not of type"):
         Parameter("n", declared, None).check(value)
 
 
 def test_values_from_files_are_checked_too() -> None:
-    """YAML's guess at a type is not taken for a string."""
+    """Values from files are checked against the declared type; a number is not accepted for a string."""
     with pytest.raises(UnknownParameter, match="not of type str"):
         read_parameters(declared_parameters(CELL), values={"tag": 1.1}, texts={})
 
 
 def test_true_is_no_allowed_number() -> None:
-    """Though Python takes it for 1."""
+    """True is not accepted for the number 1."""
     declared = declared_parameters("copies: Literal[1, 2] = 1")
     with pytest.raises(UnknownParameter, match="allowed: 1, 2"):
         read_parameters(declared, values={"copies": True}, texts={})
 
 
 def test_a_text_that_is_no_json_is_not_shown() -> None:
-    """It may hold what nobody should see, such as a password in a task's variables."""
+    """An error about invalid JSON does not contain the text, which may hold a password."""
     with pytest.raises(UnknownParameter) as caught:
         read(vars='{"web": {"DB_PASSWORD": "hunter22')
     assert "hunter22" not in str(caught.value)
@@ -121,7 +121,7 @@ def test_a_text_that_is_no_json_is_not_shown() -> None:
     "cell", ["tag = open('x')", "for x in y: pass", "tag: str = '", "tag = {[]: 1}", "tag: Literal[open] = 1"]
 )
 def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
-    """Nothing of a parameters cell is executed to read it."""
+    """A cell with anything but plain values is refused, without executing it."""
     with pytest.raises(UnknownParameter):
         declared_parameters(cell)
 
@@ -143,7 +143,7 @@ def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
 def test_a_number_stays_within_what_its_comment_says(
     comment: str, good: tuple[str, ...], bad: tuple[str, ...]
 ) -> None:
-    """The comment that people read is the rule that is kept."""
+    """A range in a number's comment is enforced."""
     (declared,) = declared_parameters(f"limit: float = 1.0  # {comment}")
     for text in good:
         assert declared.read(text) == float(text)
@@ -163,13 +163,13 @@ def test_a_number_stays_within_what_its_comment_says(
     ],
 )
 def test_a_text_made_to_keep_its_reader_busy_is_refused(declared: str, text: str, why: str) -> None:
-    """As every value that cannot be used."""
+    """Deeply nested or very long text is refused quickly."""
     with pytest.raises(UnknownParameter, match=why):
         Parameter("value", declared, None).read(text)
 
 
 @pytest.mark.parametrize("source", ["-" * 100_000 + "1", "x = 1\0", "[" * 5000])
 def test_a_cell_beyond_what_python_reads_is_refused(source: str) -> None:
-    """With an error of ours."""
+    """A cell that Python cannot parse is refused with an error of ours."""
     with pytest.raises(UnknownParameter):
         declared_parameters(source + "\nx: int = y")

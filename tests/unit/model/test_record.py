@@ -1,4 +1,4 @@
-"""The record that a step leaves."""
+"""The record of a step."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FAILED = INTENDED.ended_badly(StepState.FAILED, {"type": "PushError", "message":
 
 @pytest.mark.parametrize("record", [INTENDED, SUCCEEDED, FAILED], ids=lambda r: r.state.value)
 def test_a_record_is_read_back_as_written(record: StepRecord) -> None:
-    """Writing and reading are inverse in every state."""
+    """A record in any state is read back as it was written."""
     assert StepRecord.from_json(record.to_json()) == record
 
 
 def test_the_members_stand_in_the_contracts_order() -> None:
-    """Readers in other languages get one compact line with the promised members."""
+    """A record is one compact line of JSON with its members in the contract's order."""
     text = SUCCEEDED.to_json()
     assert list(json.loads(text)) == [
         "version",
@@ -47,7 +47,7 @@ def test_the_members_stand_in_the_contracts_order() -> None:
 
 
 def test_an_outcome_leaves_the_intent_as_it_was() -> None:
-    """The intent is a value of its own; what is known by then is carried over."""
+    """Concluding a record leaves the intended one unchanged and keeps its run, number and inputs."""
     assert INTENDED.state is StepState.INTENDED
     assert INTENDED.changed is None
     assert (SUCCEEDED.run_id, SUCCEEDED.sequence, SUCCEEDED.inputs) == ("run-1", 1, {"tag": "1.10"})
@@ -60,7 +60,7 @@ def altered(**members: Any) -> str:
 
 @pytest.mark.parametrize("version", [0, 2, "1", None, True, 1.0])
 def test_a_record_of_another_version_is_refused_by_name(version: Any) -> None:
-    """A reader never guesses at a format it does not know."""
+    """A record of another version is refused with the version that this release reads."""
     with pytest.raises(RecordError, match=f"this release reads {RECORD_VERSION}; upgrade"):
         StepRecord.from_json(altered(version=version))
 
@@ -90,14 +90,14 @@ def test_a_record_of_another_version_is_refused_by_name(version: Any) -> None:
     ],
 )
 def test_what_is_no_record_is_refused(text: str) -> None:
-    """A broken member is found on reading, not later where it is used."""
+    """Invalid JSON, or a member that is missing or of the wrong type, is refused on reading."""
     with pytest.raises(RecordError, match="a record that cannot be read"):
         StepRecord.from_json(text)
 
 
 @given(st.text(max_size=50))
 def test_any_text_is_a_record_or_refused(text: str) -> None:
-    """Reading never fails in another way."""
+    """Any text that is not a record raises RecordError and nothing else."""
     with pytest.raises(RecordError):
         StepRecord.from_json(text)
 
@@ -111,6 +111,6 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     )
 )
 def test_any_inputs_survive(inputs: dict[str, Any]) -> None:
-    """Names and values of people's own come back unchanged."""
+    """Any inputs are read back unchanged."""
     record = StepRecord.intended("r", 1, "login", inputs, STARTED)
     assert StepRecord.from_json(record.to_json()).inputs == inputs

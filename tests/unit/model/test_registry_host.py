@@ -1,4 +1,4 @@
-"""Which registry a host is, and what a person's references to it mean."""
+"""Which registry a host is, and what a reference with it means."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SANDBOX = OwnRegistry("127.0.0.1:5000", RegistryId("111222333444", "us-east-1"))
     ],
 )
 def test_an_ecr_host_tells_account_and_region(host: str, found: tuple[str, str] | None) -> None:
-    """In every partition, over every kind of endpoint, and no other host does."""
+    """An ECR host has an account and a region in every partition and endpoint form; other hosts have none."""
     assert registry_id_of(host) == (RegistryId(*found) if found else None)
 
 
@@ -74,12 +74,12 @@ def test_an_ecr_host_tells_account_and_region(host: str, found: tuple[str, str] 
 def test_account_and_region_say_whether_it_is_the_same_registry(
     own: OwnRegistry, host: str | None, same: str
 ) -> None:
-    """And where the name does not tell, that is said instead of a guess."""
+    """A host is the same registry, another or unknown by its account and region."""
     assert own.sameness(host) is Sameness(same)
 
 
 def test_a_reference_becomes_one_of_the_registry_or_is_refused() -> None:
-    """Under the one name that ECR gives; the refusal names both registries and the way to the other one."""
+    """A reference to the own registry gets its usual host; one to another registry is refused with both hosts and options."""
     for text in ("app:1", f"{HOST}/app:1", "111222333444.dkr-ecr.us-east-1.on.aws/app:1"):
         assert str(OWN.own(ImageReference.parse(text))) == f"{HOST}/app:1"
     with pytest.raises(
@@ -108,7 +108,7 @@ def test_a_reference_becomes_one_of_the_registry_or_is_refused() -> None:
     ],
 )
 def test_a_repository_may_be_given_with_its_registry(given: str, name: str) -> None:
-    """Whose host goes; a mirror that is called like another registry is one where it stands."""
+    """A repository may include its own registry's host, which is removed; an existing mirror named like a host is kept."""
     assert repository_name(given, lambda: OWN, exists=lambda each: each == "quay.io/mirrored") == name
 
 
@@ -125,14 +125,14 @@ def test_a_repository_may_be_given_with_its_registry(given: str, name: str) -> N
     ],
 )
 def test_a_repository_of_another_registry_is_refused(given: str) -> None:
-    """Also where a repository of ours was made under such a name by mistake."""
+    """A repository in another registry is refused, even if the own registry has one of that name."""
     ecr = "dkr.ecr" in given
     with pytest.raises(InvalidReference, match="is not the registry that is used here"):
         repository_name(given, lambda: OWN, exists=lambda _: ecr)
 
 
 def test_a_name_that_is_like_no_host_asks_nobody() -> None:
-    """As nearly all are."""
+    """A name that does not look like a host is used without asking for the registry."""
 
     def asked(*_: object) -> OwnRegistry:
         raise AssertionError

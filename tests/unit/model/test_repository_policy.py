@@ -1,4 +1,4 @@
-"""Whom a repository's policy lets in besides its own account; what is not understood counts as anybody."""
+"""Whom a repository's policy allows besides its own account; what is not understood counts as anybody."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def policy(principal: Any, effect: str = "Allow", **more: Any) -> str:
     ],
 )
 def test_others_are_named(text: str | None, others: tuple[str, ...]) -> None:
-    """Principals of the own account are none, under whichever form of their name."""
+    """Principals outside the own account are listed, and those of the account in any form are not."""
     assert others_allowed(text, OWN) == others

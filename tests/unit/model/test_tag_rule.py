@@ -1,4 +1,4 @@
-"""Whether tags can move, and which are excepted."""
+"""Whether tags can move, and which are exceptions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ecr_widgets.model.tag_rule import TagRule, read_exceptions
     ],
 )
 def test_each_of_ecrs_four_settings_has_its_words(rule: TagRule, wire: str, words: str) -> None:
-    """The exceptions are named."""
+    """Each of ECR's four settings has its wire name and its words, with the exceptions."""
     assert (rule.wire, str(rule)) == (wire, words)
 
 
 def test_patterns_are_read_from_a_text_or_a_list() -> None:
-    """Spaces and commas stand between them; each counts once."""
+    """Exceptions are separated by spaces or commas or given as a list, and repeated ones are dropped."""
     assert (
         read_exceptions(" dev-*, test-*  dev-* ")
         == ("dev-*", "test-*")
@@ -38,7 +38,7 @@ def test_patterns_are_read_from_a_text_or_a_list() -> None:
 
 @pytest.mark.parametrize("given", ["dev*-*-*", "a/b", "[a]", "x" * 129, "a b c d e f"])
 def test_patterns_that_ecr_refuses_are_refused(given: str) -> None:
-    """Before anything is asked for."""
+    """Patterns that ECR does not accept are refused."""
     with pytest.raises(InputError):
         read_exceptions(given)
 
@@ -59,5 +59,5 @@ def test_patterns_that_ecr_refuses_are_refused(given: str) -> None:
 def test_a_tag_is_immutable_by_the_setting_and_its_exceptions(
     exceptions: tuple[str, ...], tag: str, *, immutable: bool, told: bool
 ) -> None:
-    """`*` alone stands for other letters, and an exception turns the setting round."""
+    """A tag that matches an exception has the opposite setting; only `*` is a wildcard."""
     assert TagRule(immutable, exceptions).is_immutable(tag) is told

@@ -1,4 +1,4 @@
-"""Lists of targets as people write them."""
+"""Target lists as people write them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def read(text: str, **common: str) -> list[Mapping[str, Any]]:
     ],
 )
 def test_json_and_csv_mean_the_same(text: str) -> None:
-    """Values get the types that the runbook declares; empty lines mean nothing."""
+    """JSON lines, a JSON list and CSV give the same targets, with the declared types and without empty lines."""
     assert read(text) == [{"service": "a", "count": 2}, {"service": "b", "count": 3}]
 
 
 def test_a_targets_own_parameter_wins_over_the_common_one() -> None:
-    """Common ones are typed at the command line, so texts; both are checked."""
+    """A target's own parameter overrides the common one, which is given as text and read by its type."""
     assert read('{"service": "a"}\n{"service": "b", "count": 5}', count="2") == [
         {"service": "a", "count": 2},
         {"service": "b", "count": 5},
@@ -72,14 +72,14 @@ def test_a_targets_own_parameter_wins_over_the_common_one() -> None:
     ],
 )
 def test_what_is_wrong_is_one_error_with_its_line(text: str, message: str) -> None:
-    """Unknown parameters, doubled targets, wrong types and broken files are found before anything starts."""
+    """An invalid target list is an error with its line: unknown parameters, repeated targets, wrong types or bad syntax."""
     with pytest.raises(InputError) as raised:
         read(text)
     assert raised.value.message.startswith(message)
 
 
 def test_a_set_is_checked_before_its_values_are_shown() -> None:
-    """Whatever looks for secrets sees each set first, and its refusal names the line."""
+    """Each target is passed to the check before it is read, and a refusal has the line."""
 
     def refuse(given: Mapping[str, Any]) -> None:
         if "hush" in given.values():
@@ -90,7 +90,7 @@ def test_a_set_is_checked_before_its_values_are_shown() -> None:
 
 
 def test_targets_are_named_by_what_differs() -> None:
-    """Short where that is enough, and always a part of a slot's name."""
+    """Targets are named by the parameters that differ, with characters that a slot allows."""
     names = [
         each.name
         for each in name_targets(
@@ -120,7 +120,7 @@ def test_targets_are_named_by_what_differs() -> None:
     ],
 )
 def test_names_of_targets_are_different_slots(sets: list[dict[str, Any]]) -> None:
-    """Also where letters that no slot takes are all that differs, and under the longest name of a fleet."""
+    """Targets get different slots even if they differ only in characters that slots do not allow, or late in long names."""
     slots = {slot_of("f" * longest_fleet_name(), each.name) for each in name_targets(sets)}
     assert len(slots) == len(sets)
     for slot in slots:
@@ -128,7 +128,7 @@ def test_names_of_targets_are_different_slots(sets: list[dict[str, Any]]) -> Non
 
 
 def test_the_digest_of_a_fleet_is_of_all_that_it_runs() -> None:
-    """Another runbook, value or order is another fleet."""
+    """A fleet's digest depends on the runbook, the targets and their order."""
     one, two = name_targets([{"service": "a"}, {"service": "b"}])
     assert (
         len(
@@ -144,7 +144,7 @@ def test_the_digest_of_a_fleet_is_of_all_that_it_runs() -> None:
 
 
 def test_a_targets_run_is_one_command() -> None:
-    """Other engines start it as it is printed, and it is saved in the same bucket wherever they do."""
+    """A target's run is one command, with the runs' bucket if there is one."""
     run = TargetRun("a", "deploy", {"service": "a", "count": 2, "ports": [80]}, "f:a", "runs", ".")
     assert run.command() == (
         "ecr-widgets", "run", "deploy", "-p", "service", "a", "-p", "count", "2", "-p", "ports", "[80]", "--slot", "f:a",

@@ -17,7 +17,7 @@ from ecr_widgets.model.text import visible
     ],
 )  # fmt: skip
 def test_a_letter_that_shows_nothing_is_escaped(letter: str) -> None:
-    """Two names that differ by it look different, and the escape says which letter it is."""
+    """An invisible character is shown as its escape."""
     shown = visible(f"prod{letter}")
     assert shown.isascii()
     assert shown.removeprefix("prod").encode().decode("unicode_escape") == letter
@@ -25,12 +25,12 @@ def test_a_letter_that_shows_nothing_is_escaped(letter: str) -> None:
 
 @pytest.mark.parametrize("name", ["team/app:1.10", "größe", "日本語", "한글", "e\u0301", "a b\nc", "⠁", "🚀"])
 def test_what_shows_stays_as_it_is(name: str) -> None:
-    """Letters of every script, marks on letters, symbols and line ends."""
+    """Visible characters of any script, combining marks, symbols and line ends stay unchanged."""
     assert visible(name) == name
 
 
 def test_no_format_character_is_shown_as_it_is() -> None:
-    """Of all characters that Unicode calls controls, formats or separators only the space and the line end stay."""
+    """Of all control, format and separator characters only the space and the line end are shown unchanged."""
     kept = [
         letter
         for letter in map(chr, range(0x110000))

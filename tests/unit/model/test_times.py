@@ -1,4 +1,4 @@
-"""Times as the contract writes them."""
+"""Times in the contract's form."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 
 
 def test_a_time_is_written_in_utc_with_milliseconds() -> None:
-    """Whatever the zone, the text ends in Z."""
+    """A time in any zone is written in UTC with milliseconds, ending in Z."""
     moment = datetime(2026, 1, 1, 1, 30, 0, 999_999, tzinfo=timezone(timedelta(hours=2)))
     assert to_rfc3339(moment) == "2025-12-31T23:30:00.999Z"
 
 
 def test_a_time_without_a_zone_is_not_written() -> None:
-    """Nobody would know what it means."""
+    """A time without a zone is refused."""
     with pytest.raises(ValueError, match="without a zone"):
         to_rfc3339(datetime(2026, 1, 1))  # noqa: DTZ001
 
@@ -35,7 +35,7 @@ def test_a_time_without_a_zone_is_not_written() -> None:
     ],
 )
 def test_a_time_is_read_to_microseconds(text: str, moment: datetime) -> None:
-    """Go's nanoseconds and its zero time are read, too."""
+    """A time is read to microseconds, including Go's nanoseconds and zero time."""
     assert from_rfc3339(text) == moment
     assert from_rfc3339(text).tzinfo is UTC
 
@@ -47,20 +47,20 @@ def test_a_time_is_read_to_microseconds(text: str, moment: datetime) -> None:
      "2026-01-02T03:04:05Z\n", "\u0662026-01-02T03:04:05Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"],
 )  # fmt: skip
 def test_what_is_no_rfc3339_time_is_refused(text: str) -> None:
-    """Only ValueError rises, also past the years that a time can hold."""
+    """Any other text raises ValueError, as does a time outside the years that Python supports."""
     with pytest.raises(ValueError, match=r"."):
         from_rfc3339(text)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_written_time_is_read_back_to_the_millisecond(moment: datetime) -> None:
-    """Writing cuts microseconds and nothing else."""
+    """A written time is read back exactly to the millisecond."""
     assert from_rfc3339(to_rfc3339(moment)) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
-    """Reading never fails in another way."""
+    """Any text is a time or raises ValueError."""
     try:
         from_rfc3339(text)
     except ValueError:

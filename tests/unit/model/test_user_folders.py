@@ -1,4 +1,4 @@
-"""The folders of a user."""
+"""A user's folders."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FOLDERS = {"XDG_DATA_HOME": data_folder, "XDG_STATE_HOME": state_folder, "XDG_CA
 
 @pytest.mark.parametrize(("variable", "folder"), FOLDERS.items())
 def test_a_folder_follows_its_variable(variable: str, folder: Callable[[Mapping[str, str]], Path]) -> None:
-    """An absolute path is taken, a relative one ignored, as the specification says."""
+    """A folder follows its XDG variable if that is an absolute path; a relative one is ignored."""
     assert folder({variable: "/somewhere"}) == Path("/somewhere/ecr-widgets")
     assert folder({variable: "relative"}) == folder({}) != Path("relative/ecr-widgets")
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Containers run as user ids that have no entry anywhere."""
+    """If the user has no home folder, as in containers, the error says which variables to set."""
 
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")

@@ -1,4 +1,4 @@
-"""Waves of a fleet, and the rule that stops it."""
+"""A fleet's waves, and the rule that stops it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ecr_widgets.model.waves import Counts, TargetState, Verdict, WaveSizes, sta
     ],
 )
 def test_sizes_make_waves(text: str, count: int, waves: tuple[int, ...]) -> None:
-    """Percentages are of all targets and rounded up; the last size is repeated; the last wave has what is left."""
+    """Percentages are of all targets, rounded up; the last size repeats, and the last wave has the rest."""
     assert WaveSizes.parse(text).cut(count) == waves
 
 
@@ -43,7 +43,7 @@ def test_sizes_make_waves(text: str, count: int, waves: tuple[int, ...]) -> None
     "text", ["", "0", "-1", "0%", "101%", "1,,2", "1.5", "all", "1;2", "٣", "20 %", "1234567"]
 )
 def test_what_is_no_size_is_refused(text: str) -> None:
-    """A wave of nothing, of more than all, or of a part of a target is an error before anything starts."""
+    """An invalid wave size, such as 0 or 101%, is refused."""
     with pytest.raises(InputError, match="refused"):
         WaveSizes.parse(text)
 
@@ -53,7 +53,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     st.integers(0, 2000),
 )
 def test_each_target_is_in_one_wave_and_no_wave_is_empty(sizes: list[str], count: int) -> None:
-    """Whatever the sizes, nothing is left out or counted twice, and the first wave is as large as its size says."""
+    """Each target is in exactly one wave, and no wave is empty."""
     waves = WaveSizes.parse(",".join(sizes)).cut(count)
     assert sum(waves) == count
     assert all(waves)
@@ -77,7 +77,7 @@ def test_each_target_is_in_one_wave_and_no_wave_is_empty(sizes: list[str], count
     ],
 )
 def test_the_rule_counts_failures_so_far(so_far: Counts, stop_after: int, follows: Verdict) -> None:
-    """More than so many stop it; one unknown stops it at once; one that waits for an approval holds it."""
+    """More failures than allowed stop a fleet, an unknown outcome does at once, and a waiting target pauses it."""
     assert verdict(so_far, stop_after=stop_after) is follows
 
 
@@ -86,11 +86,11 @@ def test_the_rule_counts_failures_so_far(so_far: Counts, stop_after: int, follow
     [(0, "succeeded"), (1, "failed"), (2, "failed"), (3, "failed"), (4, "unknown"), (5, "busy"), (6, "failed"), (7, "waiting"), (-9, "failed"), (99, "failed")],
 )  # fmt: skip
 def test_an_exit_code_is_a_state(code: int, state: str) -> None:
-    """Each exit code of the contract means one state, and all others a failure."""
+    """Each exit code of the contract means one state, and any other code means failed."""
     assert state_of(code) == TargetState(state)
 
 
 def test_counts_read_as_a_sentence() -> None:
-    """Only what there is of is named."""
+    """A sum of counts lists only those that are not zero."""
     assert str(Counts(succeeded=3) + Counts(failed=1, unknown=2)) == "3 succeeded, 1 failed, 2 unknown"
     assert (Counts(succeeded=3) + Counts(failed=1, waiting=2)).ended == 6
