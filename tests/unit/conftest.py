@@ -1,4 +1,4 @@
-"""The outside in memory, for all that is tried without a real part."""
+"""The outside world in memory, for all tests that need no real part."""
 
 from __future__ import annotations
 

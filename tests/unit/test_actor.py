@@ -1,4 +1,4 @@
-"""Who runs this, by the kernel's word only."""
+"""Who runs this, from the kernel alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOBODY = "4294967295"
 def _kernel(
     folder: Path, *, uids: str = "1000\t1000\t1000\t1000", uid_map: str = ALL, login: str = NOBODY
 ) -> Path:
-    """What the kernel could say of a process."""
+    """The files in which the kernel describes a process."""
     (folder / "status").write_text(f"Name:\tpython\nUid:\t{uids}\nGid:\t100\t100\t100\t100\n")
     (folder / "uid_map").write_text(uid_map)
     (folder / "loginuid").write_text(login)
@@ -29,7 +29,7 @@ def _kernel(
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
 @pytest.mark.parametrize("name", ["SUDO_USER", "USER", "LOGNAME", "SUDO_UID"])
 def test_no_variable_makes_another_person_of_one(name: str, tmp_path: Path) -> None:
-    """Alice stays alice, whatever she exports; a variable can only add to whom she may be."""
+    """An environment variable cannot make alice anyone else; it can only add to who she may be."""
     alice = person({}, about=_kernel(tmp_path))
     assert person({name: "1001"}, about=tmp_path).may_be(alice)
 
@@ -47,7 +47,7 @@ def test_no_variable_makes_another_person_of_one(name: str, tmp_path: Path) -> N
     ],
 )
 def test_a_user_namespace_has_nobody(uid_map: str, tmp_path: Path) -> None:
-    """Any map but the whole of the machine's own says nothing about who it is."""
+    """In a user namespace that maps less than the whole machine, the person is unknown."""
     who = person({}, about=_kernel(tmp_path, uid_map=uid_map, login="1000"))
     assert (who.ids, who.why_unknown != "") == (frozenset(), True)
 
@@ -55,14 +55,14 @@ def test_a_user_namespace_has_nobody(uid_map: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
 @pytest.mark.parametrize("lacking", ["status", "uid_map"])
 def test_without_the_kernels_word_nobody_is_known(lacking: str, tmp_path: Path) -> None:
-    """Such as in a container without /proc."""
+    """Without the kernel's files, as in a container without /proc, the person is unknown."""
     (_kernel(tmp_path) / lacking).unlink()
     assert person({}, about=tmp_path).why_unknown
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says of a process")
 def test_the_login_and_every_account_at_work_count(tmp_path: Path) -> None:
-    """Real, effective and saved, as of a program that is setuid, and who logged in."""
+    """A person's ids are the real, effective and saved uid and the login's."""
     who = person({}, about=_kernel(tmp_path, uids="1000\t0\t5\t0", login="1001"))
     assert (who.uids, who.login_uid, who.ids) == ({0, 5, 1000}, 1001, {0, 5, 1000, 1001})
 
@@ -88,7 +88,7 @@ def test_the_login_and_every_account_at_work_count(tmp_path: Path) -> None:
 def test_one_person_stays_one(
     one: tuple[set[int], int | None], other: tuple[set[int], int | None], *, same: bool
 ) -> None:
-    """Through sudo, su and shared accounts; where nothing tells two apart they are taken for one."""
+    """Two people may be the same if any of their ids match, also through sudo, su and shared accounts."""
     requester, approver = (Person(frozenset(uids), login) for uids, login in (one, other))
     assert approver.may_be(requester) is same
 
@@ -97,7 +97,7 @@ def test_one_person_stays_one(
     sys.platform != "linux" or shutil.which("unshare") is None, reason="needs Linux's unshare"
 )
 def test_a_real_namespace_is_seen() -> None:
-    """Root by one's own word is nobody, and so it says in the record."""
+    """Root inside a real user namespace is recorded as unverified."""
     told = subprocess.run(
         ["unshare", "-Ur", sys.executable, "-c",
          "from ecr_widgets.actor import *; print(actor(), bool(person({}).why_unknown), sep='|')"],
@@ -109,7 +109,7 @@ def test_a_real_namespace_is_seen() -> None:
 
 
 def test_the_record_names_no_variables_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What SUDO_USER, USER and LOGNAME say is in no record."""
+    """The recorded actor contains nothing from SUDO_USER, USER or LOGNAME."""
     for name in ("SUDO_USER", "USER", "LOGNAME"):
         monkeypatch.setenv(name, "mallory")
     assert "mallory" not in actor()

@@ -1,4 +1,4 @@
-"""What was looked at when a run was approved is what the run uses."""
+"""A run uses just the files that were looked at when it was approved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DOCKERRUN = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A context with all that a context may hold, a Dockerfile beside it, and a Dockerrun."""
+    """A context with everything that a context may hold, a Dockerfile beside it, and a Dockerrun."""
     context = tmp_path / "app"
     (context / "deep" / "kept").mkdir(parents=True)
     (context / "deep" / "kept" / "file").write_text("kept")
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def looked_at(world: World, folder: Path) -> ApprovedFiles:
-    """What a plan of a build and a deploy looks at, as a run's kernel gets it."""
+    """Return what a plan of a build and a deploy looks at, as the run's kernel gets it."""
     to = FakeConnections(world)
     recorder = Recorder("plan", to.clock, QuietSink())
     plan = Kit(to, recorder, files=(folder,), planning=True)
@@ -61,7 +61,7 @@ def approved_kit(world: World, folder: Path, approved: ApprovedFiles) -> Kit:
 
 @pytest.mark.parametrize("dockerfile", ["Dockerfile", "../Dockerfile.beside"])
 def test_the_copy_is_of_the_same_content(folder: Path, dockerfile: str) -> None:
-    """Names, permissions, links and ignore files included; it is gone afterwards, and what is built from it was looked at."""
+    """The copied context has the same content as the approved one, and is removed afterwards."""
     context = folder / "app"
     found = find_context(context, dockerfile)
     sha256 = context_sha256(found)
@@ -77,7 +77,7 @@ def test_the_copy_is_of_the_same_content(folder: Path, dockerfile: str) -> None:
 
 
 def test_a_changed_context_is_not_built(world: World, folder: Path) -> None:
-    """Nor one that the plan has not looked at, nor by another Dockerfile; the approved one is."""
+    """A changed context, or another Dockerfile than the planned one, is not built."""
     kit = approved_kit(world, folder, looked_at(world, folder))
     kit.build_image("app", name="app")
     built = len(world.changes)
@@ -90,7 +90,7 @@ def test_a_changed_context_is_not_built(world: World, folder: Path) -> None:
 
 
 def test_a_changed_dockerrun_is_not_stored(world: World, folder: Path) -> None:
-    """The approved one is, with whatever image and variables the run came to."""
+    """A changed Dockerrun is not stored; the approved one is, with the run's image and variables."""
     kit = approved_kit(world, folder, looked_at(world, folder))
     image = f"x@sha256:{'a' * 64}"
     kit.create_deploy("web", "run.json", image=image, variables={"VERSION": "2"})
@@ -103,7 +103,7 @@ def test_a_changed_dockerrun_is_not_stored(world: World, folder: Path) -> None:
 
 
 def test_a_run_that_needs_no_approval_uses_what_is_there(world: World, folder: Path) -> None:
-    """From the folder itself: nothing is copied."""
+    """A run without approval uses the folder itself, not a copy."""
     approved = ApprovedFiles.parse("")
     with approved.context("app", "Dockerfile", folder / "app") as (context, dockerfile):
         assert (context, dockerfile) == (folder / "app", "Dockerfile")

@@ -1,4 +1,4 @@
-"""Which system a name leads to."""
+"""Which deploy target a name belongs to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENVIRON = {"LAYER0_API_ENDPOINT": "https://layer0.test", "LAYER0_AUTH_TOKEN": "d
     ],
 )
 def test_a_name_says_which_deploy_target_it_is_of(name: str, kind: type) -> None:
-    """An environment's, or the id of what is in one; nothing is contacted for it."""
+    """The name of an environment, or the id of something in one, decides the deploy target without contacting it."""
     settings = Settings.from_environment(ENVIRON)
     to = LiveConnections(settings, SecretRegistry(), None, run_id="run-1", environ={}, wait_s=0)
     assert type(to.services_of(name)) is kind

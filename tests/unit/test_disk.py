@@ -1,4 +1,4 @@
-"""Content that is to be on the disk, on systems that have other calls for it."""
+"""Writing content to disk on systems with different calls for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecr_widgets import disk
 def test_room_is_kept_with_and_without_a_call_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_call: bool
 ) -> None:
-    """macOS has no posix_fallocate: there zeros are written."""
+    """Space is allocated with posix_fallocate, or on macOS, which has none, by writing zeros."""
     if not has_call:
         monkeypatch.delattr(os, "posix_fallocate")
     with (tmp_path / "room").open("wb") as file:
@@ -29,7 +29,7 @@ def test_room_is_kept_with_and_without_a_call_for_it(
 def test_the_disks_own_cache_is_written_out_too_where_that_can_be_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, supported: bool
 ) -> None:
-    """macOS's fsync does not; a file system that does not know the stronger call gets the plain one."""
+    """A full flush of the disk's cache is requested if the system has one; if that is not supported, fsync is used."""
     asked: list[str] = []
 
     def full(_: int, command: int) -> int:

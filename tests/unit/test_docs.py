@@ -42,7 +42,7 @@ def test_every_call_of_the_documents_exists() -> None:
 
 
 def leaf(words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that these words name, and what is left for it; fails where there is none of that name."""
+    """Return the command that these words name and the remaining words; fail if there is no such command."""
     command: click.Command = main
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         group, name, *words = command, *words
@@ -56,7 +56,7 @@ def leaf(words: list[str]) -> tuple[click.Command, list[str]]:
 def test_every_command_line_of_a_block_is_taken(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each `ecr-widgets …` in a shell block has a command's name, and the options and arguments that it takes."""
+    """Each `ecr-widgets …` line in a shell block names a command and has only options and arguments that it accepts."""
     reader_folder(tmp_path)
     for name in ("backup.ipynb", "colleague.key", "head.txt"):  # a page's earlier lines make them
         (tmp_path / name).touch()
@@ -65,7 +65,7 @@ def test_every_command_line_of_a_block_is_taken(
         for words in commands(block) if block.language == "sh" else ():
             if words[:1] == ["ecr-widgets"]:
                 command, rest = leaf(words[1:])
-                # Help, where it is asked for, is printed while the words are read.
+                # `--help` is printed while the words are parsed.
                 with suppress(click.exceptions.Exit), command.make_context(" ".join(words), rest):
                     pass
 
@@ -83,9 +83,7 @@ def test_every_command_in_a_text_exists_with_its_options(page: Path) -> None:
 
 @each_page
 def test_every_block_is_run_or_says_why_not(page: Path) -> None:
-    """A block is of shell or Python, which the sandbox's test runs; or a comment above it says why it is not run; or it
-    has no language and so is a drawing.
-    """
+    """Each block is shell or Python and is run by the sandbox's test, or says why not, or is a drawing without a language."""
     for block in blocks(page):
         assert block.not_run or block.language in {"sh", "python", ""}, block.text
         assert block.language or not re.search(r"^(?:ecr-widgets|make|python|pip) ", block.text, re.MULTILINE)
@@ -93,7 +91,7 @@ def test_every_block_is_run_or_says_why_not(page: Path) -> None:
 
 @each_page
 def test_every_linked_file_and_heading_exists(page: Path) -> None:
-    """Links and pictures of a page are files of the repository, and the heading after a `#` is one of that page."""
+    """Each link and picture of a page is a file of the repository, and each linked heading exists."""
     for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page.name]):
         if "://" in target:
             continue
@@ -105,7 +103,7 @@ def test_every_linked_file_and_heading_exists(page: Path) -> None:
 
 
 def test_every_page_is_in_the_navigation_and_in_the_readme() -> None:
-    """A page that nobody is led to is not read."""
+    """Each page is in the navigation and linked from the README."""
     navigation = (ROOT / "docs" / "zensical.toml").read_text()
     for page in DOCS:
         assert f'"{page.name}"' in navigation
@@ -113,7 +111,7 @@ def test_every_page_is_in_the_navigation_and_in_the_readme() -> None:
 
 
 def test_every_variable_of_the_kit_is_in_the_settings() -> None:
-    """Each ECR_WIDGETS_ variable that a person may set has a line; those that the engine sets for a kernel have none."""
+    """Each ECR_WIDGETS_ variable for users is in settings.md; those that the engine sets for a kernel are not."""
     inside = set(re.findall(r'"(ECR_WIDGETS_[A-Z_]+)"', (ROOT / "ecr_widgets/channel.py").read_text()))
     named = {
         name
@@ -126,7 +124,7 @@ def test_every_variable_of_the_kit_is_in_the_settings() -> None:
 
 @pytest.mark.skipif(not (BIN / "zensical").exists(), reason="the extra `docs` is not installed")
 def test_the_pages_are_built_and_load_nothing_from_elsewhere(tmp_path: Path) -> None:
-    """`make docs` makes a page of each document, with an index for the search, and no link to another host's script."""
+    """`make docs` builds a page for each document and a search index, and loads nothing from other hosts."""
     for name in ("docs", "scripts"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
@@ -145,7 +143,7 @@ def test_the_pages_are_built_and_load_nothing_from_elsewhere(tmp_path: Path) -> 
 
 
 def test_the_release_parameters_default_to_the_walk_through() -> None:
-    """Names and values of the old page are the runbook's defaults."""
+    """The release runbook's defaults are the names and values of the original walk-through."""
     (release,) = [book for book in list_runbooks() if book.name == "release"]
     defaults = {parameter.name: parameter.default for parameter in release.parameters}
     assert (defaults["repository"], defaults["deploy"], defaults["environment"], defaults["service"]) == (
@@ -156,7 +154,7 @@ def test_the_release_parameters_default_to_the_walk_through() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.name)
 def test_shipped_runbooks_hold_no_outputs_and_no_logic(path: Path) -> None:
-    """A shipped runbook narrates and calls: cleared outputs, no shell lines, no control flow."""
+    """A shipped runbook has no outputs, shell lines or control flow."""
     for cell in json.loads(path.read_text())["cells"]:
         if cell["cell_type"] == "code":
             source = "".join(cell["source"])
@@ -166,14 +164,14 @@ def test_shipped_runbooks_hold_no_outputs_and_no_logic(path: Path) -> None:
 
 
 def test_no_file_records_an_address_of_a_package_index() -> None:
-    """Constraints hold names, versions and hashes only."""
+    """The constraints file holds names, versions and hashes, and no address."""
     constraints = (ROOT / "constraints.txt").read_text()
     assert "://" not in constraints
     assert constraints.count("--hash=sha256:") > constraints.count("==")
 
 
 def test_the_files_that_the_contributing_page_leads_to_exist() -> None:
-    """Whoever looks for a feature opens the file that the table names."""
+    """Each file named in the table of CONTRIBUTING.md exists."""
     table = (ROOT / "CONTRIBUTING.md").read_text().split("## Where to look")[1].split("## ")[0]
     named = re.findall(r"`([\w/]+\.py)`", table)
     assert len(named) >= 12
@@ -181,7 +179,7 @@ def test_the_files_that_the_contributing_page_leads_to_exist() -> None:
 
 
 def test_each_tick_of_the_comparison_is_proved_by_a_test_that_exists() -> None:
-    """What the kit does better than other tools for ECS is no claim without one."""
+    """Each row of the comparison in ecs.md names an existing test."""
     named = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", TEXTS["ecs.md"])
     rows = [
         line for line in TEXTS["ecs.md"].partition("## Compared")[2].splitlines() if line.startswith("| ")
@@ -192,6 +190,6 @@ def test_each_tick_of_the_comparison_is_proved_by_a_test_that_exists() -> None:
 
 
 def test_the_service_file_of_the_documents_is_one() -> None:
-    """All of its settings are known."""
+    """The service file shown in ecs.md has only known settings."""
     (shown,) = (block for block in blocks(ROOT / "docs" / "ecs.md") if block.language == "json")
     assert read_service_file(shown.text.encode()).keys() <= SETTINGS

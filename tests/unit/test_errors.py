@@ -7,7 +7,7 @@ import sys
 
 
 def test_a_notebook_shows_an_error_in_one_line() -> None:
-    """What happened, why and what to try, without pages of our own code in front of it."""
+    """A notebook shows an error as one line with what happened, why and what to try, without a traceback."""
     code = "from ecr_widgets.errors import BuildError; raise BuildError('it broke: why', hint='what to try')"
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--colors=NoColor", "-c", code],

@@ -31,21 +31,21 @@ MAY_IMPORT = {
     "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
-    # Adapters: AWS KMS, for whose key is there. Ports: the registry, for what is attached to images.
+    # Adapters: AWS KMS, for those whose key is there. Ports: the registry, for what is attached to images.
     "audit": VALUES | {"adapters", "audit", "disk", "locks", "ports", "saved_runs", "steps"},
-    # Adapters and settings: whether a guarded environment is meant, and where notices go.
+    # Adapters and settings: whether the environment is guarded, and where notices go.
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
     | {"ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
-    # A target's run is one of our own command, in a slot that the engine knows.
+    # A target's run is a run of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "saved_runs", "secrets", "steps"},
     "connections": VALUES
     | {
         "actor",
         "approved_files",
-        # What is proven of an image, for the gate.
+        # What is proven about an image, for the gate.
         "audit",
         "engine",
         "panels",
@@ -80,7 +80,7 @@ MAY_IMPORT = {
         "settings",
     }
     | {"actor", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
-    # Adapters: where the saved run is that it watches.
+    # Adapters: the place of the saved run that it watches.
     "runbook_form": VALUES
     | {"adapters", "connections", "panels", "recording", "runbooks", "saved_runs", "secrets", "settings"},
     "moved_modules": set(),
@@ -117,7 +117,7 @@ ONLY_IN = {
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that a file imports, anywhere in it."""
+    """Return every module that a file imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -128,7 +128,7 @@ def imports(path: Path) -> set[str]:
 
 
 def wrong_arrows(package: Path) -> list[str]:
-    """Imports that the tables do not allow."""
+    """Return the imports that the tables do not allow."""
     wrong = []
     for path in sorted(package.rglob("*.py")):
         where = path.relative_to(package)
@@ -146,7 +146,7 @@ def wrong_arrows(package: Path) -> list[str]:
 
 
 def test_every_import_points_down() -> None:
-    """No file imports what its layer may not."""
+    """No file imports what its layer may not import."""
     assert wrong_arrows(PACKAGE) == []
 
 
@@ -160,7 +160,7 @@ def test_every_import_points_down() -> None:
     ],
 )
 def test_a_wrong_arrow_is_found(tmp_path: Path, where: str, line: str) -> None:
-    """The check can fail: planted violations are reported, inside functions too."""
+    """The check reports planted violations, also inside functions."""
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text(line)
     assert len(wrong_arrows(tmp_path)) == 1
@@ -186,7 +186,7 @@ def test_importing_the_package_loads_nothing_slow() -> None:
 
 
 def test_a_kit_that_was_only_made_has_loaded_no_client() -> None:
-    """Whoever calls one step of Layer0's does not wait for AWS's libraries, nor the other way round."""
+    """A kit that was only connected has loaded no client library, neither AWS's nor Docker's."""
     slow = ["papermill", "docker", "boto3", "botocore", "pandas", "moto", "nbformat", "urllib3"]
     code = f"import sys, ecr_widgets; ecr_widgets.connect(environ={{}}); print([n for n in {slow!r} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Files of several users: whoever may write to the folder, and nobody who may merely read."""
+"""Files of several users: shared by those who may write to the folder, and not blocked by readers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.people import Two
 def test_a_file_is_for_those_who_may_write_to_its_folder(
     tmp_path: Path, folder: int, umask: int, file: int, lock: int
 ) -> None:
-    """Whatever the umask; a lock is for nobody else, since whoever can read one can hold it."""
+    """A file gets the write permissions of its folder under any umask; a lock is also unreadable for others."""
     tmp_path.chmod(folder)
     before = os.umask(umask)
     try:
@@ -42,7 +42,7 @@ def test_a_file_is_for_those_who_may_write_to_its_folder(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives folders away")
 def test_a_file_gets_the_folders_group(tmp_path: Path) -> None:
-    """Also where the folder does not hand it down, as one without the setgid bit."""
+    """A file gets its folder's group, even if the folder has no setgid bit."""
     os.chown(tmp_path, 0, 61000)
     tmp_path.chmod(0o775)
     os.close(open_shared(tmp_path / "file"))
@@ -51,7 +51,7 @@ def test_a_file_gets_the_folders_group(tmp_path: Path) -> None:
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
-    """Neither to a file nor to nowhere."""
+    """A link in the file's place is not followed, whether its target exists or not."""
     (tmp_path / "file").touch()
     for name, target in (("one", "file"), ("two", "nowhere")):
         (tmp_path / name).symlink_to(target)
@@ -61,7 +61,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
-    """Until it is released, which removes it."""
+    """A lock is held by one process until it is released, which removes its file."""
     lock = tmp_path / "lock"
     assert not is_held(lock)
     lease = take(lock)
@@ -74,7 +74,7 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
 
 
 def test_a_lock_left_behind_by_a_kill_is_free(tmp_path: Path) -> None:
-    """The operating system lets go of it, and its file is taken over."""
+    """A lock file left behind by a kill is free and can be taken."""
     lock = tmp_path / "lock"
     lock.touch()
     assert not is_held(lock)
@@ -97,7 +97,7 @@ except PermissionError:
 
 
 def test_a_lock_that_cannot_be_opened_counts_as_held(two: Two) -> None:
-    """Whether its user is at work nobody else can tell; and one that is merely read in this folder cannot hold it."""
+    """A lock file that cannot be opened counts as held, and a user who can only read the folder cannot hold it."""
     two.shared.chmod(0o755)
     lock = two.shared / "lock"
     os.close(open_shared(lock, is_lock=True))
@@ -106,7 +106,7 @@ def test_a_lock_that_cannot_be_opened_counts_as_held(two: Two) -> None:
 
 
 def test_a_lock_in_a_shared_folder_is_for_all_who_share_it(two: Two) -> None:
-    """One user's is taken over by another once nobody holds it."""
+    """In a shared folder, a lock that one user left can be taken by another."""
     lock = two.shared / "lock"
     os.close(open_shared(lock, is_lock=True))
     told = two.alice.run(two.alice.python, "-c", HOLD, lock, cwd=two.shared)
@@ -115,14 +115,14 @@ def test_a_lock_in_a_shared_folder_is_for_all_who_share_it(two: Two) -> None:
 
 
 def test_a_folder_without_rights_is_an_error_and_no_lock(two: Two) -> None:
-    """Else somebody would be waited for who is not there."""
+    """In a folder without write permission, taking a lock is an error and not reported as held."""
     two.shared.chmod(0o755)
     told = two.alice.run(two.alice.python, "-c", HOLD, two.shared / "lock", cwd=two.shared)
     assert "PermissionError" in told.stderr
 
 
 def test_whoever_holds_another_file_is_not_in_the_way(tmp_path: Path) -> None:
-    """A lock that was removed and made anew is another one."""
+    """A process that still holds a removed lock file does not block a new one of the same name."""
     lock = tmp_path / "lock"
     stale = open_shared(lock, is_lock=True)
     fcntl.flock(stale, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What the Makefile and its scripts do on machines of other kinds."""
+"""What the Makefile and its scripts do on other kinds of machines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_command(folder: Path, name: str, body: str = "exit 0") -> None:
 def test_the_demo_tells_a_command_that_works_for_who_reads_it(
     tmp_path: Path, user_id: str, words: str
 ) -> None:
-    """JupyterLab refuses root without a word more, and others need none."""
+    """`make demo` prints a command that works for the reader: root needs an option to start JupyterLab."""
     write_command(tmp_path, "id", f"echo {user_id}")
     told = subprocess.run(
         ["make", "-n", "demo"],
@@ -45,7 +45,7 @@ def packages(
         known: Packages that its lists know.
     """
     script = (ROOT / "scripts" / "system-packages").read_text()
-    # So that what this machine has does not count.
+    # So that commands of this machine are not found.
     for place in (
         SBIN,
         "/usr/sbin/policy-rc.d",
@@ -83,14 +83,14 @@ ENGINE = ("dockerd", "iptables", "busybox", "ip")
 
 @no_engine
 def test_dockers_own_packages_are_not_replaced(tmp_path: Path) -> None:
-    """They put dockerd into /usr/bin; Debian's docker.io would remove them."""
+    """If Docker's own packages are installed, nothing is installed over them."""
     done = packages(tmp_path, "engine", *ENGINE, "docker")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @no_engine
 def test_what_is_missing_is_named_with_the_command_for_it(tmp_path: Path) -> None:
-    """Who is not root gets it to pass on, and exit code 2."""
+    """A user who is not root is shown the install command for missing packages, with exit code 2."""
     done = packages(tmp_path, "engine", *ENGINE[1:], "docker")
     assert done.returncode == 2
     assert "apt-get install --no-install-recommends docker.io" in done.stderr
@@ -98,7 +98,7 @@ def test_what_is_missing_is_named_with_the_command_for_it(tmp_path: Path) -> Non
 
 @no_engine
 def test_the_docker_command_and_buildx_come_where_they_are_packages_of_their_own(tmp_path: Path) -> None:
-    """As in Debian 13, whose docker.io brings neither; what is installed is said before."""
+    """If the docker command and buildx are separate packages, as in Debian 13, both are installed and named before."""
     done = packages(tmp_path, "engine", known="docker-cli docker-buildx", user_id="0")
     assert done.returncode == 0, done.stderr
     names = "docker.io iptables busybox-static iproute2 docker-cli docker-buildx"
@@ -113,7 +113,7 @@ def test_the_docker_command_and_buildx_come_where_they_are_packages_of_their_own
 @no_engine
 @pytest.mark.parametrize("user_id", ["0", "1000"])
 def test_what_the_system_has_no_package_for_is_done_without(tmp_path: Path, user_id: str) -> None:
-    """As in Debian 12, which has no buildx: nothing is installed, and nothing is asked for each time."""
+    """A package that the system does not have, such as buildx in Debian 12, is skipped without an error."""
     done = packages(tmp_path, "engine", *ENGINE, "docker", user_id=user_id)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (tmp_path / "installed").exists()
@@ -121,7 +121,7 @@ def test_what_the_system_has_no_package_for_is_done_without(tmp_path: Path, user
 
 @no_engine
 def test_a_plug_in_that_is_there_is_seen(tmp_path: Path) -> None:
-    """In the user's own folder as well as in the system's."""
+    """A Docker plug-in in the user's own folder counts as installed."""
     write_plugin = tmp_path / ".docker" / "cli-plugins"
     write_plugin.parent.mkdir()
     write_command(write_plugin, "docker-buildx")
@@ -134,7 +134,7 @@ def test_a_plug_in_that_is_there_is_seen(tmp_path: Path) -> None:
     ("what", "code", "words"), [("engine", 2, "Docker Desktop"), ("venv", 2, "Homebrew"), ("tests", 0, "")]
 )
 def test_a_mac_is_told_what_it_needs(tmp_path: Path, what: str, code: int, words: str) -> None:
-    """In words for a Mac: it has no apt-get."""
+    """A Mac user gets a message for a Mac, without apt-get."""
     done = packages(tmp_path, what, OSTYPE="darwin23")
     assert done.returncode == code
     assert words in done.stderr
@@ -145,7 +145,7 @@ def test_a_mac_is_told_what_it_needs(tmp_path: Path, what: str, code: int, words
     "path", [*(ROOT / "scripts").iterdir(), ROOT / "Makefile"], ids=lambda path: path.name
 )
 def test_scripts_keep_to_bash_3(path: Path) -> None:
-    """What a Mac has; there an empty array is an unset variable, too."""
+    """The scripts use only features of bash 3, the version on a Mac."""
     newer = (
         r"(declare|local|typeset) -[a-zA-Z]*[An]|mapfile|readarray|coproc|&>>|\|&|wait -n|\$\{\w+(,|\^|@[A-Z])"
         r"|\w+=\(|\$\{\w+\[|printf .*%\("

@@ -1,4 +1,4 @@
-"""Scripts that import a module by its former name."""
+"""Scripts that import a module by its former name still work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecr_widgets.moved_modules import MOVED
 
 @pytest.mark.parametrize("former", sorted(MOVED))
 def test_a_former_name_gives_the_module_itself(former: str) -> None:
-    """The same object, so that its classes are the same, and with the spec of its own name."""
+    """A former module name gives the same module object with a deprecation warning."""
     module = import_module(MOVED[former])
     sys.modules.pop(former, None)
     with pytest.warns(DeprecationWarning, match=f"{former} is {MOVED[former]} now"):
@@ -23,7 +23,7 @@ def test_a_former_name_gives_the_module_itself(former: str) -> None:
 
 
 def test_a_script_can_import_from_a_former_name() -> None:
-    """By the statement that people write; a name that never was is missing as ever."""
+    """A `from … import` by a former name works with a warning, and a name that never existed is missing as usual."""
     code = "from ecr_widgets.redaction import SecretRegistry; import ecr_widgets.never_was"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "No module named 'ecr_widgets.never_was'" in done.stderr

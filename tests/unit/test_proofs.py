@@ -1,4 +1,4 @@
-"""Which deploys saved runs prove."""
+"""Which deploys are proven by saved runs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def notebook(outputs: list[dict[str, Any]], **metadata: Any) -> dict[str, Any]:
 
 
 def verified(service_id: str, deploy_id: str) -> dict[str, Any]:
-    """The record of a service that was found to run a deploy."""
+    """Return the record of a verify of a service on a deploy."""
     record = StepRecord.intended("run-1", 1, "verify", {}, STARTED)
     outcome = {"service_id": service_id, "deploy_id": deploy_id}
     return record.succeeded(outcome, changed=False, ended_at=STARTED).to_builtins()
 
 
 def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> None:
-    """What failed, was planned, is of another service or cannot be read proves nothing."""
+    """Only a successful verify of this service proves a deploy; unreadable notebooks prove nothing."""
     good, other = verified("web1", "roll.1"), verified("other", "roll.2")
     saved(tmp_path, "1.ipynb", good, {**good, "state": "failed"}, other)
     saved(tmp_path, "2.ipynb", {**good, "state": "intended", "outcome": {"deploy_id": "roll.3"}})
@@ -48,7 +48,7 @@ def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> No
 
 
 def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> None:
-    """Where the engine has marked a run's records, no rollback goes to what another display claims."""
+    """In a run with marked records, a display without the engine's mark proves nothing."""
     outputs = [
         {
             "data": {RECORD_MIME: json.dumps(verified("web1", f"roll.{number}"))},
@@ -64,7 +64,7 @@ def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> Non
 
 
 def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) -> None:
-    """A rollback by the new name goes back to what was verified by the old one; other services' proofs are theirs."""
+    """An adopted service keeps the proofs from its time on Layer0, and other services' proofs do not count for it."""
     arn = "arn:aws:ecs:us-east-1:111222333444:service/l0-p-demo1/l0-p-web1"
     record = StepRecord.intended("run-2", 1, "adopt", {}, STARTED)
     outcome = {
@@ -83,7 +83,7 @@ def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) ->
 
 
 def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) -> None:
-    """By the deployment's id in the record of a change; a plan, or a run that found it under way, did not."""
+    """A deployment's starter is the actor of the run that changed it, not of a plan or of a run that found it under way."""
     moved = StepRecord.intended("run-1", 1, "update_service", {}, STARTED)
     outcome = {"service_id": "web1", "deployment_id": "ecs-svc/1"}
     for name, actor, changed in (("1", "alice", True), ("2", "bob", False)):

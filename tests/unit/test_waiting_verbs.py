@@ -1,4 +1,4 @@
-"""Every verb that holds a target can wait for it, by the option that the busy message names."""
+"""Every command that holds a target can wait for it, by the option that the busy message names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes import FakeClock, World
 
 
 class Connected(Exception):
-    """What a verb was about to do, with how long it would wait, in seconds."""
+    """Raised in place of connecting, with the time in seconds that the command would wait."""
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ class Connected(Exception):
 def test_a_verb_waits_for_a_busy_target_as_long_as_it_is_told(
     monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    """The time reaches the locks; a verb whose own `--wait` means something else keeps that."""
+    """A command's waiting time reaches the locks; if its `--wait` means something else, the longer option does it."""
 
     def connect(*, wait_s: float) -> None:
         raise Connected(wait_s)
@@ -49,7 +49,7 @@ def test_a_verb_waits_for_a_busy_target_as_long_as_it_is_told(
 
 
 def test_the_busy_message_names_an_option_that_every_such_verb_has(tmp_path: Path) -> None:
-    """Whoever follows the hint gets no usage error."""
+    """The option that the busy message suggests exists for each command that can be busy."""
     clock = FakeClock(World())
     one, other = (FileLocks(tmp_path / "locks", Holder(name, "host", 1), clock) for name in ("one", "other"))
     with one.hold("target"), pytest.raises(TargetBusy) as busy, other.hold("target"):

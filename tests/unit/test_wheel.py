@@ -1,4 +1,4 @@
-"""What an installed package has."""
+"""What an installed package contains."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEFT_BY_USE = (
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Names in the wheel and in the source distribution of a checkout that people have worked in."""
+    """Names in the wheel and the source distribution of a used checkout."""
     checkout, made = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("dist")
     for name in _of_git("ecr_widgets", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def _of_git(*paths: str) -> list[str]:
 
 
 def test_the_wheel_holds_the_package_and_the_runbooks_alone(packed: dict[str, set[str]]) -> None:
-    """Each runbook with the files that it names, where the installed package looks for them; nothing left by use."""
+    """The wheel holds just the package and the runbooks with their files, and nothing left over from use."""
     runbooks = {f"ecr_widgets/{name}" for name in _of_git("notebooks")}
     assert len(runbooks) > 10
     extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js", *_of_git(LAUNCHER, RECORDS)}
@@ -68,7 +68,7 @@ def test_the_wheel_holds_the_package_and_the_runbooks_alone(packed: dict[str, se
 
 
 def test_the_extensions_are_where_jupyterlab_looks_for_them(packed: dict[str, set[str]]) -> None:
-    """Whoever installs the wheel has them, each as small as a picture."""
+    """The wheel holds the JupyterLab extensions where JupyterLab looks for them, each below 30 kB."""
     data = {name.partition(".data/data/")[2] for name in packed["wheel"] if ".data/" in name}
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     expected = set()
@@ -83,6 +83,6 @@ def test_the_extensions_are_where_jupyterlab_looks_for_them(packed: dict[str, se
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of_alone(packed: dict[str, set[str]]) -> None:
-    """No key, environment file, checkpoint or saved run of whoever packs it."""
+    """The source distribution holds only what the wheel is made of: no key, environment file, checkpoint or saved run."""
     built = {"pyproject.toml", "README.md", "CHANGELOG.md", "PKG-INFO"}
     assert packed["source"] == {*_of_git("ecr_widgets", "notebooks"), *built}

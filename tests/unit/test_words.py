@@ -1,4 +1,4 @@
-"""Prose in plain words: phrases that readers stumbled over do not come back."""
+"""Phrases that readers stumbled over do not come back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STUMBLED = re.compile("|".join(rf"\b(?:{each})" for each in INSTEAD), re.IGNORE
 
 
 def parts() -> dict[str, list[Path]]:
-    """The files with prose, by the folder or module of the package, or by the folder at the top."""
+    """Return the files with prose, by folder or module of the package, or by top-level folder."""
     listed = subprocess.run(
         [
             "git",
@@ -55,19 +55,19 @@ def parts() -> dict[str, list[Path]]:
 
 
 def stumbled(text: str) -> list[str]:
-    """The phrases in it, also those that a line break parts."""
+    """Return the phrases in the text, also across a line break."""
     flat = re.sub(r"[\s#]+", " ", text)
     return [match[0] for match in _STUMBLED.finditer(flat)]
 
 
 @pytest.mark.parametrize("part", sorted(parts()))
 def test_prose_is_in_plain_words(part: str) -> None:
-    """None of the phrases is anywhere."""
+    """No file contains any of the phrases."""
     phrases = {str(path.relative_to(ROOT)): stumbled(path.read_text()) for path in parts()[part]}
     assert {path: each for path, each in phrases.items() if each} == {}
 
 
 @pytest.mark.parametrize("text", ["it stands already", "the deploy that\n    # stands", "Mend it"])
 def test_a_phrase_is_found(text: str) -> None:
-    """The check can fail, whatever the case and across lines."""
+    """The check finds a phrase in any case and across lines."""
     assert stumbled(text)

@@ -14,12 +14,12 @@ PROGRAM = b"a program"
 
 
 def test_the_same_program_gives_the_same_bytes() -> None:
-    """An archive depends on the program and its applets alone, not on time, user or machine name."""
+    """The same program and applets give the same archive, byte for byte."""
     assert image_archive(PROGRAM, ["cat", "sh"]) == image_archive(PROGRAM, ["cat", "sh"])
 
 
 def test_the_archive_is_an_image() -> None:
-    """The config names the layer by its hash, and the layer holds the program and a link for each applet."""
+    """The archive is an image: its config names the layer by hash, and the layer has the program and a link per applet."""
     with tarfile.open(fileobj=io.BytesIO(image_archive(PROGRAM, ["busybox", "cat", "sh"]))) as archive:
 
         def read(name: str) -> bytes:
@@ -54,7 +54,7 @@ def _elf(*segments: int) -> bytes:
 
 
 def test_only_a_static_program_will_do() -> None:
-    """A program that asks for a dynamic linker would not run alone in an image; a script neither."""
+    """Only a static executable is accepted, not a dynamically linked one or a script."""
     assert is_static(_elf(1, 1, 4))
     assert not is_static(_elf(6, 3, 1))
     assert not is_static(b"#!/bin/sh\n")

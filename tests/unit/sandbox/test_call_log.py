@@ -1,4 +1,4 @@
-"""What ECR holds outlives the sandbox's process."""
+"""What ECR holds survives the end of the sandbox's process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """Both planes of one ECR."""
+    """A client of both the API and the registry of one ECR."""
 
     def __init__(self, ecr: EcrSandbox) -> None:
         self.api = boto3.client(
@@ -38,7 +38,7 @@ class Client:
         self._registry = f"http://{ecr.registry_host}/v2/app"
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> int:
-        """Ask the registry, and give its status."""
+        """Send a request to the registry and return its status."""
         (issued,) = self.api.get_authorization_token()["authorizationData"]
         headers = {"Authorization": f"Basic {issued['authorizationToken']}", "Content-Type": "m"}
         request = urllib.request.Request(f"{self._registry}/{path}", body, headers, method=method)
@@ -46,7 +46,7 @@ class Client:
             return int(answer.status)
 
     def facts(self) -> dict[str, Any]:
-        """All that the API tells of the repository, without its address and without times."""
+        """Return all that the API reports about the repository, except its address and times."""
         (repository,) = self.api.describe_repositories(repositoryNames=["app"])["repositories"]
         images = self.api.describe_images(repositoryName="app")["imageDetails"]
         policy = self.api.get_lifecycle_policy(repositoryName="app")["lifecyclePolicyText"]
@@ -57,7 +57,7 @@ class Client:
         }
 
     def times(self) -> list[int]:
-        """When the repository was made, and its tagged image pushed and pulled; in seconds since the epoch."""
+        """Return when the repository was made and its tagged image pushed and pulled, in seconds since the epoch."""
         (repository,) = self.api.describe_repositories(repositoryNames=["app"])["repositories"]
         (image,) = self.api.describe_images(repositoryName="app", imageIds=[{"imageTag": "one"}])[
             "imageDetails"
@@ -71,7 +71,7 @@ def _lasting(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def on(folder: Path, act: Callable[[Client], T]) -> T:
-    """Serve ECR on a folder while `act` works with it, and end without a word to its store."""
+    """Serve ECR from a folder while `act` works with it, then stop without telling the store."""
 
     async def serve() -> T:
         ecr = EcrSandbox(folder, access_key=KEY)
@@ -85,7 +85,7 @@ def on(folder: Path, act: Callable[[Client], T]) -> T:
 
 
 def fill(client: Client) -> dict[str, Any]:
-    """Change something by each plane, move a tag, delete an image, and pull one."""
+    """Make changes through the API and the registry, move a tag, delete an image, and pull one."""
     rule = {
         "rulePriority": 1,
         "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 9},
@@ -106,12 +106,12 @@ def fill(client: Client) -> dict[str, Any]:
 
 
 def test_a_new_registry_on_the_same_folder_holds_the_same(tmp_path: Path) -> None:
-    """Repositories, images, tags and policies, also after what was deleted and moved."""
+    """A new registry on the same folder holds the same repositories, images, tags and policies."""
     assert on(tmp_path, fill) == on(tmp_path, Client.facts)
 
 
 def test_what_is_done_again_is_of_its_own_time(tmp_path: Path) -> None:
-    """A repository, an image and its pull are as old as they were."""
+    """Repositories, images and pulls keep their original times."""
     on(tmp_path, fill)
     path = tmp_path / "calls.jsonl"
     calls = [json.loads(line) | {"at_s": 1_700_000_000.5} for line in path.read_bytes().split(b"\n") if line]
@@ -120,7 +120,7 @@ def test_what_is_done_again_is_of_its_own_time(tmp_path: Path) -> None:
 
 
 def test_layers_of_images_are_served_again(tmp_path: Path) -> None:
-    """At the address where the registry listens now."""
+    """Layers are served again, at the address where the registry listens now."""
     on(tmp_path, fill)
 
     def pull(client: Client) -> tuple[int, str]:
@@ -134,13 +134,13 @@ def test_layers_of_images_are_served_again(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written(tmp_path: Path) -> None:
-    """Tokens are not issued again, so they are in no file."""
+    """Issued tokens are not written to the log."""
     on(tmp_path, fill)
     assert "GetAuthorizationToken" not in (tmp_path / "calls.jsonl").read_text()
 
 
 def test_half_of_a_line_is_passed_over(tmp_path: Path) -> None:
-    """As a kill leaves it; what is added later has a line of its own."""
+    """A line cut off by a kill is skipped, and later calls are written on lines of their own."""
     (tmp_path / "calls.jsonl").write_bytes(
         b'{"at_s": 1, "operation": "A", "parameters": {}}\n{"at_s": 2, "oper'
     )
@@ -153,7 +153,7 @@ def test_half_of_a_line_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_account_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would say what the registry holds, so the sandbox does not start on it."""
+    """The sandbox does not start if its log belongs to another account."""
     (tmp_path / "calls.jsonl").write_bytes(b"anything")
     monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "calls.jsonl").stat().st_uid + 1)
     with pytest.raises(SettingsError, match="belongs to another account"):

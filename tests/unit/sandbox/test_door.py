@@ -1,4 +1,4 @@
-"""What comes through to the stand-in for AWS: requests of one key, for two services, from programs only."""
+"""Which requests reach the stand-in for AWS: signed with one key, for two services, not from web pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def signed(
     headers: Mapping[str, str] = ECR,
     body: bytes = b"{}",
 ) -> dict[str, Any]:
-    """What a WSGI server makes of a request that an AWS client has signed."""
+    """Return the WSGI environment of a request signed by an AWS client."""
     request = AWSRequest(method, url, headers=dict(headers), data=body)
     SigV4Auth(Credentials(key.key_id, key.secret), service, "eu-west-1").add_auth(request)
     parts = urlsplit(url)
@@ -55,7 +55,7 @@ def signed(
 
 
 def ask(environ: dict[str, Any]) -> tuple[int, str]:
-    """Status and text; `served ecr` where the request got through."""
+    """Return status and text; the text is `served ecr` if the request got through."""
 
     def service(name: str) -> Any:
         def call(given: dict[str, Any], start: Any) -> list[bytes]:
@@ -80,12 +80,12 @@ def ask(environ: dict[str, Any]) -> tuple[int, str]:
     ],
 )
 def test_what_the_sandboxs_key_signed_is_served(request_of: dict[str, Any]) -> None:
-    """As AWS's own client signs it, with the body whole."""
+    """A request that the sandbox's key signed is served with its whole body."""
     assert ask(signed(**request_of)) == (200, f"served ecr {request_of.get('body', b'{}').decode()}")
 
 
 def test_sts_is_served_by_post_and_by_get() -> None:
-    """Its actions are in a form or in the query, where what is signed is sorted and escaped."""
+    """STS is served by POST and by GET, with its action in the form or the query."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
     assert ask(signed(service="sts", headers=form, body=body)) == (200, f"served sts {body.decode()}")
@@ -107,13 +107,13 @@ def test_sts_is_served_by_post_and_by_get() -> None:
     ],
 )  # fmt: skip
 def test_what_it_did_not_sign_is_refused_as_aws_does(change: dict[str, Any], code: str) -> None:
-    """Whatever of the request is another than what was signed."""
+    """A request that differs from what was signed is refused with AWS's error code."""
     status, text = ask(signed() | change)
     assert (status, json.loads(text)["__type"]) == (400, code)
 
 
 def test_another_key_opens_nothing() -> None:
-    """Neither another id nor the right id with another secret; for STS in its own words."""
+    """Another key id, or the right id with another secret, is refused."""
     for key, code in (
         (AccessKey("AKIDEXAMPLE", KEY.secret), "UnrecognizedClientException"),
         (AccessKey(KEY.key_id, "other"), "InvalidSignatureException"),
@@ -124,14 +124,14 @@ def test_another_key_opens_nothing() -> None:
 
 @pytest.mark.parametrize("service", ["batch", "lambda", "iam", "sns", "ec2", "s3", "ECR", "moto_api"])
 def test_no_other_service_is_there(service: str) -> None:
-    """Signed with the right key too: moto has them, some of them run containers, and the sandbox has not."""
+    """Any other AWS service is refused, even if the request is signed with the right key."""
     status, text = ask(signed(service=service))
     assert (status, "serves ecr, sts" in text) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/moto-api/", "/moto-api/data.json", "/v1/submitjob", "//", ""])
 def test_no_other_path_is_there(path: str) -> None:
-    """Signed with the right key too: moto's administration, and what other services answer at."""
+    """Any other path is refused, even if the request is signed with the right key."""
     assert ask(signed(url=f"http://{OWN}{path}") | {"PATH_INFO": path})[0] in (400, 403)
 
 
@@ -144,7 +144,7 @@ def test_no_other_path_is_there(path: str) -> None:
     ],
 )  # fmt: skip
 def test_pages_of_the_web_are_refused(header: dict[str, Any]) -> None:
-    """Before a signature is looked at; no answer is readable by a page."""
+    """A request from a web page is refused, with any method."""
     for method in ("POST", "OPTIONS", "GET"):
         status, text = ask(signed() | header | {"REQUEST_METHOD": method})
         assert (status, "served" in text) == (403, False)
@@ -154,7 +154,7 @@ def test_pages_of_the_web_are_refused(header: dict[str, Any]) -> None:
     ("minutes", "served"), [(0, True), (14, True), (-14, True), (16, False), (-16, False)]
 )
 def test_a_signature_lives_a_quarter_of_an_hour(minutes: int, *, served: bool) -> None:
-    """Either way, as clocks differ."""
+    """A signature is valid for 15 minutes before and after its time."""
     now = datetime.now(UTC) + timedelta(minutes=minutes)
     assert (judge(signed(), b"{}", KEY, now=now) == "ecr") is served
     assert served or judge(signed(), b"{}", KEY, now=now) is Fault.EXPIRED
@@ -162,7 +162,7 @@ def test_a_signature_lives_a_quarter_of_an_hour(minutes: int, *, served: bool) -
 
 @pytest.mark.parametrize("name", ["host", "x-amz-date", "x-amz-target"])
 def test_what_decides_must_be_signed(name: str) -> None:
-    """A signature that leaves it out would be good for any."""
+    """A signature that leaves out a header which decides what is called is refused."""
     request = AWSRequest("POST", f"http://{OWN}/", headers=ECR, data=b"{}")
     auth = SigV4Auth(Credentials(KEY.key_id, KEY.secret), "ecr", "eu-west-1")
     every = auth.headers_to_sign
@@ -186,7 +186,7 @@ def test_what_decides_must_be_signed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_what_a_program_in_between_was_asked_is_served(name: str) -> None:
-    """A forwarder on loopback that sends our Host leaves the signature of its own, which the key has made as well."""
+    """A request signed for a forwarder on loopback is served as long as the forwarder is listening."""
     with socket.create_server(("127.0.0.1", 0)) as forwarder:
         environ = signed(url=f"http://{name}:{forwarder.getsockname()[1]}/") | {"HTTP_HOST": OWN}
         assert ask(environ)[0] == 200
@@ -197,14 +197,14 @@ def test_what_a_program_in_between_was_asked_is_served(name: str) -> None:
     "host", ["evil.example.com:{}", "127.0.0.1.evil.example.com:{}", "192.0.2.1:{}", "127.0.0.1"]
 )
 def test_a_signature_for_another_machine_opens_nothing(host: str) -> None:
-    """Also where its port is one that a program of this machine listens on."""
+    """A request signed for another machine is refused, even if its port is in use on this one."""
     with socket.create_server(("127.0.0.1", 0)) as forwarder:
         environ = signed(url=f"http://{host.format(forwarder.getsockname()[1])}/") | {"HTTP_HOST": OWN}
         assert json.loads(ask(environ)[1])["__type"] == "InvalidSignatureException"
 
 
 def test_a_forwarder_is_no_way_past_the_key() -> None:
-    """What another key signed for a forwarder's address is refused, and so is a body that the key did not sign."""
+    """A request sent through a forwarder is refused if another key signed it or if its body was changed."""
     with socket.create_server(("127.0.0.1", 0)) as forwarder:
         url = f"http://127.0.0.1:{forwarder.getsockname()[1]}/"
         other = signed(url=url, key=AccessKey(KEY.key_id, "other")) | {"HTTP_HOST": OWN}
@@ -214,7 +214,7 @@ def test_a_forwarder_is_no_way_past_the_key() -> None:
 
 
 def test_a_body_is_what_its_signed_digest_says() -> None:
-    """The digest that a client signs as a header is not believed."""
+    """The body is checked against the signed digest, and an unsigned payload is refused."""
     digest = {**ECR, "X-Amz-Content-SHA256": hashlib.sha256(b"{}").hexdigest()}
     assert ask(signed(headers=digest))[0] == 200
     assert ask(signed(headers=digest) | {"wsgi.input": io.BytesIO(b'{"a": 1}')})[0] == 400
@@ -236,7 +236,7 @@ print(*{name.split(".")[1] for name in sys.modules if name.startswith("moto.")})
 
 
 def test_services_that_run_containers_are_not_even_loaded(tmp_path: Path) -> None:
-    """moto's Batch and Lambda would run anything on the machine's engine."""
+    """Serving ECR and STS does not load moto's services that run containers."""
     command = [sys.executable, "-c", _SERVE, str(tmp_path)]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert {"ecr", "sts"} <= loaded

@@ -1,4 +1,4 @@
-"""Which files of a sandbox's folder are believed."""
+"""Which files of a sandbox's folder are trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.sandbox.folder import check_own
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A state file of this user's own."""
+    """A state file owned by this user."""
     path = tmp_path / "state.json"
     path.write_text("{}")
     path.chmod(0o600)
@@ -20,7 +20,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_was_replaced_while_it_was_open_is_believed(state: Path, tmp_path: Path) -> None:
-    """The supervisor renames a newer file onto it at any time, and the reader's has no name then."""
+    """An open file that was replaced by a newer one is still trusted."""
     with state.open() as file:
         newer = tmp_path / "state.json.new"
         newer.write_text("{}")
@@ -29,7 +29,7 @@ def test_a_file_that_was_replaced_while_it_was_open_is_believed(state: Path, tmp
 
 
 def test_a_file_with_a_second_name_is_not_believed(state: Path, tmp_path: Path) -> None:
-    """Whoever has the other name may write to it."""
+    """A file with a second hard link is not trusted."""
     (tmp_path / "other").hardlink_to(state)
     with pytest.raises(SettingsError, match="not believed"):
         check_own(state, state.stat())

@@ -1,4 +1,4 @@
-"""Which engine of this machine is used, and what is said of others."""
+"""Which engine of this machine is used, and what is reported about others."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tests.unit.adapters.scripted import Request, answering, http
 
 @pytest.mark.parametrize("docker_host", ["tcp://192.0.2.1:2375", "ssh://host", "unix://", "nonsense", ""])
 def test_an_engine_elsewhere_is_refused(docker_host: str) -> None:
-    """Only an engine on this machine reaches a registry on its loopback; nothing is sent to another."""
+    """An engine on another machine is refused, because it cannot reach a registry on this loopback."""
     with pytest.raises(EngineUnavailable, match="loopback"):
         LocalEngine(docker_host)
 
 
 @pytest.mark.parametrize("docker_host", ["unix:///missing.sock", "tcp://127.0.0.1:1", "tcp://[::1]:1"])
 def test_a_silent_engine_does_not_ping(docker_host: str) -> None:
-    """A socket that nobody serves is no engine, and no exception."""
+    """A socket that nobody serves does not ping and raises nothing."""
     assert not LocalEngine(docker_host).ping()
 
 
 def test_the_engine_asked_for_must_answer() -> None:
-    """An engine named by the caller is never replaced by another."""
+    """If the requested engine does not answer, that is an error, and no other is used."""
     with pytest.raises(EngineUnavailable, match=r"unix:///missing\.sock"):
         find_engine("unix:///missing.sock", environ={}, progress=print)
 
 
 @pytest.mark.parametrize("docker_host", ["unix:///missing.sock", "ssh://host"])
 def test_a_useless_docker_host_is_told_and_passed(monkeypatch: pytest.MonkeyPatch, docker_host: str) -> None:
-    """DOCKER_HOST that leads nowhere is named, and the search goes on."""
+    """A DOCKER_HOST that leads nowhere is reported, and the search continues."""
     monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", Path("/missing-too.sock"))
     told: list[str] = []
 
@@ -44,7 +44,7 @@ def test_a_useless_docker_host_is_told_and_passed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_users_proxy_is_not_asked_for_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its loopback is another machine's."""
+    """The engine is reached without the user's HTTP proxy."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "")
     with answering(_engine) as server:
@@ -52,7 +52,7 @@ def test_the_users_proxy_is_not_asked_for_an_engine(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_pull_that_says_nothing_is_given_up() -> None:
-    """docker-py by itself would wait for ever."""
+    """A pull without any answer is given up after the timeout."""
     silent = threading.Event()
 
     def answer(request: Request) -> bytes:
@@ -77,7 +77,7 @@ def test_a_pull_that_says_nothing_is_given_up() -> None:
     ],
 )
 def test_what_an_engine_says_within_a_pull_is_its_refusal(error: bytes) -> None:
-    """It answers 200 first, and newer engines are to leave the older of two members out, or empty."""
+    """An error reported within a pull's stream is raised, in the older and the newer form."""
     said = b'{"status": "Pulling"}\n{%s}\n' % error
 
     def answer(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""A server of plain HTTP answers also those who begin with TLS."""
+"""A plain HTTP server also answers clients that start with TLS."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Hello(tornado.web.RequestHandler):
 
 
 def asked(ask: Callable[[int], Awaitable[T]]) -> T:
-    """What a client makes of the server, whose port it is given."""
+    """Run a client against the server, whose port it is given, and return its result."""
 
     async def both() -> T:
         server = PlainHttpServer(tornado.web.Application([("/", _Hello)]))
@@ -38,7 +38,7 @@ def asked(ask: Callable[[int], Awaitable[T]]) -> T:
 
 
 async def sent(port: int, *pieces: bytes) -> bytes:
-    """All that comes back for what is sent piece by piece."""
+    """Send the pieces one by one and return everything that comes back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for piece in pieces:
         writer.write(piece)
@@ -51,13 +51,13 @@ async def sent(port: int, *pieces: bytes) -> bytes:
 
 
 def test_a_request_in_plain_http_is_served() -> None:
-    """Looking at the first byte takes nothing from a request."""
+    """A request in plain HTTP is served whole."""
     request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert asked(lambda port: sent(port, request)).endswith(b"hello")
 
 
 def test_a_tls_client_hears_http() -> None:
-    """It sees that the other side speaks something else, where a closed connection would look like a server that is down."""
+    """A TLS client gets an answer that is recognizably not TLS, instead of a closed connection."""
 
     async def ask(port: int) -> None:
         await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
@@ -70,7 +70,7 @@ def test_a_tls_client_hears_http() -> None:
 
 @pytest.mark.parametrize("pieces", [[b"\x16"], [b"\x16\x03\x01", b"x" * 1000], [b"\x16" + b"x" * 200_000]])
 def test_the_answer_to_tls_arrives_whole(pieces: list[bytes]) -> None:
-    """However long the hello is and however it comes: it is read, so that no reset overtakes the answer."""
+    """The answer to a TLS hello arrives whole, however long the hello is and however it is split."""
     answer = asked(lambda port: sent(port, *pieces))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
@@ -79,7 +79,7 @@ def test_the_answer_to_tls_arrives_whole(pieces: list[bytes]) -> None:
 
 
 def test_a_client_that_says_nothing_is_told_nothing() -> None:
-    """Closing without a word ends the connection without one."""
+    """A client that closes without sending anything gets no answer."""
 
     async def ask(port: int) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""What is said where no engine of our own can be started, and what it must not do."""
+"""What happens if no private engine can be started, and what it must not do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.sandbox.private_engine import INSTALL_COMMAND, PrivateEngine
 
 
 def test_without_dockerd_the_install_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no engine can be started the message ends with the command that installs one."""
+    """Without dockerd, the error ends with the command that installs it."""
     monkeypatch.setattr(private_engine, "find_tool", lambda _name: None)
 
     with pytest.raises(EngineUnavailable, match="dockerd") as raised:
@@ -24,7 +24,7 @@ def test_without_dockerd_the_install_command_is_told(monkeypatch: pytest.MonkeyP
 
 
 def test_a_private_engine_takes_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without root is told to become root or to name an engine."""
+    """A user who is not root gets an error that says a private engine needs root."""
     monkeypatch.setattr(private_engine, "find_tool", lambda name: f"/bin/{name}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
@@ -36,7 +36,7 @@ def test_a_private_engine_takes_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_private_engine_deletes_docker0(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, there: bool
 ) -> None:
-    """dockerd without a bridge removes that interface: where it is, an engine that can have none is not started."""
+    """Without a free network, no engine is started where docker0 exists (it would delete it); elsewhere it has no network."""
 
     def refuse(_name: str) -> None:
         raise EngineError("no private network is free")

@@ -1,4 +1,4 @@
-"""What a sandbox takes out of an engine that was there before it, and what it leaves in."""
+"""What a sandbox removes from an engine that was there before it, and what it leaves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASE = "sha256:" + "b" * 64
 
 @dataclass
 class Held:
-    """An engine that answers as Podman does, and what is taken out of it."""
+    """An engine that answers as Podman does and records what is removed."""
 
     docker_host: str = ""
     images: list[dict[str, Any]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def engine() -> Iterator[Held]:
 
 
 def state_on(engine: Held, *, loaded_image: str | None = BASE) -> SandboxState:
-    """The state of a sandbox that uses the engine."""
+    """Return the state of a sandbox that uses the engine."""
     return SandboxState(
         sandbox_id="ab12",
         phase=Phase.UP,
@@ -84,7 +84,7 @@ def state_on(engine: Held, *, loaded_image: str | None = BASE) -> SandboxState:
 
 
 def removed(engine: Held, folder: Path, **state: Any) -> set[str]:
-    """Names of images that a removal takes, without those by digest."""
+    """Return the names of the images that a removal deletes, without those by digest."""
     remove_sandbox(SandboxFolder(folder), state_on(engine, **state))
     return {name for name in engine.removed if "@" not in name} - {"c0ffee"}
 
@@ -93,20 +93,20 @@ def removed(engine: Held, folder: Path, **state: Any) -> set[str]:
     "name", ["busybox:latest", "localhost/busybox:latest", "docker.io/library/busybox:latest"]
 )
 def test_the_base_image_goes_by_whatever_name_it_was_given(engine: Held, tmp_path: Path, name: str) -> None:
-    """Podman completes the name that an archive gives; a user's own image of that name stays."""
+    """The base image is removed under whatever name Podman gave it; a user's own image of that name stays."""
     engine.add(BASE, name, "mine/copy:1", labels=LABEL)
     engine.add("sha256:1", "example.com/busybox:latest")
     assert removed(engine, tmp_path) == {name}
 
 
 def test_containers_are_killed_before_they_are_removed(engine: Held, tmp_path: Path) -> None:
-    """One that ignores a polite end does not hold up the removal."""
+    """Containers are killed before they are removed."""
     remove_sandbox(SandboxFolder(tmp_path), state_on(engine))
     assert (engine.killed, engine.removed) == (["c0ffee"], ["c0ffee"])
 
 
 def test_what_was_built_on_the_base_and_pushed_goes_with_all_names(engine: Held, tmp_path: Path) -> None:
-    """So does what a later build of it left without a name; the user's own images stay, pushed or not."""
+    """A pushed image on the base is removed with all names, an untagged one too; of other images only pushed names are."""
     engine.add("sha256:1", "docker.io/xfra/wait:latest", f"{REGISTRY}/xfra-wait:1", labels=LABEL)
     engine.add("sha256:2", labels=LABEL)
     engine.add("sha256:3", "mine:1", labels=LABEL)
@@ -119,13 +119,13 @@ def test_what_was_built_on_the_base_and_pushed_goes_with_all_names(engine: Held,
 
 
 def test_untagged_images_on_a_base_of_others_stay(engine: Held, tmp_path: Path) -> None:
-    """Where another sandbox brought the base image, they are its."""
+    """Untagged images stay if another sandbox loaded the base image."""
     engine.add("sha256:2", labels=LABEL)
     assert removed(engine, tmp_path, loaded_image=None) == set()
 
 
 def test_what_stays_of_the_pushed_is_named(engine: Held) -> None:
-    """An image on a base of the user's own may be the user's: it is told, not taken."""
+    """A local name of an image that was also pushed is reported as kept, unless the image is built on the sandbox's base."""
     engine.add("sha256:1", "xfra/wait:latest", f"{REGISTRY}/xfra-wait:1")
     engine.add("sha256:2", "built:1", f"{REGISTRY}/built:1", labels=LABEL)
     engine.add("sha256:3", "mine:1")
@@ -133,5 +133,5 @@ def test_what_stays_of_the_pushed_is_named(engine: Held) -> None:
 
 
 def test_a_dead_engine_keeps_what_it_keeps() -> None:
-    """Nothing is told of it, and nothing fails."""
+    """For an engine that does not answer, no kept names are reported and nothing fails."""
     assert find_kept_names(state_on(Held("tcp://127.0.0.1:1"))) == []

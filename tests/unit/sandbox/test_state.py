@@ -1,4 +1,4 @@
-"""The state file, the lock beside it, and what a sandbox says from the state alone."""
+"""The state file, its lock, and what a sandbox reports from the state alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ecr_widgets.sandbox.state import (
 
 @pytest.fixture
 def state() -> SandboxState:
-    """The state of a sandbox that is up, with this process for its supervisor."""
+    """The state of a sandbox that is up, with this process as its supervisor."""
     me = ProcessIdentity.of(os.getpid())
     assert me is not None
     return SandboxState(
@@ -49,14 +49,14 @@ def state() -> SandboxState:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path, state: SandboxState) -> None:
-    """A state survives the file unchanged, process identities included."""
+    """A state that is written and read again is unchanged."""
     write_state(tmp_path / "state.json", state)
 
     assert read_state(tmp_path / "state.json") == state
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path, state: SandboxState) -> None:
-    """The file is 0600 under any umask, also where an older one was readable by all."""
+    """The state file has mode 0600 under any umask, even if an older one was readable by all."""
     file = tmp_path / "state.json"
     file.with_name("state.json.new").touch(mode=0o666)
     before = os.umask(0)
@@ -69,7 +69,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path, state: SandboxState) -> None
 
 
 def test_a_reader_sees_the_old_or_the_new(tmp_path: Path, state: SandboxState) -> None:
-    """A write replaces the file: who has the old one open goes on reading the old one in full."""
+    """A reader with the old file open reads the whole old state while a new one is written."""
     file = tmp_path / "state.json"
     write_state(file, state)
     with file.open("rb") as old:
@@ -87,14 +87,14 @@ def test_secrets_do_not_show_in_a_repr(state: SandboxState) -> None:
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
-    """A missing file, or a missing folder, reads as no state."""
+    """A missing file or folder is read as no state."""
     assert read_state(tmp_path / "state.json") is None
     assert read_state(tmp_path / "missing" / "state.json") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b"\xff\xfe"])
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
-    """What is no state file gives one error that names the file."""
+    """A broken state file gives an error that names the file."""
     (tmp_path / "state.json").write_bytes(content)
 
     with pytest.raises(SettingsError, match=r"state\.json"):
@@ -102,7 +102,7 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_another_version_is_refused(tmp_path: Path, state: SandboxState) -> None:
-    """The state of a newer program is not guessed at."""
+    """A state of another version is refused."""
     write_state(tmp_path / "state.json", replace(state, version=2))
 
     with pytest.raises(SettingsError, match="version 2"):
@@ -110,7 +110,7 @@ def test_another_version_is_refused(tmp_path: Path, state: SandboxState) -> None
 
 
 def test_a_pid_given_out_again_is_another_process(state: SandboxState) -> None:
-    """A process with our pid and another start time, or another boot, is not alive in our eyes."""
+    """A process with the same pid but another start time or boot id counts as ended."""
     me = state.supervisor
 
     assert me.alive()
@@ -120,7 +120,7 @@ def test_a_pid_given_out_again_is_another_process(state: SandboxState) -> None:
 
 
 def test_a_zombie_is_not_alive() -> None:
-    """A process that ended counts as gone before its parent has asked for its exit code."""
+    """A process that has ended counts as gone even before its parent reaps it."""
     with subprocess.Popen(["sleep", "60"]) as process:
         identity = ProcessIdentity.of(process.pid)
         assert identity is not None
@@ -131,7 +131,7 @@ def test_a_zombie_is_not_alive() -> None:
 
 
 def test_one_holder_of_the_lock(tmp_path: Path) -> None:
-    """The lock is held once, and free again when its descriptor closes."""
+    """The lock can be held once, and is free again when its descriptor is closed."""
     folder = SandboxFolder(tmp_path)
     held = folder.lock()
     assert held is not None
@@ -143,7 +143,7 @@ def test_one_holder_of_the_lock(tmp_path: Path) -> None:
 
 
 def test_a_removed_lock_guards_nothing(tmp_path: Path) -> None:
-    """After the holder removed the folder's lock another can take a new one, while the old is still open."""
+    """After a folder is removed, its lock can be taken again while the old one is still open."""
     folder = SandboxFolder(tmp_path)
     old = folder.lock()
     folder.remove(())
@@ -156,7 +156,7 @@ def test_a_removed_lock_guards_nothing(tmp_path: Path) -> None:
 
 
 def test_made_folders_go_others_stay(tmp_path: Path) -> None:
-    """Removal takes the folders that were made, innermost first, and none that stood before."""
+    """Removal deletes the folders that were made, and none that existed before."""
     folder = SandboxFolder(tmp_path / "a" / "b")
     made = folder.make()
     assert made == (str(tmp_path / "a"), str(tmp_path / "a" / "b"))
@@ -167,7 +167,7 @@ def test_made_folders_go_others_stay(tmp_path: Path) -> None:
 
 
 def test_a_folder_made_meanwhile_is_another_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that another start makes between our look and ours is used, and not ours to remove."""
+    """A folder that another start creates at the same moment is used, but not counted as made by this one."""
     mkdir = Path.mkdir
 
     def late(path: Path, mode: int) -> None:
@@ -181,7 +181,7 @@ def test_a_folder_made_meanwhile_is_another_s(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
-    """A folder that holds anything but a sandbox is left alone, by name of what it holds."""
+    """A folder with other files is refused, and its files are left alone."""
     (tmp_path / "thesis.tex").touch()
 
     with pytest.raises(SettingsError, match=r"thesis\.tex"):
@@ -191,14 +191,14 @@ def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
 
 
 def test_default_folder_follows_xdg() -> None:
-    """XDG_STATE_HOME is used where it is absolute, as the specification says."""
+    """The default folder is below XDG_STATE_HOME if that is an absolute path, and below ~/.local/state otherwise."""
     assert default_folder({"XDG_STATE_HOME": "/s"}) == Path("/s/ecr-widgets/sandbox")
     assert default_folder({"XDG_STATE_HOME": "s"}) == Path.home() / ".local/state/ecr-widgets/sandbox"
     assert default_folder({}) == Path.home() / ".local/state/ecr-widgets/sandbox"
 
 
 def test_env_holds_the_standard_variables(tmp_path: Path, state: SandboxState) -> None:
-    """`env` gives the standard variables and no other."""
+    """`env` returns just the standard variables."""
     write_state(tmp_path / "state.json", state)
 
     assert Sandbox(tmp_path).env() == {
@@ -214,7 +214,7 @@ def test_env_holds_the_standard_variables(tmp_path: Path, state: SandboxState) -
 
 
 def test_environ_leaves_nothing_that_points_elsewhere(tmp_path: Path, state: SandboxState) -> None:
-    """A profile, a session token, an endpoint of one service or a Docker context of the user does not get in."""
+    """`environ` removes all variables that point elsewhere, such as a profile, a session token or a Docker context."""
     write_state(tmp_path / "state.json", state)
     foreign = dict.fromkeys(
         (
@@ -229,7 +229,7 @@ def test_environ_leaves_nothing_that_points_elsewhere(tmp_path: Path, state: San
 
 
 def test_environ_keeps_loopback_off_a_proxy(tmp_path: Path, state: SandboxState) -> None:
-    """Where a proxy is set, this machine's loopback is exempt from it."""
+    """If a proxy is set, `environ` exempts this machine's loopback from it."""
     write_state(tmp_path / "state.json", state)
     merged = Sandbox(tmp_path).environ({"https_proxy": "", "HTTP_PROXY": "http://p:1", "NO_PROXY": "intern"})
 
@@ -238,7 +238,7 @@ def test_environ_keeps_loopback_off_a_proxy(tmp_path: Path, state: SandboxState)
 
 
 def test_status_tells_where_it_answers(tmp_path: Path, state: SandboxState) -> None:
-    """A status is up, names the private engine, and describes every address, but no secret."""
+    """The status shows that the sandbox is up, its engine and all addresses, but no secret."""
     write_state(tmp_path / "state.json", state)
     status = Sandbox(tmp_path).status()
     told = status.describe()
@@ -252,7 +252,7 @@ def test_status_tells_where_it_answers(tmp_path: Path, state: SandboxState) -> N
 
 
 def test_no_supervisor_is_down(tmp_path: Path, state: SandboxState) -> None:
-    """A state whose supervisor is gone is down and gives no addresses."""
+    """If its supervisor is gone, the sandbox is down and has no addresses."""
     gone = replace(state.supervisor, started_ticks=1)
     write_state(tmp_path / "state.json", replace(state, supervisor=gone))
 
@@ -263,7 +263,7 @@ def test_no_supervisor_is_down(tmp_path: Path, state: SandboxState) -> None:
 
 
 def test_a_status_costs_no_library() -> None:
-    """Asking after a sandbox imports neither a server nor a client library."""
+    """Asking for the status imports no server or client library."""
     program = "import sys; from ecr_widgets.sandbox import Sandbox; Sandbox().status; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
@@ -273,7 +273,7 @@ def test_a_status_costs_no_library() -> None:
 def test_elsewhere_than_on_linux_one_sentence_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Mac is told what to do instead, before anything is made; asking and stopping work there."""
+    """On a Mac, starting is refused with a hint before anything is made; status and stop still work."""
     monkeypatch.setattr(sys, "platform", "darwin")
     sandbox = Sandbox(tmp_path / "state")
     with pytest.raises(SettingsError, match="needs Linux, and this is macOS") as refused:
@@ -318,7 +318,7 @@ def _linked_twice(folder: Path) -> None:
 def test_what_another_may_have_written_is_not_believed(
     tmp_path: Path, state: SandboxState, spoil: Callable[[Path], None]
 ) -> None:
-    """Nothing is ended, removed, started or told from such a state: `down`, `up`, `status` and `env` refuse it."""
+    """If another account may have written the state, `down`, `up`, `status` and `env` refuse it and end or remove nothing."""
     victim = subprocess.Popen(["sleep", "60"])
     try:
         kept = tmp_path / "victim"
@@ -345,7 +345,7 @@ def test_what_another_may_have_written_is_not_believed(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_another_accounts_folder_is_not_used(tmp_path: Path) -> None:
-    """Its owner could put other files in their place while the sandbox runs."""
+    """A folder that belongs to another account is refused."""
     tmp_path.chmod(0o700)
     os.chown(tmp_path, 61001, 61001)
     with pytest.raises(SettingsError, match="belongs to another account"):

@@ -1,4 +1,4 @@
-"""What became of a run, from its records: one classification for all who show runs."""
+"""A run's outcome from its records, classified in one place for all views."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_word_says_what_became_of_a_run(
 
 
 def test_a_run_that_is_held_is_running_and_one_that_only_looked_is_planned() -> None:
-    """Neither has failed; where it stopped is said of one that was killed."""
+    """A locked run is running, an unlocked one was killed at its open step, and a plan is planned."""
     open_step = StepRecord.intended("r", 2, "push_image", {}, START)
     assert told("running", LOOKED, held=True).outcome is Outcome.RUNNING
     assert told("running", LOOKED, open_step).words == "killed at push_image"
@@ -97,7 +97,7 @@ def test_a_run_that_is_held_is_running_and_one_that_only_looked_is_planned() -> 
 
 
 def test_what_an_earlier_attempt_changed_counts() -> None:
-    """A resumed run finds the service moved by itself: it has left it down, though its last attempt changed nothing."""
+    """A service moved by an earlier attempt is left down, although the resumed attempt changed nothing."""
     found = step(3, "update_service", outcome={"deploy_id": "web.5"})
     header = RunHeader(
         version=1,
@@ -113,7 +113,7 @@ def test_what_an_earlier_attempt_changed_counts() -> None:
 
 
 def test_what_and_where_are_told_by_the_records() -> None:
-    """Repository and tag, the service with its environment, and what was changed beyond this machine."""
+    """A run's subject is its repository, tag and service from the records; changes are those outside this machine."""
     built = step(1, "build_image", outcome={"image": "local/thing"}, changed=True)
     found = told("succeeded", built, PUSHED, MOVED, parameters={"repository": "other", "tag": "0"})
     assert (found.what, found.digest) == ("team/web:2.0.1 → demo/web", DIGEST)
@@ -125,7 +125,7 @@ def test_what_and_where_are_told_by_the_records() -> None:
 
 
 def test_a_run_that_was_refused_at_once_tells_what_was_asked_for() -> None:
-    """From its parameters, since no record names it."""
+    """If no record names the subject, it is taken from the parameters."""
     asked = {"repository": "team/wbe", "tag": "1", "environment": "demo", "service": "web", "other": 3}
     refused = failed(1, "check_repository", "RepositoryNotFound", {"repository": "team/wbe"})
     assert told("failed", refused, parameters=asked).what == "team/wbe:1 → demo/web"
@@ -133,7 +133,7 @@ def test_a_run_that_was_refused_at_once_tells_what_was_asked_for() -> None:
 
 
 def test_how_long_a_service_was_away_is_from_its_move_until_it_was_back() -> None:
-    """In seconds; a service that was brought back for another reason was not away in this run."""
+    """The time to restore is from a service's move to its rollback in one run; a run without such a move has none."""
     found = told("failed", MOVED, WAITED, BACK)
     assert (found.restored_s, found.services("back", was_down=True)) == (3.0, ("demo/web",))
     found = told("succeeded", BACK)
@@ -142,7 +142,7 @@ def test_how_long_a_service_was_away_is_from_its_move_until_it_was_back() -> Non
 
 @pytest.mark.parametrize("value", [["x"], {"a": 1}, None, 3])
 def test_records_of_other_shapes_break_nothing(value: Any) -> None:
-    """Nothing is certain of members in a file that others wrote."""
+    """Records with unexpected values raise nothing."""
     odd = failed(4, "wait", value, {"environment": value, "service": value})
     odd_outcome = step(
         3, "rollback", outcome={"deploy_id": value, "image": value, "tag": value}, changed=True
@@ -151,7 +151,7 @@ def test_records_of_other_shapes_break_nothing(value: Any) -> None:
 
 
 def test_each_outcome_has_a_sign() -> None:
-    """So that none depends on colour."""
+    """Each outcome has a sign, so that none depends on colour."""
     assert set(SIGNS) == set(Outcome)
 
 
@@ -169,5 +169,5 @@ def test_each_outcome_has_a_sign() -> None:
     ],
 )
 def test_why_a_run_was_made_is_its_operation_note(source: Any, note: str) -> None:
-    """Unless nobody has written one."""
+    """A run's reason is its operation note, or nothing if that was not filled in."""
     assert note_among([source]) == note

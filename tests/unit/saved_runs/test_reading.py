@@ -1,4 +1,4 @@
-"""Saved runs as every reader of them gets them."""
+"""Saved runs as all readers get them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def content_of(notebook: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("kind", BY_ENGINE)
 def test_what_was_read_of_a_recorded_run_is_written_as_it_was(kind: str) -> None:
-    """Header and records of version 1 have not changed: the same members with the same values."""
+    """Header and records of a recorded run are read and written back unchanged."""
     notebook = recorded(kind)
     run = read_run(content_of(notebook), Path("run.ipynb"))
     kept = run.header.to_builtins()
@@ -34,7 +34,7 @@ def test_what_was_read_of_a_recorded_run_is_written_as_it_was(kind: str) -> None
 
 
 def test_a_half_character_that_a_cell_has_printed_hides_no_run() -> None:
-    """The engine keeps it as it came, and no strict decoder of JSON takes it."""
+    """A lone surrogate that a cell printed does not make a run unreadable."""
     notebook = recorded("proven")
     notebook["metadata"]["ecr_widgets"]["reason"] = "\ud800"
     content = json.dumps(notebook, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -43,7 +43,7 @@ def test_a_half_character_that_a_cell_has_printed_hides_no_run() -> None:
 
 @pytest.mark.parametrize("started_at", [None, "yesterday", "0001-01-01T00:00:00Z"])
 def test_a_run_without_a_start_is_none(started_at: str | None) -> None:
-    """Nobody could say when it was, or sort it among others."""
+    """A run without a valid start time is not a saved run."""
     notebook = recorded("proven")
     notebook["metadata"]["ecr_widgets"]["started_at"] = started_at
     with pytest.raises(InputError, match="is not a saved run"):
@@ -52,7 +52,7 @@ def test_a_run_without_a_start_is_none(started_at: str | None) -> None:
 
 @pytest.mark.parametrize("attempts", [3, ["x"], [{"records": "x"}], [{"records": [{}, 1]}]])
 def test_attempts_that_somebody_made_up_break_nothing(attempts: object) -> None:
-    """They have no records, and the run is read all the same."""
+    """Malformed attempts are read as attempts without records."""
     notebook = recorded("proven")
     notebook["metadata"]["ecr_widgets"]["attempts"] = attempts
     header = read_header(content_of(notebook), Path("run.ipynb"))
@@ -60,7 +60,7 @@ def test_attempts_that_somebody_made_up_break_nothing(attempts: object) -> None:
 
 
 def test_a_cell_cannot_mark_a_display() -> None:
-    """Only what the engine marks counts where it marks; what else a display's metadata says stays."""
+    """A cell cannot mark a display as a record: only the engine's mark counts, and other metadata is kept."""
     assert unmarked({"ecr_widgets": {"marked": True, "x": 1}, "y": 2}) == {"ecr_widgets": {"x": 1}, "y": 2}
     (record, _), *_ = steps_of(recorded("proven"))
     shown = {"output_type": "display_data", "data": {RECORD_MIME: json.dumps(record)}}

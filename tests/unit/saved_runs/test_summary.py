@@ -1,4 +1,4 @@
-"""The cell on top of a saved run: a view of header and records that people read first."""
+"""The summary cell on top of a saved run, made from header and records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.audit.runs import change_record, recorded, steps_of
 
 
 def run_of(kind: str, **header: Any) -> dict[str, Any]:
-    """A recorded run as the engine has it in hand, its records marked."""
+    """A recorded run as the engine holds it, with marked records."""
     notebook = recorded(kind)
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
@@ -34,14 +34,14 @@ def run_of(kind: str, **header: Any) -> dict[str, Any]:
 
 
 def shown(notebook: dict[str, Any]) -> str:
-    """What a reader sees of the summary, without markup."""
+    """Return the summary's text without markup."""
     cell = notebook["cells"][0]
     assert is_summary(cell)
     return html.unescape(re.sub(r"<[^>]*>", " ", cell["source"]))
 
 
 def test_a_failed_run_opens_on_its_verdict() -> None:
-    """What became of it, of what, who, when, what changed, why it failed, what stands now, and what to do next."""
+    """A failed run's summary says what happened, who ran it, what changed, why it failed, and what to do next."""
     notebook = run_of("failed", actor="ann", host="vm")
     assert put_summary(notebook)
     told = shown(notebook)
@@ -61,7 +61,7 @@ def test_a_failed_run_opens_on_its_verdict() -> None:
 
 
 def test_a_good_run_says_what_runs_by_digest() -> None:
-    """And asks for nothing."""
+    """A successful run's summary says what runs, by digest, and suggests no command."""
     notebook = run_of("deployed")
     put_summary(notebook)
     told = shown(notebook)
@@ -71,7 +71,7 @@ def test_a_good_run_says_what_runs_by_digest() -> None:
 
 
 def test_a_run_that_is_running_says_since_when() -> None:
-    """Whether it still is nobody knows who only reads the file, so no end is claimed."""
+    """A running run's summary says since when, and suggests no resume."""
     notebook = run_of("killed")
     put_summary(notebook)
     told = shown(notebook)
@@ -81,7 +81,7 @@ def test_a_run_that_is_running_says_since_when() -> None:
 
 
 def test_the_reason_is_shown_and_nothing_is_written_where_nothing_changed() -> None:
-    """A second look leaves the cell alone; a note of the run is its why."""
+    """The summary shows the operation note, and putting it again changes nothing."""
     notebook = run_of("deployed")
     note = {"cell_type": "markdown", "id": "note", "metadata": {}, "source": "## Operation note\n\nOPS-126"}
     notebook["cells"].insert(0, note)
@@ -101,7 +101,7 @@ def test_the_reason_is_shown_and_nothing_is_written_where_nothing_changed() -> N
     ],
 )
 def test_texts_from_outside_stay_texts(hostile: str) -> None:
-    """No markup, no Markdown, no formula, and no blank line at which a front end would leave the HTML."""
+    """Text from outside cannot add markup, Markdown or formulas to the summary."""
     notebook = change_record(run_of("failed"), "wait", error={"message": hostile, "log": [hostile]})
     write_header(notebook, replace(header_of(notebook), actor=hostile))
     put_summary(notebook)
@@ -121,7 +121,7 @@ def test_texts_from_outside_stay_texts(hostile: str) -> None:
 
 
 def test_known_secrets_are_taken_out_before_it_is_made() -> None:
-    """As entities nobody would find them any more when the file is written."""
+    """Known secrets are removed before the summary is made."""
     secret = "hunter2*with_signs$"
     notebook = change_record(
         run_of("failed"), "wait", error={"message": f"refused {secret}", "log": [secret]}
@@ -133,7 +133,7 @@ def test_known_secrets_are_taken_out_before_it_is_made() -> None:
 
 
 def test_the_audit_neither_needs_nor_believes_it() -> None:
-    """With the summary, without it, and with a forged one the verdict is the same; and the notebook is a valid one."""
+    """The audit's verdict is the same with the summary, without it, and with a forged one."""
     notebook = run_of("deployed")
     put_summary(notebook)
     nbformat.validate(nbformat.from_dict(notebook))
@@ -145,7 +145,7 @@ def test_the_audit_neither_needs_nor_believes_it() -> None:
 
 
 def test_it_is_small_and_says_the_end_of_a_long_run() -> None:
-    """However long the run's texts and however many its steps."""
+    """The summary stays under 40 kB, however long the run's texts and however many its steps."""
     notebook = change_record(
         run_of("failed"), "wait", error={"message": "x" * 90_000, "log": ["y" * 9_000] * 20}
     )
@@ -161,7 +161,7 @@ def test_it_is_small_and_says_the_end_of_a_long_run() -> None:
 
 
 def test_a_saved_run_with_a_summary_is_read_as_one_without(tmp_path: Any) -> None:
-    """Header and records are the same."""
+    """A summary does not change the header and records that are read."""
     notebook = run_of("deployed", state=RunState.SUCCEEDED, ended_at=datetime(2027, 1, 1, tzinfo=UTC))
     before = read_run(json.dumps(notebook).encode(), tmp_path)
     put_summary(notebook)

@@ -1,4 +1,4 @@
-"""All parts of a kernel's message are cleaned, not only its content."""
+"""Secrets are masked in all parts of a kernel's message, not only its content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9v"
 
 @pytest.fixture
 def sent() -> tuple[Any, list[tuple[tuple[Any, ...], dict[str, Any]]]]:
-    """A guarded session, and what it sent."""
+    """A guarded session, and the messages that it sent."""
     messages: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     session = SimpleNamespace(send=lambda *args, **more: messages.append((args, more)))
     known = SecretRegistry()
@@ -26,7 +26,7 @@ def sent() -> tuple[Any, list[tuple[tuple[Any, ...], dict[str, Any]]]]:
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_binary_parts_and_metadata_are_cleaned(sent: Any, kind: Any) -> None:
-    """As widgets send them: by name or by place, in whatever type of bytes; what holds no secret is the same object."""
+    """Secrets in buffers and metadata are masked, and a buffer without one is sent unchanged."""
     session, messages = sent
     plain, held = kind(bytes(range(256))), kind(b"\xff\0" + SECRET.encode() + b"\xfe")
     given = {"buffers": [plain, held], "metadata": {"note": SECRET}}
@@ -44,7 +44,7 @@ def test_binary_parts_and_metadata_are_cleaned(sent: Any, kind: Any) -> None:
 
 
 def test_a_colour_code_cut_in_two_hides_no_secret(sent: Any) -> None:
-    """Wherever the code is cut, and the secret by it."""
+    """A secret stays masked if a colour code in it is cut between two messages."""
     session, messages = sent
     for at in range(1, len(SECRET)):
         whole = f"{SECRET[:at]}\x1b[31m{SECRET[at:]}\n"

@@ -1,4 +1,4 @@
-"""Secrets are known by what they look like, and ordinary texts are not taken for them."""
+"""Secrets are recognized by their form, and ordinary texts are not mistaken for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ecr_widgets.secrets.kinds import (
     names_secret,
 )
 
-# Put together here, with a ¦ in their marks, so that no file holds what scanners would take for a leak.
+# Assembled here, with a ¦ in their prefixes, so that secret scanners do not report this file.
 BODY = (
     "".join(
         f"{upper}{digit}{lower}"
@@ -121,7 +121,7 @@ ORDINARY = [
 
 @pytest.mark.parametrize("text", EVERY)
 def test_each_kind_is_found_and_masked(text: str) -> None:
-    """Alone, within a sentence, in JSON within JSON, percent-encoded, and in base64 once and twice."""
+    """Each kind of secret is found in a sentence, JSON, percent encoding and base64, and is masked."""
     once = base64.b64encode(text.encode()).decode()
     twice = base64.b64encode(json.dumps({"data": once}).encode()).decode()
     for form in (
@@ -142,13 +142,13 @@ def test_each_kind_is_found_and_masked(text: str) -> None:
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_values_are_no_secrets(text: str) -> None:
-    """Tags, digests, hashes, ARNs, times, cron expressions, image names, addresses, placeholders and prose."""
+    """Ordinary values, such as tags, digests, ARNs, times and prose, are not secrets."""
     assert kind_of_secret(text) is None
 
 
 @given(st.from_regex(r"\A[a-z0-9]+([._/-][a-z0-9]+){0,6}(:[a-zA-Z0-9_.-]{1,30})?\Z"))
 def test_names_of_images_are_no_secrets(name: str) -> None:
-    """Whatever words they are made of, as long as no issuer's mark begins one of them."""
+    """An image name is not a secret, unless a part of it starts with an issuer's prefix."""
     if not any(
         part.startswith(("sk", "npm", "cio", "oy2", "pat", "hf", "r8", "pul", "key", "dapi"))
         for part in name.split("/")
@@ -158,14 +158,14 @@ def test_names_of_images_are_no_secrets(name: str) -> None:
 
 @given(st.text(string.ascii_letters + string.digits + " =:@/?&;,.\"'{}$<>-_%\\", max_size=120))
 def test_masking_is_done_once(text: str) -> None:
-    """Nothing but marks is put in, and what is masked is not taken for a secret that looks like one again."""
+    """Masking adds nothing but its marks to a text."""
     masked = mask_secrets(text, "***")
     assert len(masked) <= len(text) + 3 * masked.count("***")
     assert kind_of_secret("") is None
 
 
 def test_names_tell() -> None:
-    """Those that are a secret's by their name, those that only speak of one, and those that are hidden to be sure."""
+    """Names of secrets, names that only refer to one, and names hidden as a precaution are told apart."""
     assert all(
         map(
             names_secret,
@@ -191,7 +191,7 @@ HOSTILE = [
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_no_text_keeps_the_search_busy(unit: str) -> None:
-    """Two hundred thousand characters of what patterns begin with; at quadratic cost each would take hours."""
+    """Searching 200,000 characters that start like a secret ends without quadratic cost."""
     text = unit * (200_000 // len(unit))
     kind_of_secret(text)
     assert len(mask_secrets(text, "***")) <= len(text) * 4

@@ -1,4 +1,4 @@
-"""Secrets are taken out of texts."""
+"""Secrets are masked in texts."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ def known() -> SecretRegistry:
     ],
 )
 def test_every_form_is_masked(known: SecretRegistry, form: str) -> None:
-    """No encoding of the secret passes."""
+    """Every encoding of a secret is masked."""
     assert "***" in known.redact(f"before {form} after")
     assert form not in known.redact(f"before {form} after")
 
 
 @pytest.mark.parametrize("prefix", ["", "AWS:", "user:", "ab"])
 def test_base64_is_masked_at_every_offset(known: SecretRegistry, prefix: str) -> None:
-    """The secret cannot be read out of the base64 of a longer text."""
+    """A secret is masked in base64 at any offset in a longer text."""
     clean = known.redact(base64.b64encode((prefix + SECRET).encode()).decode())
     assert "***" in clean
     assert len(clean) < 20
 
 
 def test_the_credentials_of_a_docker_request_are_masked(known: SecretRegistry) -> None:
-    """The header X-Registry-Auth and the auths of Docker's config hold the password in base64 of JSON or of a pair."""
+    """The password in a Docker request's X-Registry-Auth header is masked."""
     header = base64.urlsafe_b64encode(json.dumps({"username": "AWS", "password": SECRET}).encode()).decode()
     clean = known.redact(json.dumps({"X-Registry-Auth": header}))
     readable = base64.urlsafe_b64decode(clean.split(": ")[1].strip('"}').split("***")[0][:-4] + "====")
@@ -73,7 +73,7 @@ def test_the_credentials_of_a_docker_request_are_masked(known: SecretRegistry) -
 
 
 def test_colours_do_not_hide_a_secret(known: SecretRegistry) -> None:
-    """Neither raw escape codes nor those that JSON spells out."""
+    """A colour code within a secret, raw or escaped in JSON, does not hide it."""
     coloured = f"a {SECRET[:7]}\x1b[31m{SECRET[7:]}\x1b[0m b"
     assert known.redact(coloured) == "a ***\x1b[0m b"
     assert SECRET[-9:] not in known.redact(json.dumps(coloured))
@@ -85,7 +85,7 @@ def test_colours_do_not_hide_a_secret(known: SecretRegistry) -> None:
 def test_lines_do_not_hide_a_secret_in_base64(
     known: SecretRegistry, ahead: int, end: str, width: int
 ) -> None:
-    """Tools break base64 at 76, 64 or 60 characters; wherever in its lines the secret begins, none of it is shown."""
+    """A secret in base64 is masked at any line length and wherever in the lines it begins."""
     encoded = base64.b64encode(b"." * ahead + SECRET.encode() + b"." * 90).decode()
     lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
     clean = known.redact(f"data: {end.join(lines)}{end}")
@@ -99,7 +99,7 @@ def test_lines_do_not_hide_a_secret_in_base64(
 
 
 def test_lines_of_base64_that_come_one_by_one_are_held_back(known: SecretRegistry) -> None:
-    """A stream that brings them apart shows nothing of a secret, and what is no part of one stays in its lines."""
+    """Lines of base64 that arrive one by one are masked as if they came together, and others are unchanged."""
     text = base64.encodebytes(b"." * 45 + SECRET.encode() * 3 + b"." * 90).decode()
     shown, held = "", ""
     for line in text.splitlines(keepends=True):
@@ -112,7 +112,7 @@ def test_lines_of_base64_that_come_one_by_one_are_held_back(known: SecretRegistr
 
 
 def test_each_line_of_a_long_secret_is_one() -> None:
-    """A key of several lines is masked line by line too."""
+    """Each line of a multi-line secret is masked by itself."""
     known, lines = SecretRegistry(), ["-----BEGIN KEY-----x", "MIIEvQIBADANBgkqhkiG9w0B"]
     known.register("\n".join(lines))
     assert [known.redact(f"> {line}") for line in lines] == ["> ***"] * 2
@@ -120,7 +120,7 @@ def test_each_line_of_a_long_secret_is_one() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(0, 47))
 def test_what_was_redacted_stays_as_it_is(before: str, after: str, cut: int) -> None:
-    """Redacting again changes nothing, and a stream cut anywhere never shows the secret."""
+    """Redacting a second time changes nothing, and a text cut in two is redacted as well as a whole one."""
     known = SecretRegistry()
     known.register(SECRET)
     text = before + SECRET + after
@@ -134,7 +134,7 @@ def test_what_was_redacted_stays_as_it_is(before: str, after: str, cut: int) -> 
 
 @given(st.data())
 def test_the_end_that_may_begin_a_secret_is_found_among_many(data: st.DataObject) -> None:
-    """What may be shown ends where trying every form at every place says so."""
+    """Text is held back from the first place where any form of a secret may begin."""
     known = SecretRegistry()
     for secret in data.draw(st.lists(st.text("ab\"'", min_size=8, max_size=40), min_size=1, max_size=4)):
         known.register(secret)
@@ -153,7 +153,7 @@ def test_the_end_that_may_begin_a_secret_is_found_among_many(data: st.DataObject
 def test_asking_how_much_may_be_shown_does_not_try_every_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With two hundred of them a long text without any of them takes a handful of looks, not one a form and place."""
+    """Finding how much may be shown does not try each of two hundred secrets at each place."""
     known = SecretRegistry()
     for number in range(200):
         known.register(f"{number:03}-{SECRET}")
@@ -165,7 +165,7 @@ def test_asking_how_much_may_be_shown_does_not_try_every_secret(
 
 
 def test_ordinary_text_stays(known: SecretRegistry) -> None:
-    """Nothing but the secret is touched."""
+    """A text without a secret is unchanged."""
     text = "sha256:" + "0123456789abcdef" * 4 + " 127.0.0.1:5000/xfra-wait:1.10"
     assert known.redact(text) == text
 
@@ -183,7 +183,7 @@ IN_FORMS = {
 
 @pytest.mark.parametrize("form", IN_FORMS.values(), ids=IN_FORMS)
 def test_a_cut_secret_is_masked_as_far_as_it_goes(form: Callable[[str], str]) -> None:
-    """Of one that was cut at either end, or in its middle, no more is left than an unfinished character's code."""
+    """A truncated secret is masked, at either end or cut in the middle."""
     known = SecretRegistry()
     known.register(CUT)
     whole = form(CUT)
@@ -194,7 +194,7 @@ def test_a_cut_secret_is_masked_as_far_as_it_goes(form: Callable[[str], str]) ->
 
 @pytest.mark.parametrize("before", ["AWS:", "user:", "", "{'password': '"])
 def test_a_cut_base64_text_is_masked_as_far_as_it_goes(before: str) -> None:
-    """A header that was cut shows nothing but what stands before the password in it."""
+    """The password in a truncated base64 header is masked."""
     known = SecretRegistry()
     known.register(CUT)
     header = base64.b64encode((before + CUT).encode()).decode()
@@ -203,7 +203,7 @@ def test_a_cut_base64_text_is_masked_as_far_as_it_goes(before: str) -> None:
 
 
 def test_what_secrets_have_in_common_is_masked_to_the_end_of_the_right_one() -> None:
-    """Tokens of one kind begin alike, and it is the one that the text agrees with that counts."""
+    """If several secrets begin alike, the one that the text continues with is masked whole."""
     known = SecretRegistry()
     for number in range(3):
         known.register(f"{SECRET}{number}{CUT}")
@@ -211,14 +211,14 @@ def test_what_secrets_have_in_common_is_masked_to_the_end_of_the_right_one() -> 
 
 
 def test_a_secret_a_little_longer_than_its_ends_has_them_too(known: SecretRegistry) -> None:
-    """One of 21 characters is not shown whole but for the last."""
+    """A secret of 21 characters is masked whole."""
     known.register("0f8q2k5v7c9x1b4n6m3l_")
     assert known.redact("> 0f8q2k5v7c9x1b4n6m3l <") == "> *** <"
 
 
 @HALVES
 def test_half_characters_stand_in_no_ones_way(known: SecretRegistry, half: str) -> None:
-    """Beside what no encoding takes, as in a path that is not UTF-8, a secret is masked and all else stays as it is."""
+    """A secret beside a lone surrogate is masked, and the surrogate stays."""
     assert known.redact(f"a{half} \U0001f600 {SECRET} {half}b") == f"a{half} \U0001f600 *** {half}b"
     assert known.redact_values({half: [half]}) == {half: [half]}
     assert known.safe_length(f"a{half}{SECRET[:9]}") == 2
@@ -226,7 +226,7 @@ def test_half_characters_stand_in_no_ones_way(known: SecretRegistry, half: str) 
 
 @HALVES
 def test_a_secret_may_hold_half_characters(half: str) -> None:
-    """It is masked as itself, in JSON, and in base64 of the bytes that it stands for."""
+    """A secret that contains a lone surrogate is masked in all its encodings."""
     known, secret = SecretRegistry(), f"abcdefghij{half}klmnopqrst"
     known.register(secret)
     assert known.redact(f"> {secret}") == "> ***"
@@ -239,14 +239,14 @@ def test_a_secret_may_hold_half_characters(half: str) -> None:
 
 
 def test_a_short_secret_is_refused() -> None:
-    """It would take ordinary words with it."""
+    """A short secret is refused, because masking it would hide ordinary words."""
     with pytest.raises(InputError):
         SecretRegistry().register("short")
 
 
 @pytest.mark.parametrize("padding", ["", "="])
 def test_the_password_in_layer0s_token_is_a_secret_too(padding: str) -> None:
-    """The token is base64 of a user and a password, and whoever has those has the token."""
+    """User and password in Layer0's token are masked as well as the token."""
     token = base64.b64encode(b"layer0:nohaxnohax").decode().rstrip("=")
     known = SecretRegistry()
     known.register_environment({"LAYER0_AUTH_TOKEN": token + padding})
@@ -264,7 +264,7 @@ def test_the_password_in_layer0s_token_is_a_secret_too(padding: str) -> None:
     ],
 )
 def test_what_a_token_holds_is_a_secret_where_it_can_be_one(held: bytes, secrets: list[str]) -> None:
-    """What is too short or no text is left; tokens of others are what they are."""
+    """Layer0's token also gives the texts in it as secrets, if they are long enough; other tokens are taken as they are."""
     token = base64.b64encode(held).decode()
     assert list(secrets_in({"LAYER0_AUTH_TOKEN": token})) == [token, *secrets]
     assert list(secrets_in({"AWS_SESSION_TOKEN": token})) == [token]
@@ -282,7 +282,7 @@ ORDINARY_VARIABLES = {
 
 
 def test_ordinary_variables_hold_no_secrets() -> None:
-    """What would be taken out of every text: words, paths, numbers, names, addresses without a password."""
+    """Ordinary variables hold no secrets."""
     assert list(secrets_in(ORDINARY_VARIABLES)) == []
 
 
@@ -305,12 +305,12 @@ def test_ordinary_variables_hold_no_secrets() -> None:
     ],
 )
 def test_variables_that_may_hold_a_secret_are_known(name: str, value: str, secrets: list[str]) -> None:
-    """By their names, by what they look like, and the secret that an address holds."""
+    """A variable's secret is known by its name, its form, or as the password in an address."""
     assert list(secrets_in({name: value})) == secrets
 
 
 def test_what_a_notices_address_and_dockers_logins_hold_is_secret_too() -> None:
-    """The end of the address alone, and each password by itself."""
+    """The end of the notification address and each password in Docker's logins are masked."""
     pair = base64.b64encode(b"me:registry-word").decode()
     logins = {"auths": {"r.example": {"auth": pair}, "q.example": {"identitytoken": "identity-word"}}}
     address = "https://hooks.example.com/services/T0/aB3dE5fG7hJ9kL1mN3pQ"

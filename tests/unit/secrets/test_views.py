@@ -1,4 +1,4 @@
-"""Secrets are found behind escapes, marks, colours, line breaks and dumps, as tools put them in by themselves."""
+"""Secrets are found behind escapes, markup, colours, line breaks and dumps that tools add."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def xxd(secret: str) -> str:
 
 
 def hexdump(secret: str) -> str:
-    """As `hexdump -C`."""
+    """As `hexdump -C` prints it."""
     raw = secret.encode()
     return "\n".join(
         f"{at:08x}  {raw[at : at + 8].hex(' '):23}  {raw[at + 8 : at + 16].hex(' '):23}  |{secret[at : at + 16]}|"
@@ -55,7 +55,7 @@ def hexdump(secret: str) -> str:
 
 
 def od(*words: str) -> Callable[[str], str]:
-    """As the program writes it."""
+    """As `od` prints it."""
     return lambda secret: (
         subprocess.run(["od", *words], input=secret, capture_output=True, text=True, check=True).stdout
     )
@@ -157,7 +157,7 @@ def pieces(secret: str) -> list[str]:
 
 
 def undone(text: str) -> str:
-    """Everything that a patient reader might make of a text."""
+    """Return everything that a patient reader might make of a text."""
     seen = [text, re.sub(r"[\s│>'\"b]|\\n", "", text), *(view.text for view in views(text))]
     for word in re.findall(r"[\w+/-]{12,}", text):
         for shift in range(4):
@@ -169,13 +169,13 @@ def undone(text: str) -> str:
 
 @pytest.mark.parametrize("form", EXACT.values(), ids=EXACT)
 def test_what_tools_make_of_a_secret_is_masked(secret: str, form: Callable[[str], str]) -> None:
-    """To its last letter, and nothing beside it."""
+    """A secret is masked whole in each tool's form, and nothing beside it."""
     assert registry(secret).redact(f"before [{form(secret)}] after") == "before [***] after"
 
 
 @pytest.mark.parametrize("form", [*EXACT.values(), *AROUND.values()], ids=[*EXACT, *AROUND])
 def test_no_part_of_a_secret_is_left(secret: str, form: Callable[[str], str]) -> None:
-    """Whatever a reader undoes, not six letters of it in a row; the same text without it is left alone."""
+    """No six characters in a row of a secret are left in each tool's form, and the same text without a secret is unchanged."""
     text = f"{form(secret)}\n"
     left = undone(registry(secret).redact(text))
     assert not [piece for piece in pieces(secret) if piece in left], left
@@ -185,7 +185,7 @@ def test_no_part_of_a_secret_is_left(secret: str, form: Callable[[str], str]) ->
 
 @pytest.mark.parametrize("form", IN_PIECES.values(), ids=IN_PIECES)
 def test_a_stream_cut_anywhere_shows_no_more(secret: str, form: Callable[[str], str]) -> None:
-    """What is held back at the end of one message is masked with the next."""
+    """A stream cut anywhere is masked as well as the whole text."""
     known, text = registry(secret), f"a line\n{form(secret)}\nanother line\n"
     for cut in range(3, len(text), 5):
         safe = known.safe_length(text[:cut])
@@ -197,14 +197,14 @@ def test_a_stream_cut_anywhere_shows_no_more(secret: str, form: Callable[[str], 
     "form", [str, json.dumps, repr, escape, quote, in_base64, lambda s: json.dumps(json.dumps(s))]
 )
 def test_a_secret_that_looks_escaped_itself_is_found(form: Callable[[str], str]) -> None:
-    """What stands for another letter elsewhere is its own there."""
+    """A secret that itself looks like escapes or markup is found."""
     secret = r"wJ4%41lr&lt;Xq\n\u0041K7M<b>D\\NG%2Fb"
     assert len(registry(secret).redact(form(secret))) < 12
 
 
 @given(st.text("\\\"/'nrtux0041&;#ltgampquot3xX27%F=D \ue000\x1b[m]\b\u200bé<b>", max_size=80))
 def test_the_fast_way_and_the_exact_one_agree(text: str) -> None:
-    """What is searched is what places are worked out for."""
+    """The fast and the exact way of undoing escapes give the same text."""
     for step in (*_ESCAPES, _TAGS):
         exact = step.pattern.sub(step.decode or "", text)
         fast = step.fast(text)
@@ -222,7 +222,7 @@ def test_the_fast_way_and_the_exact_one_agree(text: str) -> None:
      "a\b", "\u200b", "\n ", " \n", "│\n", '"\n', "wJ4lrX\n", "\\n", "\\\\n", "0", " "],
 )  # fmt: skip
 def test_no_text_keeps_the_search_busy(unit: str) -> None:
-    """A quarter of a million characters of what views look for; at quadratic cost each would take an hour."""
+    """Searching 250,000 characters that look like escapes ends without quadratic cost."""
     known, text = registry(SECRET, PLAIN), unit * (250_000 // len(unit))
     assert len(known.redact(text)) <= len(text)
     assert known.safe_length(text) <= len(text)
@@ -231,7 +231,7 @@ def test_no_text_keeps_the_search_busy(unit: str) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("secret", ["-" * 30, "a" * 30, "production-database-1", "wJ4lrX" * 5 + "7"])
 def test_a_secret_like_an_ordinary_text_costs_little(secret: str) -> None:
-    """Its beginnings all over a text are looked at once each; the secret itself is masked, its parts are not."""
+    """A text with many beginnings of a secret is unchanged, and the whole secret in it is masked."""
     known = registry(secret)
     text = f"{secret[:7]} {secret[:8]}x\n" * 15_000
     assert known.redact(text) == text

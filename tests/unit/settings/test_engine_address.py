@@ -1,4 +1,4 @@
-"""Which engine is asked: each rule of the docker command, one after the other."""
+"""Which engine is used, by each rule of the docker command in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORK = "unix:///run/other/docker.sock"
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Docker configuration of one's own, on a machine without any socket."""
+    """An empty Docker configuration, on a machine without any socket."""
     monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", tmp_path / "default.sock")
     monkeypatch.setattr(engine_address, "PODMAN_SOCKET", tmp_path / "podman.sock")
     folder = tmp_path / "config"
@@ -50,7 +50,7 @@ def asked(config: Path, **environ: str) -> str:
 
 
 def test_the_rules_are_tried_in_the_docker_commands_order(config: Path) -> None:
-    """DOCKER_HOST, DOCKER_CONTEXT, the current context, the default; empty variables count as none."""
+    """DOCKER_HOST comes first, then DOCKER_CONTEXT, the current context and the default; empty variables do not count."""
     default = f"unix://{engine_address.DEFAULT_SOCKET}"
     assert asked(config) == default
     add_context(config, "work")
@@ -65,7 +65,7 @@ def test_the_rules_are_tried_in_the_docker_commands_order(config: Path) -> None:
 
 
 def test_the_configuration_is_below_home_where_no_variable_names_it(config: Path) -> None:
-    """As the docker command finds it."""
+    """Without DOCKER_CONFIG, the configuration is in `.docker` below the home folder."""
     home = config.parent / "home"
     (home / ".docker").mkdir(parents=True)
     add_context(home / ".docker", "work")
@@ -75,7 +75,7 @@ def test_the_configuration_is_below_home_where_no_variable_names_it(config: Path
 
 @pytest.mark.parametrize("named_by", ["variable", "config"])
 def test_a_context_that_does_not_exist_is_an_error_in_words(config: Path, named_by: str) -> None:
-    """No other engine is asked in its place."""
+    """A context that does not exist is an error, and no other engine is used."""
     if named_by == "config":
         use(config, "gone")
     with pytest.raises(SettingsError, match=r"context 'gone'.* does not exist .*docker context ls"):
@@ -99,7 +99,7 @@ def test_a_context_that_does_not_exist_is_an_error_in_words(config: Path, named_
     ids=["no-json", "no-object", "folder", "number", "windows", "odd-endpoint"],
 )
 def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> None:
-    """Whatever the file holds, one error of our own says which file or context it is."""
+    """An unusable configuration file or context is an error that names it."""
     write(config)
     with pytest.raises(SettingsError, match=r"config\.json|context"):
         asked(config)
@@ -121,7 +121,7 @@ def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> N
     ],
 )
 def test_an_address_that_is_none_is_refused_and_no_password_repeated(config: Path, host: str) -> None:
-    """The error names the variable and what would be right."""
+    """An invalid address is refused; the error names the variable and does not show a password."""
     with pytest.raises(SettingsError, match="DOCKER_HOST") as caught:
         asked(config, DOCKER_HOST=host)
     assert "pass-word-7" not in str(caught.value)
@@ -140,13 +140,13 @@ def test_an_address_that_is_none_is_refused_and_no_password_repeated(config: Pat
     ],
 )
 def test_one_spelling_of_each_address(config: Path, host: str, told: str) -> None:
-    """What docker takes in several spellings is told, and given to children, in one."""
+    """Each spelling of an address that docker accepts gives one canonical address."""
     expected = told.replace("DEFAULT", str(engine_address.DEFAULT_SOCKET))
     assert find_engine_address({"DOCKER_HOST": host, "DOCKER_CONFIG": str(config)}).host == expected
 
 
 def test_certificates_come_with_the_context(config: Path) -> None:
-    """A context's own folder of certificates is used, and checked unless the context says otherwise."""
+    """A context's certificates are used, and verified unless the context says otherwise."""
     folder = add_context(config, "safe", "tcp://192.0.2.1:2376", tls=True)
     found = find_engine_address({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "safe"})
     assert found.tls == EngineTls(folder, verify=True)
@@ -161,7 +161,7 @@ def test_certificates_come_with_the_context(config: Path) -> None:
 
 
 def test_certificates_of_variables_belong_to_docker_host_alone(config: Path) -> None:
-    """DOCKER_TLS_VERIFY with DOCKER_CERT_PATH, or the configuration's folder; a context does not take them."""
+    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply to DOCKER_HOST and not to a context."""
     secured = {"DOCKER_CONFIG": str(config), "DOCKER_TLS_VERIFY": "1"}
     named = find_engine_address(secured | {"DOCKER_HOST": "tcp://192.0.2.1", "DOCKER_CERT_PATH": "/certs"})
     assert (named.host, named.tls) == ("tcp://192.0.2.1:2376", EngineTls(Path("/certs"), verify=True))
@@ -173,7 +173,7 @@ def test_certificates_of_variables_belong_to_docker_host_alone(config: Path) -> 
 
 
 def test_a_child_process_asks_the_same_engine(config: Path) -> None:
-    """What was found goes on as DOCKER_HOST with its certificates; no context is left to say otherwise."""
+    """A child process gets the found engine as DOCKER_HOST with its certificates, and no context."""
     folder = add_context(config, "safe", "tcp://192.0.2.1:2376", tls=True)
     base = {"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "safe", "DOCKER_TLS_VERIFY": "1", "KEPT": "1"}
     given = find_engine_address(base).environ(base)
@@ -188,7 +188,7 @@ def test_a_child_process_asks_the_same_engine(config: Path) -> None:
 
 
 def test_sockets_of_rootless_engines_stand_in_for_a_missing_default(config: Path) -> None:
-    """Rootless Docker before Podman, each only where it is there and the default socket is not."""
+    """Without a default socket, rootless Docker's is used, else the user's Podman socket, else the system's."""
     own = config.parent / "runtime"
     (own / "podman").mkdir(parents=True)
     engine_address.PODMAN_SOCKET.touch()
@@ -207,7 +207,7 @@ def test_sockets_of_rootless_engines_stand_in_for_a_missing_default(config: Path
 
 
 def test_the_scripts_get_the_same_answer(config: Path) -> None:
-    """As a command it prints the address, says by its exit code whether anything is there, and has no traceback."""
+    """As a command, it prints the address and exits with 0 if something is there, with 1 if not, and with 2 on an error."""
 
     def run(**environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

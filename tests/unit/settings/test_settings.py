@@ -14,7 +14,7 @@ LAYER0 = {"LAYER0_API_ENDPOINT": "https://layer0.example:8443/", "LAYER0_AUTH_TO
 
 
 def test_an_empty_environment_has_no_layer0() -> None:
-    """Without Layer0's variables there is no Layer0, and runs go to ./runs."""
+    """Without Layer0's variables there is no Layer0, and runs are saved to ./runs."""
     settings = Settings.from_environment({})
     assert (settings.layer0, settings.runs) == (None, Path("runs"))
 
@@ -27,26 +27,26 @@ def test_layer0_is_read_without_the_trailing_slash() -> None:
 
 
 def test_the_token_is_in_no_repr() -> None:
-    """Printing the settings does not print the token."""
+    """Layer0's token is not in the settings' repr."""
     assert LAYER0["LAYER0_AUTH_TOKEN"] not in repr(Settings.from_environment(LAYER0))
 
 
 @pytest.mark.parametrize("endpoint", ["layer0.example", "ftp://x", "http://", "http://x:99999", "http://[x"])
 def test_an_unusable_endpoint_is_refused_by_name(endpoint: str) -> None:
-    """The error names the variable and the value."""
+    """An unusable endpoint is refused by the variable's name."""
     with pytest.raises(SettingsError, match="LAYER0_API_ENDPOINT"):
         _ = Settings.from_environment(LAYER0 | {"LAYER0_API_ENDPOINT": endpoint}).layer0
 
 
 def test_an_endpoint_without_a_token_is_refused() -> None:
-    """Half of Layer0's settings is an error."""
+    """An endpoint without a token is refused."""
     with pytest.raises(SettingsError, match="LAYER0_AUTH_TOKEN"):
         _ = Settings.from_environment({"LAYER0_API_ENDPOINT": "http://127.0.0.1:9090"}).layer0
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9090", "layer0.example", "http://[x"])
 def test_who_needs_no_layer0_needs_no_settings_for_it(endpoint: str) -> None:
-    """The kit connects, and names targets, with half or none of Layer0's settings; its first call says what is wrong."""
+    """With incomplete Layer0 settings the kit still connects; its first call to Layer0 is an error that names the variable."""
     kit = connect(environ={"LAYER0_API_ENDPOINT": endpoint})
     assert kit.run_id
     with pytest.raises(SettingsError, match="LAYER0_"):
@@ -54,7 +54,7 @@ def test_who_needs_no_layer0_needs_no_settings_for_it(endpoint: str) -> None:
 
 
 def test_the_targets_that_may_use_an_image_are_both_unless_they_are_named() -> None:
-    """A name that no target has is refused."""
+    """Both targets are searched for uses of an image unless some are named, and an unknown target is refused."""
     assert Settings.from_environment({}).targets == {"layer0", "ecs"}
     assert Settings.from_environment({"ECR_WIDGETS_TARGETS": " Layer0 "}).targets == {"layer0"}
     with pytest.raises(SettingsError, match="give layer0, ecs, or both"):
