@@ -1,4 +1,4 @@
-"""What every step has to have, so that a new one cannot be forgotten anywhere."""
+"""What every step needs, so that a new one is complete."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ NAMES = [
     each.name for each in iter_modules(ecr_widgets.steps.__path__) if each.name not in ("shared", "step")
 ]
 JUDGES_ONLY = ("wait", "verify")
-"""They change nothing, and what they judge is not there yet while a plan is made."""
+"""Steps that change nothing and judge something that does not exist yet when a plan is made."""
 
 
 STARTS = frozenset(("create_service", "update_service", "start_task", "scale_service", "continue_deployment"))
-"""The calls of a deploy target that start containers."""
+"""The deploy target's calls that start containers."""
 
 
 def step_of(name: str) -> type[Step[Any, Any]]:
@@ -44,7 +44,7 @@ def step_of(name: str) -> type[Step[Any, Any]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_is_one_step_of_its_name(name: str) -> None:
-    """Class and record are named as the file is; a deploy's record says whether the service is created or updated."""
+    """Each module has one step, with class and record named after the file; a deploy's record has create or update instead."""
     step = step_of(name)
     assert step.__name__ == name.title().replace("_", "")
     assert step.step == ("update_service" if name == "deploy_service" else name)
@@ -52,7 +52,7 @@ def test_a_module_is_one_step_of_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kit_offers_the_step(name: str) -> None:
-    """Under the step's own name; a wait may be followed by a rollback and is a method of its own."""
+    """The kit has a call for each step under its name, except for the wait, which is a method of its own."""
     offered = {
         call: made.step
         for part in (Kit, RepositorySteps, Layer0Steps)
@@ -63,7 +63,7 @@ def test_the_kit_offers_the_step(name: str) -> None:
 
 
 def test_a_step_is_imported_when_its_call_is_first_looked_at() -> None:
-    """A kit that was only made has imported none, and who looks at one call imports no other."""
+    """Creating a kit imports no steps, and looking up one call imports only that step."""
     code = (
         "import sys, ecr_widgets\n"
         f"names = {NAMES!r}\n"
@@ -77,7 +77,7 @@ def test_a_step_is_imported_when_its_call_is_first_looked_at() -> None:
 
 @pytest.mark.parametrize("part", ["", "ecr.", "layer0."])
 def test_completion_shows_a_signature_beside_each_call(part: str) -> None:
-    """Also in a notebook where none of them was looked at yet: IPython's completer asks jedi, and that shows functions'."""
+    """Completion shows each call as a function, even in a notebook where no call has been looked up."""
     code = (
         "import jedi, ecr_widgets\n"
         "kit = ecr_widgets.connect(environ={})\n"
@@ -92,7 +92,7 @@ def test_completion_shows_a_signature_beside_each_call(part: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_only_looks_or_says_what_it_asks_and_can_be_planned(name: str) -> None:
-    """What it asks is the list of permissions that it needs; without a plan nobody could approve it."""
+    """A step either only reads, or lists the requests it makes and can be planned."""
     step = step_of(name)
     looks = issubclass(step, Look)
     assert looks is not bool(step.asks) or name in JUDGES_ONLY
@@ -101,13 +101,13 @@ def test_a_step_only_looks_or_says_what_it_asks_and_can_be_planned(name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_audit_knows_what_proves_the_step(name: str) -> None:
-    """Or that it claims nothing but what it saw."""
+    """An audit has a rule for each step that does more than read."""
     assert has_rule(step_of(name).step) or issubclass(step_of(name), Look)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_starts_containers_asks_the_policy(name: str) -> None:
-    """Before it or, as a rollback, afterwards; and a saved run whose cell holds the answer is still proven."""
+    """A step that starts containers is checked against the policy, and an audit allows for the answer in a saved cell."""
     step = step_of(name)
     if STARTS.isdisjoint(step.asks):
         return

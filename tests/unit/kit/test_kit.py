@@ -1,4 +1,4 @@
-"""The kit's own work: targets held and looked at again, failures recorded."""
+"""The kit itself: targets held and checked again, failures recorded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SERVICE_TARGET = "service web of environment demo24e9e412 at https://layer0.test
 
 
 def test_a_record_says_which_file_was_used(to: FakeConnections, tmp_path: Path) -> None:
-    """Of a relative path: where it was found, and plainly when that is a shipped example."""
+    """A record says where a relative path was found, or that it is the shipped example."""
     own, shipped = tmp_path / "own", tmp_path / "shipped"
     for each in (own / "app", shipped / "app", shipped / "wait"):
         each.mkdir(parents=True)
@@ -52,7 +52,7 @@ def test_a_record_says_which_file_was_used(to: FakeConnections, tmp_path: Path) 
 def test_the_check_finds_what_a_later_step_would_refuse(
     kit: Kit, world: World, tmp_path: Path, case: str
 ) -> None:
-    """Files and names, each with the file's name in the error; nothing was changed and nobody asked for a token."""
+    """Unusable files and names fail the check with their name, without a change or a request for a token."""
     container = {"name": "timeout", "image": "x", "memory": 10}
     (tmp_path / "good.json").write_text(json.dumps({"containerDefinitions": [container]}))
     (tmp_path / "bad.json").write_text(json.dumps({"containerDefinitions": [container | {"memory": "10"}]}))
@@ -69,7 +69,7 @@ def check(kit: Kit) -> None:
 
 
 def test_the_check_holds_what_the_run_will_change(kit: Kit, to: FakeConnections) -> None:
-    """The service and the tag, by names that every run makes the same way."""
+    """The check locks the service and the tag that the run will change."""
     check(kit)
     assert set(to.locks.held) == {SERVICE_TARGET, IMAGE_TARGET}
 
@@ -78,7 +78,7 @@ def test_the_check_holds_what_the_run_will_change(kit: Kit, to: FakeConnections)
 def test_a_busy_target_stops_the_run_at_its_check(
     kit: Kit, to: FakeConnections, world: World, target: str
 ) -> None:
-    """Nothing was changed, and the record says why."""
+    """If a target is busy, the check fails with a record and nothing is changed."""
     to.locks.busy.add(target)
     with pytest.raises(TargetBusy):
         check(kit)
@@ -89,7 +89,7 @@ def test_a_busy_target_stops_the_run_at_its_check(
 def test_a_service_that_somebody_else_moved_is_left_alone(
     kit: Kit, to: FakeConnections, world: World
 ) -> None:
-    """A run elsewhere is noticed by what stands, and the refusal is recorded."""
+    """If another run moved the service after the check, the deploy is refused and recorded."""
     made = to.layer0.create_service("demo24e9e412", "web", "web.1")
     check(kit)
     to.layer0.update_service(made.service_id, "web.7")
@@ -102,7 +102,7 @@ def test_a_service_that_somebody_else_moved_is_left_alone(
 
 
 def test_an_encryption_is_recorded_where_it_was_asked_for(kit: Kit, world: World) -> None:
-    """Asked and told; a record of a call that asked for none has no word of it."""
+    """Encryption and key are in the records only of calls that requested them."""
     kit.create_repository("app")
     kit.create_repository("safe", encryption="KMS", kms_key="alias/team")
     kit.ecr.check_repository("safe", tags_immutable=False, scan_on_push=True, encryption="KMS")
@@ -115,7 +115,7 @@ def test_an_encryption_is_recorded_where_it_was_asked_for(kit: Kit, world: World
 
 
 def test_a_bad_encryption_is_refused_before_anything_is_asked(kit: Kit, world: World) -> None:
-    """And the refusal is in the record."""
+    """An invalid encryption is refused and recorded, and nothing is changed."""
     for asked in ({"encryption": "kms"}, {"kms_key": "alias/team"}, {"encryption": "KMS", "kms_key": "team"}):
         with pytest.raises(InputError):
             kit.create_repository("app", **asked)
@@ -124,7 +124,7 @@ def test_a_bad_encryption_is_refused_before_anything_is_asked(kit: Kit, world: W
 
 
 def test_a_tag_that_somebody_else_pushed_is_left_alone(kit: Kit, world: World) -> None:
-    """What stood at the check is what may be replaced, nothing newer."""
+    """A tag that someone else moved after the check is not overwritten."""
     kit.create_repository("app")
     check(kit)
     world.tags["app", "1"] = digest_of("theirs")
@@ -135,7 +135,7 @@ def test_a_tag_that_somebody_else_pushed_is_left_alone(kit: Kit, world: World) -
 
 
 def test_a_run_may_change_its_target_more_than_once(kit: Kit, world: World, tmp_path: Path) -> None:
-    """Its own changes are not somebody else's."""
+    """A run may change its target repeatedly: its own changes do not count as someone else's."""
     kit.create_repository("app")
     check(kit)
     first = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
@@ -147,7 +147,7 @@ def test_a_run_may_change_its_target_more_than_once(kit: Kit, world: World, tmp_
 
 
 def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> None:
-    """Deploys, tasks and jobs, and an environment's least size: the second time nothing changes."""
+    """Deleting a deploy, task or job, or setting a minimum size, a second time reports no change."""
     deploy = to.layer0.create_deploy("web", b"{}").deploy_id
     job = to.layer0.ended("x")
     assert [kit.layer0.delete_deploy(deploy).changed for _ in "ab"] == [True, False]
@@ -161,7 +161,7 @@ def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> Non
 
 
 def test_another_account_is_asked_where_it_is_named(tmp_path: Path) -> None:
-    """The repository is made there and not here, and what runs is verified with a token of that registry; so in a plan."""
+    """With a profile, a repository is created and an image verified in that account only, and a plan changes neither."""
     here, there = World(), World()
 
     class TwoAccounts(FakeConnections):

@@ -1,4 +1,4 @@
-"""The same calls of the kit on a cluster of ECS: what differs is what the target says, not how it is asked."""
+"""The kit's calls on an ECS cluster: the same as on Layer0, with the target's own results."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def release(kit: Kit, text: str, **more: Any) -> Any:
 
 
 def test_a_release_changes_what_it_must_and_nothing_the_second_time(kit: Kit, world: World) -> None:
-    """One revision, one service, one update; an equal document is reused and the service left alone."""
+    """A release registers one revision and makes one service or update; repeated with the same document, it changes nothing."""
     kit.check_target(environment=HERE, service="web", dockerrun="app.json", deploy="web")
     proof = release(kit, "a")
     assert (proof.service_id, proof.deploy_id, proof.running_digest) == (SERVICE, "web:1", digest_of("a"))
@@ -69,14 +69,14 @@ def test_a_release_changes_what_it_must_and_nothing_the_second_time(kit: Kit, wo
 
 
 def test_what_the_copies_report_is_what_is_proven(kit: Kit, to: FakeConnections) -> None:
-    """Another digest than the deploy names is no proof, although the deploy names the right one."""
+    """If the copies report another digest than the deploy's, verification fails."""
     to.ecs.digests["app"] = digest_of("moved")
     with pytest.raises(VerifyError, match=f"runs {digest_of('moved')}, not {digest_of('a')}"):
         release(kit, "a")
 
 
 def test_a_deployment_that_ecs_brought_back_is_a_failed_one(kit: Kit, to: FakeConnections) -> None:
-    """However well the service runs by then; the reason is ECS's own."""
+    """A deployment that ECS rolled back has failed, with ECS's reason."""
     release(kit, "a")
     to.ecs.given_up["web:2"] = "ECS deployment circuit breaker: tasks failed to start."
     with pytest.raises(
@@ -86,7 +86,7 @@ def test_a_deployment_that_ecs_brought_back_is_a_failed_one(kit: Kit, to: FakeCo
 
 
 def test_a_deployment_without_room_ends_with_the_schedulers_words(kit: Kit, to: FakeConnections) -> None:
-    """The scheduler would try for ever."""
+    """A deployment without room fails with the scheduler's message instead of waiting."""
     why = (
         "(service web) was unable to place a task because no container instance met all of its requirements."
     )
@@ -96,7 +96,7 @@ def test_a_deployment_without_room_ends_with_the_schedulers_words(kit: Kit, to: 
 
 
 def test_a_rollback_stores_again_what_another_tool_has_retired(kit: Kit, to: FakeConnections) -> None:
-    """The proven revision is inactive: its document is registered under a new id, and the record says of which it is."""
+    """A rollback to a deregistered deploy registers its document again and records both ids."""
     release(kit, "a")
     release(kit, "b")
     to.ecs.delete_deploy("web:1")
@@ -106,7 +106,7 @@ def test_a_rollback_stores_again_what_another_tool_has_retired(kit: Kit, to: Fak
 
 
 def test_a_rollback_of_a_deployment_under_way_stops_it(kit: Kit, to: FakeConnections, world: World) -> None:
-    """What ran before still runs, and ECS brings it back itself."""
+    """A rollback during a deployment stops it, so that ECS goes back itself."""
     release(kit, "a")
     to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
     stored = kit.create_deploy("web", "app.json", image=image("b"), environment=HERE)
@@ -120,7 +120,7 @@ def test_a_rollback_of_a_deployment_under_way_stops_it(kit: Kit, to: FakeConnect
 def test_a_service_that_something_else_moves_is_refused_before_anything(
     kit: Kit, to: FakeConnections, world: World
 ) -> None:
-    """By the first step of a runbook, and by every step that would change it."""
+    """A service under CodeDeploy is refused by the check and by each step that would change it."""
     release(kit, "a")
     to.ecs.refuses(SERVICE, "its deployments are CodeDeploy's")
     before = list(world.changes)
@@ -137,7 +137,7 @@ def test_a_service_that_something_else_moves_is_refused_before_anything(
 
 
 def test_a_service_file_creates_and_only_shows_what_differs_later(kit: Kit, to: FakeConnections) -> None:
-    """An existing service is changed to it only where that is asked for; its number of copies never."""
+    """A service file's settings create a service; later they are only compared unless applied, and fixed ones are refused."""
     release(kit, "a", service_file="service.json")
     assert to.ecs.settings[SERVICE] == SERVICE_FILE
     to.ecs.settings[SERVICE] = {
@@ -155,7 +155,7 @@ def test_a_service_file_creates_and_only_shows_what_differs_later(kit: Kit, to: 
 
 
 def test_layer0s_own_parameters_are_refused_for_ecs(kit: Kit) -> None:
-    """A load balancer by name is Layer0's; ECS's target groups are in the service file."""
+    """A load balancer's name is refused for ECS."""
     for step in (
         lambda: kit.check_target(environment=HERE, load_balancer="lb", dockerrun="app.json"),
         lambda: kit.deploy_service(HERE, "web", "web:1", load_balancer="lb"),
@@ -167,7 +167,7 @@ def test_layer0s_own_parameters_are_refused_for_ecs(kit: Kit) -> None:
 def test_a_pause_of_a_deployment_is_shown_and_can_be_ended(
     kit: Kit, to: FakeConnections, world: World
 ) -> None:
-    """Nothing waits for ever without a word: the wait says so, and a recorded step lets it go on."""
+    """A deployment that waits at a pause is described as such, and a recorded step continues it."""
     release(kit, "a")
     to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
     kit.deploy_service(HERE, "web", kit.create_deploy("web", "app.json", image=image("b"), environment=HERE))
@@ -182,7 +182,7 @@ def test_a_pause_of_a_deployment_is_shown_and_can_be_ended(
 
 
 def test_auto_scalings_bounds_are_said(kit: Kit, to: FakeConnections) -> None:
-    """A number outside of them will not last."""
+    """A scaling outside auto scaling's bounds has a warning with them."""
     release(kit, "a")
     to.ecs.scales_by_itself(SERVICE, 2, 4)
     assert kit.layer0.scale_service(HERE, "web", 3).warnings == ()
@@ -190,7 +190,7 @@ def test_auto_scalings_bounds_are_said(kit: Kit, to: FakeConnections) -> None:
 
 
 def test_side_cars_do_not_decide_how_a_task_ended(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:
-    """Killed because the essential container ended, they have a code of their own, which is in the record."""
+    """A non-essential container's exit code is recorded but does not make a task fail; an essential one's does."""
     containers = [
         {"name": "app", "image": "x", "memory": 64},
         {"name": "agent", "image": "y:1", "memory": 64, "essential": False},
@@ -206,7 +206,7 @@ def test_side_cars_do_not_decide_how_a_task_ended(kit: Kit, to: FakeConnections,
 
 
 def test_a_task_that_finds_no_place_says_why(kit: Kit, to: FakeConnections) -> None:
-    """ECS answers 200 and starts nothing."""
+    """A task that ECS cannot place fails with ECS's reason."""
     stored = kit.create_deploy("job", "app.json", image=image("a"), environment=HERE)
     to.ecs.no_task = ("RESOURCE:MEMORY",)
     with pytest.raises(DeploymentFailed, match="RESOURCE:MEMORY"):
@@ -214,7 +214,7 @@ def test_a_task_that_finds_no_place_says_why(kit: Kit, to: FakeConnections) -> N
 
 
 class LosesReplies(FakeEcs):
-    """Makes every change and loses each reply."""
+    """Makes each change and loses its reply."""
 
     def start_task(self, *asked: Any, **more: Any) -> str:
         super().start_task(*asked, **more)
@@ -234,7 +234,7 @@ class LosesReplies(FakeEcs):
 
 
 def test_each_change_whose_reply_is_lost_is_made_once(kit: Kit, to: FakeConnections, world: World) -> None:
-    """It is found by looking, and never asked for again."""
+    """A change whose reply is lost is found by looking and not requested again."""
     to.ecs = LosesReplies(world)
     release(kit, "a")
     release(kit, "b")
@@ -246,14 +246,14 @@ def test_each_change_whose_reply_is_lost_is_made_once(kit: Kit, to: FakeConnecti
 
 
 def test_images_that_ecs_runs_or_stores_are_used(kit: Kit) -> None:
-    """They are asked of every target that is set up."""
+    """Images that ECS services run, or task definitions contain, are in use."""
     release(kit, "a")
     uses = kit.ecr.find_uses("app").uses
     assert {(use.by, use.runs) for use in uses} == {("service ecs:demo/web", True), ("deploy web.1", False)}
 
 
 def test_nothing_proven_leaves_a_failed_deploy_where_it_is(kit: Kit, to: FakeConnections) -> None:
-    """A first deploy that fails has nothing to go back to."""
+    """A failed first deploy has no earlier deploy to roll back to."""
     to.ecs.crashes["web:1"] = ["EssentialContainerExited: app with code 1"] * 5
     with pytest.raises(DeploymentFailed, match="app with code 1") as failed:
         release(kit, "a")
@@ -266,7 +266,7 @@ def test_nothing_proven_leaves_a_failed_deploy_where_it_is(kit: Kit, to: FakeCon
 def test_a_target_that_may_not_be_asked_keeps_every_image(
     kit: Kit, to: FakeConnections, world: World
 ) -> None:
-    """What it runs is not known, so that nothing counts as unused."""
+    """If a target may not be queried, that is reported, since its images are unknown."""
 
     class Denied(FakeEcs):
         def list_environments(self) -> Any:
@@ -278,7 +278,7 @@ def test_a_target_that_may_not_be_asked_keeps_every_image(
 
 
 def test_a_task_that_was_stopped_has_failed_whatever_it_left(kit: Kit, to: FakeConnections) -> None:
-    """A program that ends well when it is told to stop has not done its work."""
+    """A task that was stopped early has failed, even if its program ended with code 0."""
 
     class Stopped(FakeEcs):
         def read_task(self, task_id: str) -> Task:
@@ -293,7 +293,7 @@ def test_a_task_that_was_stopped_has_failed_whatever_it_left(kit: Kit, to: FakeC
 
 
 def test_a_layer0_service_is_listed_once_among_the_uses(world: World, tmp_path: Path) -> None:
-    """Under Layer0's names, also where both targets are asked; an image that only ECS reports is still in use."""
+    """A Layer0 service is listed once under its Layer0 name, also with images that only ECS reports."""
     to = FakeConnections(world)
     to.ecr.create_repository("app", tags_immutable=False, scan_on_push=False)
     OnBoth(to, "web", {"name": "app", "image": f"{REGISTRY}/app:1", "memory": 64})
@@ -309,7 +309,7 @@ def test_a_layer0_service_is_listed_once_among_the_uses(world: World, tmp_path: 
 def test_what_only_looks_like_a_layer0_service_is_listed_by_its_own_name(
     world: World, tmp_path: Path
 ) -> None:
-    """Names alone prove nothing: without a deployment in common they are two services."""
+    """Similar names without a common deployment are two services, each listed under its own name."""
     to = FakeConnections(world)
     to.ecr.create_repository("app", tags_immutable=False, scan_on_push=False)
     both = OnBoth(to, "web", {"name": "app", "image": f"{REGISTRY}/app:1", "memory": 64})
@@ -321,14 +321,14 @@ def test_what_only_looks_like_a_layer0_service_is_listed_by_its_own_name(
 
 
 def registered(to: FakeConnections, name: str, *images: str) -> None:
-    """One revision of a family for each image."""
+    """Register a revision of a family for each image."""
     for text in images:
         document = {"containerDefinitions": [{"name": "app", "image": text, "memory": 64}]}
         to.ecs.create_deploy(name, json.dumps(document).encode())
 
 
 def test_an_old_revision_that_nothing_runs_protects_its_image(kit: Kit, to: FakeConnections) -> None:
-    """Also one that is older than those which are listed of every family, where its family names the repository."""
+    """An old revision counts as a use if its family is named like the repository; older ones of others are reported as not read."""
     registered(to, "web", str(image("a")), *[str(image("b"))] * 25)
     registered(to, "other", *["busybox"] * 30)
     uses = kit.ecr.find_uses("app")
@@ -338,7 +338,7 @@ def test_an_old_revision_that_nothing_runs_protects_its_image(kit: Kit, to: Fake
 
 
 def test_a_bound_on_what_is_read_is_in_the_record(kit: Kit, to: FakeConnections) -> None:
-    """Of a family with more revisions than are listed, the record says which protect no image."""
+    """If a family has more revisions than are read, the outcome and the record say which were not."""
     to.ecs.limits = DeployLimits(of_each=2, of_one=4)
     registered(to, "web", str(image("a")), *[str(image("b"))] * 5)
     unused = kit.ecr.find_unused_images("app", keep_newest=0, older_than_days=0, pulled_within_days=0)

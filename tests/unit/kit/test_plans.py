@@ -1,4 +1,4 @@
-"""A plan changes nothing, even where it does not know a step."""
+"""A plan changes nothing, even for a step that it does not know."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def kit(world: World, tmp_path: Path) -> Kit:
     ],
 )  # fmt: skip
 def test_a_change_that_was_forgotten_is_refused(world: World, port: str, call: str) -> None:
-    """By the connections themselves, whatever asks for it; what a port does not mark as reading counts as a change."""
+    """The planning connections refuse each call that is not marked as reading, including future ones."""
     to = ReadOnlyConnections(FakeConnections(world))
     with pytest.raises(InputError, match="cannot be planned"):
         getattr(getattr(to, port), call)
@@ -45,7 +45,7 @@ def test_a_change_that_was_forgotten_is_refused(world: World, port: str, call: s
 
 
 def test_a_planned_record_is_an_intent_that_says_whether_it_would_change(kit: Kit, world: World) -> None:
-    """Nothing but looks was asked of the outside."""
+    """A plan's records are intents that say whether the step would change something, and nothing is changed."""
     kit.create_repository("app")
     deployed = kit.deploy_service("demo", "web", "web.1")
     kit.wait(deployed)
@@ -57,13 +57,13 @@ def test_a_planned_record_is_an_intent_that_says_whether_it_would_change(kit: Ki
         ("create_service", "intended", True, True),
         ("wait", "intended", False, True),
     ]
-    # An audit finds a service by it, planned or not.
+    # An audit finds a service by its environment, planned or not.
     assert [r.inputs.get("environment") for r in kit.recorder.records] == [None, "demo", "demo"]
     assert world.changes == []
 
 
 def test_an_encryption_is_planned(kit: Kit, world: World) -> None:
-    """A new repository would get it, and what is checked then has it; one that stands with another fails as the run would."""
+    """A planned repository has the requested encryption, and an existing one with another fails as in the run."""
     for call in (kit.create_repository, kit.ecr.check_repository):
         outcome = call("new", tags_immutable=False, scan_on_push=True, encryption="KMS", kms_key="alias/team")
         assert (outcome.encryption, outcome.kms_key) == ("KMS", "alias/team")
@@ -80,7 +80,7 @@ def test_an_encryption_is_planned(kit: Kit, world: World) -> None:
 
 
 def planned(kit: Kit) -> dict[str, Any]:
-    """Outcome of the newest record."""
+    """The outcome of the newest record."""
     return dict(kit.recorder.records[-1].outcome)
 
 
@@ -91,7 +91,7 @@ DOCKERRUN = {
 
 
 def test_a_plan_of_a_deploy_names_its_content(kit: Kit, tmp_path: Path) -> None:
-    """Two Dockerruns that differ in anything at all give two plans, the first of its name too."""
+    """A planned deploy has the digest of its content: equal Dockerruns have the same, others do not."""
     told = []
     for memory in (10, 20, 20):
         DOCKERRUN["containerDefinitions"] = [
@@ -105,7 +105,7 @@ def test_a_plan_of_a_deploy_names_its_content(kit: Kit, tmp_path: Path) -> None:
 
 
 def test_a_plan_of_a_build_names_the_content_of_its_context(kit: Kit, tmp_path: Path) -> None:
-    """A line of the Dockerfile, another file and a permission each make it another plan; the same content does not."""
+    """A planned build has the digest of its context, which any change of content, mode or files changes."""
     context = tmp_path / "app"
     context.mkdir()
     (context / "Dockerfile").write_text("FROM busybox\n")
@@ -127,7 +127,7 @@ def test_a_plan_of_a_build_names_the_content_of_its_context(kit: Kit, tmp_path: 
 
 
 def test_a_planned_push_is_found_by_the_plan(kit: Kit, world: World, tmp_path: Path) -> None:
-    """The closing look of a push can be planned before the tag stands; another tag is still missing."""
+    """In a plan, the image of a planned push is found before it exists; another tag is missing."""
     (tmp_path / "Dockerfile").write_text("FROM busybox\n")
     kit.create_repository("app")
     pushed = kit.push_image(kit.build_image(tmp_path, name="app"), repository="app", tag="brandnew")
@@ -140,7 +140,7 @@ def test_a_planned_push_is_found_by_the_plan(kit: Kit, world: World, tmp_path: P
 
 
 def test_a_planned_change_says_what_it_would_ask_of_whom(world: World, tmp_path: Path) -> None:
-    """Only what would change anything asks; creating and moving a service are different requests."""
+    """A planned change lists the requests it would make, and a step without a change lists none."""
     to = FakeConnections(world)
     kit = Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,), planning=True)
     assert kit.create_repository("app").changed is True
@@ -155,7 +155,7 @@ def test_a_planned_change_says_what_it_would_ask_of_whom(world: World, tmp_path:
 
 
 def test_the_settings_of_a_repository_can_be_planned(kit: Kit, world: World) -> None:
-    """One that is missing would have them; one that stands with others fails as the run would."""
+    """A planned repository passes the check of its settings; an existing one with others fails."""
     kit.create_repository("new", tags_immutable=True)
     assert kit.ecr.check_repository("new", tags_immutable=True, scan_on_push=True).changed is False
     FakeEcr(world).create_repository("old", tags_immutable=False, scan_on_push=True)

@@ -1,4 +1,4 @@
-"""A run that is resumed: what its earlier attempts started is found, and they know where a service came from."""
+"""A resumed run: what its earlier attempts started is found, and they know where a service came from."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.fakes.connections import FakeConnections
 
 
 def attempt(to: FakeConnections, *earlier: tuple[StepRecord, ...]) -> Kit:
-    """A kit of the next attempt of a run that left these records."""
+    """A kit for the next attempt of a run whose earlier attempts left these records."""
     recorder = Recorder("run-1", to.clock, QuietSink(), earlier=EarlierRecords(earlier))
     return Kit(to, recorder, files=())
 
 
 def killed(kit: Kit) -> tuple[StepRecord, ...]:
-    """What is left of an attempt that was killed before its last step's outcome was on disk."""
+    """The records of an attempt that was killed before its last outcome was saved."""
     *before, last = kit.recorder.records
     return (*before, structs.replace(last, state=StepState.INTENDED, outcome={}, changed=None, error=None))
 
@@ -45,7 +45,7 @@ def run(kit: Kit, **env: str) -> object:
 
 
 def test_a_task_that_a_killed_attempt_started_is_waited_for(to: FakeConnections, world: World) -> None:
-    """It runs once, in however many attempts; the outcome says that nothing was started now."""
+    """A task that a killed attempt started is waited for, not started again, in each further attempt."""
     first = attempt(to)
     run(first)
     second = attempt(to, killed(first))
@@ -60,7 +60,7 @@ def test_a_task_that_a_killed_attempt_started_is_waited_for(to: FakeConnections,
 def test_an_attempt_that_was_killed_while_it_looked_has_started_nothing(
     to: FakeConnections, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its record names no jobs yet, so another run's task is not taken for its own; a record of before may name none."""
+    """An attempt killed before it listed the jobs started nothing, so the next attempt starts its own task."""
     run(attempt(to))
     first = attempt(to)
     with monkeypatch.context() as broken:
@@ -75,7 +75,7 @@ def test_an_attempt_that_was_killed_while_it_looked_has_started_nothing(
 def test_a_second_attempt_that_was_killed_while_it_looked_changes_nothing(
     to: FakeConnections, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the first attempt asked for is still found by the third."""
+    """If the second attempt was killed while it looked, the third still finds the first one's task."""
     first = attempt(to)
     run(first)
     second = attempt(to, killed(first))
@@ -88,7 +88,7 @@ def test_a_second_attempt_that_was_killed_while_it_looked_changes_nothing(
 
 
 def test_a_repeated_request_can_be_told_from_a_new_one(to: FakeConnections) -> None:
-    """Each attempt gives the target the same token until the task's end is known; a new call has one of its own."""
+    """Attempts use the same token until the task's end is known; a new call has a new token."""
     first = attempt(to)
     run(first)
     second = attempt(to, killed(first))
@@ -99,7 +99,7 @@ def test_a_repeated_request_can_be_told_from_a_new_one(to: FakeConnections) -> N
 
 
 def test_a_task_that_succeeded_is_not_run_again(to: FakeConnections, world: World) -> None:
-    """A later cell failed: the record tells the task's end, though the server may have forgotten it."""
+    """A task that succeeded is not started again, even if the server has forgotten it."""
     first = attempt(to)
     ran = first.create_task("demo", "once", "web.1")
     to.layer0.jobs.clear()
@@ -109,7 +109,7 @@ def test_a_task_that_succeeded_is_not_run_again(to: FakeConnections, world: Worl
 
 
 def test_a_task_that_failed_is_run_once_more(world: World) -> None:
-    """Its end is known, and somebody has mended what it failed for."""
+    """A task that failed is started once more by the next attempt."""
     to = FakeConnections(world)
     to.layer0 = FakeLayer0(world, exit_code=3)
     first = attempt(to)
@@ -121,7 +121,7 @@ def test_a_task_that_failed_is_run_once_more(world: World) -> None:
 
 
 def test_a_task_that_was_never_asked_for_is_started(to: FakeConnections, world: World) -> None:
-    """An equal one that another run had started before is not taken for this run's own."""
+    """An equal task of another run is not taken for the resumed run's own."""
     run(attempt(to))
     first = attempt(to)
     run(first)
@@ -132,7 +132,7 @@ def test_a_task_that_was_never_asked_for_is_started(to: FakeConnections, world: 
 
 
 def test_another_request_is_another_task(to: FakeConnections, world: World) -> None:
-    """Values of variables are not in the record, but in what the job was asked for."""
+    """A request with other variable values is another task and is started."""
     first = attempt(to)
     run(first, LEVEL="1")
     run(attempt(to, killed(first)), LEVEL="2")
@@ -140,7 +140,7 @@ def test_another_request_is_another_task(to: FakeConnections, world: World) -> N
 
 
 def test_which_of_two_jobs_is_meant_is_not_guessed(to: FakeConnections, world: World) -> None:
-    """Somebody else asked for the same after the attempt did: the step is unknown, and no third one is started."""
+    """If two jobs match the killed attempt's request, the outcome is unknown and no third task is started."""
     first = attempt(to)
     run(first)
     run(attempt(to))
@@ -150,7 +150,7 @@ def test_which_of_two_jobs_is_meant_is_not_guessed(to: FakeConnections, world: W
 
 
 def test_what_layer0_has_forgotten_is_not_asked_for_again(to: FakeConnections, world: World) -> None:
-    """After an hour a missing job proves nothing."""
+    """If a killed attempt's job is gone after two hours, the outcome is unknown and no task is started."""
     first = attempt(to)
     run(first)
     to.layer0.jobs.clear()
@@ -161,7 +161,7 @@ def test_what_layer0_has_forgotten_is_not_asked_for_again(to: FakeConnections, w
 
 
 def test_of_two_equal_calls_each_finds_its_own(to: FakeConnections, world: World) -> None:
-    """The second was killed: the first is known to have succeeded, the second is found, and neither runs again."""
+    """Of two equal calls, each finds its own task again, and none is started."""
     first = attempt(to)
     run(first)
     run(first)
@@ -177,7 +177,7 @@ def test_of_two_equal_calls_each_finds_its_own(to: FakeConnections, world: World
 
 
 def test_a_start_that_failed_leaves_nothing_to_wait_for(to: FakeConnections, world: World) -> None:
-    """The job ended with an error: the next attempt asks anew."""
+    """After a start that failed, the next attempt requests the task again."""
 
     class Fails(FakeLayer0):
         def start_task(self, *asked: Any, **more: Any) -> str:
@@ -199,7 +199,7 @@ def read(address: str) -> bytes:
 
 
 def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConnections) -> None:
-    """A run that a resumed one starts inherits its variables, and nothing of its past."""
+    """Earlier records are read only for the run's own id, not for a run that inherited its variables."""
     kit = attempt(to)
     run(kit)
     told = [json.loads(record.to_json()) for record in kit.recorder.records]
@@ -218,7 +218,7 @@ def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConne
 
 
 def crashing(world: World) -> FakeConnections:
-    """A service on web.1, and crashes from now on; whatever moves it back mends it."""
+    """A service on web.1 that crashes from now on, until it is moved back."""
     to = FakeConnections(world, crashes=["Exited (1)"] * 9)
     for image in "abc":
         to.layer0.create_deploy("web", json.dumps({"image": image}).encode())
@@ -227,7 +227,7 @@ def crashing(world: World) -> FakeConnections:
 
 
 def fail(to: FakeConnections, kit: Kit, deploy_id: str) -> DeploymentFailed | RollbackFailed:
-    """Deploy what crashes, with a way back that runs."""
+    """Deploy what crashes, with a way back that works."""
     running = kit.deploy_service("demo", "web", deploy_id)
     update = to.layer0.update_service
 
@@ -242,7 +242,7 @@ def fail(to: FakeConnections, kit: Kit, deploy_id: str) -> DeploymentFailed | Ro
 
 
 def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(world: World) -> None:
-    """The service stands on the failing deploy already, and an older version lies in between."""
+    """A resumed run rolls back to the deploy from before its first attempt."""
     to = crashing(world)
     first = attempt(to)
     first.deploy_service("demo", "web", "web.3")
@@ -251,7 +251,7 @@ def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(world: Wor
 
 
 def test_a_fresh_run_goes_back_to_what_still_runs_beside(world: World) -> None:
-    """An earlier run left the service on the failing deploy; the old copies serve until the new ones run."""
+    """A new run rolls back to the deploy that still runs beside the failing one."""
     to = crashing(world)
     made = to.layer0.create_service("demo24e9e412", "web", "web.3")
     (primary,) = made.deployments
@@ -261,7 +261,7 @@ def test_a_fresh_run_goes_back_to_what_still_runs_beside(world: World) -> None:
 
 
 def test_a_fresh_run_goes_back_to_what_was_verified(world: World) -> None:
-    """Nothing runs beside: the newest older deploy that a saved run verified, and none that nobody saw run."""
+    """Without other running copies, a new run rolls back to the newest verified older deploy, and fails without one."""
     to = crashing(world)
     to.layer0.create_service("demo24e9e412", "web", "web.3")
     assert isinstance(fail(to, attempt(to), "web.3"), RollbackFailed)

@@ -1,4 +1,4 @@
-"""How steps are performed: with a target that may be lost, and with a record whatever fails."""
+"""How steps run: with a target that may be lost, and with a record of every failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fakes.gate import FakeGate
 def test_whoever_lost_the_target_changes_nothing(
     kit: Kit, to: FakeConnections, world: World, answers: int
 ) -> None:
-    """Asked before the intent and once more before the change; the record says who holds the target now."""
+    """If the target's lock is lost before a change, nothing is changed, and the record has the new holder."""
     to.layer0.create_service("demo24e9e412", "web", "web.2")
     before = list(world.changes)
     to.locks.lease.held_for = answers
@@ -38,7 +38,7 @@ def test_whoever_lost_the_target_changes_nothing(
 def test_what_came_of_a_change_is_unknown_where_the_target_was_lost_meanwhile(
     kit: Kit, to: FakeConnections, world: World
 ) -> None:
-    """Another run may have changed it too, so that no outcome is claimed; where nothing was changed there is no doubt."""
+    """If the lock is lost during a change, its outcome is unknown; if nothing was changed, the step succeeded."""
     to.layer0.create_service("demo24e9e412", "web", "web.2")
     to.locks.lease.held_for = 2
     with pytest.raises(OutcomeUnknown, match="was lost to another run while it was being changed"):
@@ -74,7 +74,7 @@ def test_a_step_leaves_its_record_also_where_it_fails_before_it_begins(
     call: Callable[[Kit], Any],
     inputs: dict[str, Any],
 ) -> None:
-    """Some are asked for before: the registry that its names are of, or what the policy is asked about."""
+    """A step that fails before it starts, as when a registry does not answer, still leaves a record with its inputs."""
     to.gate = FakeGate()
     monkeypatch.setattr(to.ecr, "authorization_token", no_token)
     monkeypatch.setattr(to.layer0, "find_environment", no_answer)

@@ -1,4 +1,4 @@
-"""Services moved, waited for and brought back, against the fakes."""
+"""Services updated, waited for and rolled back, on fakes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def crashing(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections]:
 
 
 def test_a_service_that_fails_is_brought_back_where_that_was_asked(world: World, tmp_path: Path) -> None:
-    """As a step of its own; the wait has failed all the same."""
+    """With on_failure="rollback" a failed service is rolled back in a step of its own, and the wait still fails."""
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
@@ -51,7 +51,7 @@ def test_a_service_that_fails_is_brought_back_where_that_was_asked(world: World,
 
 
 def test_a_service_that_fails_is_left_as_it_is_otherwise(world: World, tmp_path: Path) -> None:
-    """Somebody may want to look at it."""
+    """By default a failed service is left as it is."""
     kit, _to = crashing(world, tmp_path)
     running = kit.deploy_service("demo", "web", "web.2")
     with pytest.raises(DeploymentFailed):
@@ -60,7 +60,7 @@ def test_a_service_that_fails_is_left_as_it_is_otherwise(world: World, tmp_path:
 
 
 def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Path) -> None:
-    """Both failures are recorded, and nothing is tried in a loop."""
+    """A rollback that fails is tried once and has its own error."""
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
@@ -71,7 +71,7 @@ def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Pa
 
 @pytest.mark.parametrize("standing", ["web.2", None])
 def test_there_must_be_something_to_go_back_to(world: World, tmp_path: Path, standing: str | None) -> None:
-    """A new service, or one that stood on the same deploy already, is not moved."""
+    """A rollback without an earlier deploy is refused, and nothing is changed."""
     kit, _to = crashing(world, tmp_path)
     running = kit.deploy_service("demo", "web", "web.2")
     before = list(world.changes)
@@ -81,14 +81,14 @@ def test_there_must_be_something_to_go_back_to(world: World, tmp_path: Path, sta
 
 
 def test_what_to_do_on_failure_is_one_of_two(kit: Kit) -> None:
-    """A typing error is found before the wait, not after it."""
+    """An invalid on_failure is refused before the wait."""
     running = kit.deploy_service("demo", "web", "web.1")
     with pytest.raises(InputError, match="give stop or rollback"):
         kit.wait(running, on_failure="roll back")
 
 
 def test_a_service_is_created_behind_the_balancer_that_is_named(kit: Kit, to: FakeConnections) -> None:
-    """The record names it, and a deploy that it cannot reach is refused before anything is posted."""
+    """A service is created behind the named load balancer; one that cannot reach the deploy, or another later, is refused."""
     balancer = to.layer0.create_load_balancer(
         "demo24e9e412", "front", [Port(80, 8080)], health_check=HealthCheck()
     )
@@ -112,7 +112,7 @@ def test_a_service_is_created_behind_the_balancer_that_is_named(kit: Kit, to: Fa
 def test_the_check_finds_a_dockerrun_that_the_balancer_cannot_reach(
     to: FakeConnections, kit: Kit, tmp_path: Path
 ) -> None:
-    """By the file that a deploy would find, beside the runbook as well; nothing is stored."""
+    """The check refuses a Dockerrun that the load balancer cannot reach, and nothing is stored."""
     to.layer0.create_load_balancer("demo24e9e412", "front", [Port(80, 8080)], health_check=HealthCheck())
     (tmp_path / "deaf.json").write_text(BEHIND % '{"containerPort": 80}')
     with pytest.raises(InputError, match="forwards to host port 8080, and the Dockerrun listens on none"):
@@ -121,7 +121,7 @@ def test_the_check_finds_a_dockerrun_that_the_balancer_cannot_reach(
 
 
 def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections, ServiceOutcome]:
-    """A service that this run moved from web.1 to web.2, and somebody elsewhere to web.7 while it failed there."""
+    """A service that this run moved from web.1 to web.2 and someone else to web.7, while it failed."""
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
@@ -130,7 +130,7 @@ def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnecti
 
 
 def test_a_deploy_of_somebody_else_ends_the_wait_and_is_left_alone(world: World, tmp_path: Path) -> None:
-    """What is waited for never comes, and going back would overwrite what they deployed."""
+    """If someone else deploys during the wait, it ends at once without a rollback, since that would undo their deploy."""
     kit, to, running = moved_by_a_stranger(world, tmp_path)
     before, started_s = list(world.changes), to.clock.monotonic_s()
     with pytest.raises(
@@ -143,7 +143,7 @@ def test_a_deploy_of_somebody_else_ends_the_wait_and_is_left_alone(world: World,
 
 
 def test_going_back_leaves_a_deploy_of_somebody_else_alone(world: World, tmp_path: Path) -> None:
-    """The caller saw another deploy than the one that stands by now, though this kit never saw either."""
+    """A rollback is refused if the service is on another deploy than the caller saw."""
     _kit, to, running = moved_by_a_stranger(world, tmp_path)
     kit = make_kit(to, tmp_path)
     before = list(world.changes)
@@ -155,7 +155,7 @@ def test_going_back_leaves_a_deploy_of_somebody_else_alone(world: World, tmp_pat
 def test_a_service_is_held_from_one_step_to_the_next_where_that_is_asked(
     kit: Kit, to: FakeConnections
 ) -> None:
-    """A verb of several steps is one piece of work, and a busy service stops it before the first of them."""
+    """A service can be held across several steps, and holding a busy one fails."""
     with kit.hold_service("demo", "web"):
         assert to.locks.held == [SERVICE_TARGET]
     to.locks.busy.add(SERVICE_TARGET)
@@ -164,7 +164,7 @@ def test_a_service_is_held_from_one_step_to_the_next_where_that_is_asked(
 
 
 def test_a_way_back_that_cannot_be_found_is_a_rollback_that_failed(world: World, tmp_path: Path) -> None:
-    """It is recorded as a step of its own, so that the run ends with that exit code."""
+    """If the earlier deploy is unknown, the rollback is recorded as failed."""
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.2")
     running = kit.deploy_service("demo", "web", "web.2")
