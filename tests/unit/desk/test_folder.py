@@ -1,4 +1,4 @@
-"""A desk: the user's own folder."""
+"""A desk: a user's own folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def desk(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def newer(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """What the next release ships."""
+    """The files that the next release ships."""
     files = {name: content + b"\n" for name, content in shipped_files()}
     monkeypatch.setattr(module, "shipped_files", lambda: iter(files.items()))
     return files
@@ -45,7 +45,7 @@ def _nothing_is_written_into_the_shipped_folder() -> Iterator[None]:
 
 
 def test_a_desk_has_the_runbooks_a_form_of_each_and_a_start_page(desk: Path) -> None:
-    """With the files that the runbooks name, and a folder for runs."""
+    """A desk has the shipped runbooks and their files, a form for each, a start page and a folder for runs."""
     for name, content in shipped_files():
         assert (desk / "runbooks" / name).read_bytes() == content
     assert {path.stem for path in (desk / "forms").glob("*.ipynb")} == {book.name for book in list_runbooks()}
@@ -54,7 +54,7 @@ def test_a_desk_has_the_runbooks_a_form_of_each_and_a_start_page(desk: Path) -> 
 
 
 def test_a_form_names_the_copy_of_its_runbook_and_the_desks_runs(desk: Path) -> None:
-    """As seen from the folder of forms."""
+    """A form refers to the desk's copy of its runbook and to the desk's runs by relative paths."""
     (cell,) = json.loads((desk / "forms" / "release.ipynb").read_text())["cells"]
     for path in ("../runbooks/release.ipynb", "../runs"):
         assert path in cell["source"]
@@ -62,7 +62,7 @@ def test_a_form_names_the_copy_of_its_runbook_and_the_desks_runs(desk: Path) -> 
 
 
 def test_a_newer_release_renews_what_nobody_has_changed(desk: Path, newer: dict[str, bytes]) -> None:
-    """What the user has changed is kept and named; what the user has deleted stays deleted; so it stays the time after."""
+    """A newer release updates unchanged files; changed ones are kept and reported, and deleted ones stay deleted."""
     own, deleted = desk / "runbooks" / "deploy.ipynb", desk / "runbooks" / "audit.ipynb"
     own.write_text("mine")
     deleted.unlink()
@@ -74,13 +74,13 @@ def test_a_newer_release_renews_what_nobody_has_changed(desk: Path, newer: dict[
 
 
 def test_what_the_user_has_changed_is_not_named_before_there_is_a_newer_one(desk: Path) -> None:
-    """Nothing is to be done about it."""
+    """A changed file is not reported until the release has a newer version of it."""
     (desk / "runbooks" / "deploy.ipynb").write_text("mine")
     assert prepare(desk).kept == ()
 
 
 def test_a_folder_with_files_of_the_same_names_keeps_them(tmp_path: Path) -> None:
-    """They are somebody's, whatever put them there."""
+    """Existing files with a shipped file's name are kept and reported."""
     own = tmp_path / "runbooks" / "deploy.ipynb"
     own.parent.mkdir()
     own.write_text("mine")
@@ -89,7 +89,7 @@ def test_a_folder_with_files_of_the_same_names_keeps_them(tmp_path: Path) -> Non
 
 
 def test_the_page_is_shown_in_its_cell_and_what_is_beside_it_stays(desk: Path) -> None:
-    """Cells of the user's own in START are left alone, and so is a START without the page's cell."""
+    """The page is shown in its own cell of START; other cells, and a START without that cell, are left unchanged."""
     start = desk / START
     notebook = json.loads(start.read_text())
     notebook["cells"].append({"cell_type": "markdown", "id": "own", "metadata": {}, "source": "mine"})
@@ -105,14 +105,14 @@ def test_the_page_is_shown_in_its_cell_and_what_is_beside_it_stays(desk: Path) -
 
 
 def test_the_shipped_folder_is_no_desk() -> None:
-    """Neither that folder nor one within it."""
+    """The shipped folder, and a folder in it, are refused as a desk."""
     for folder in (shipped_folder(), shipped_folder() / "desk"):
         with pytest.raises(InputError, match="shipped runbooks"):
             prepare(folder)
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """With what to do."""
+    """A path that cannot be created is refused with a hint."""
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="give another folder"):
         prepare(tmp_path / "file" / "desk")

@@ -38,7 +38,7 @@ def _outside(monkeypatch: pytest.MonkeyPatch, layer0: FakeLayer0) -> None:
 
 
 def test_the_page_answers_what_runs_what_waits_and_what_was_done(tmp_path: Path) -> None:
-    """With a way to each form and to each run; texts from outside are escaped."""
+    """The page shows the checks, running services, pending approvals and runs, with links, and escapes outside text."""
     save(tmp_path / "runs", "deployed", "20261123T1-release.ipynb")
     html = look(tmp_path, tmp_path / "runs").bundle()["text/html"]
     assert "✓ AWS identity" in html
@@ -53,7 +53,7 @@ def test_the_page_answers_what_runs_what_waits_and_what_was_done(tmp_path: Path)
 def test_what_does_not_answer_is_said_and_the_rest_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error is its text; what takes too long is not waited for."""
+    """An error is shown as its text, and a check that takes too long is not waited for; the rest is shown."""
     held = threading.Event()
 
     def unavailable(_: object) -> tuple[ListedService, ...]:
@@ -72,7 +72,7 @@ def test_what_does_not_answer_is_said_and_the_rest_is_shown(
 
 
 def test_runs_elsewhere_are_listed_without_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JupyterLab opens nothing outside its folder."""
+    """Runs outside the desk are listed without links, since JupyterLab cannot open them."""
     save(tmp_path / "elsewhere", "deployed", "one.ipynb")
     monkeypatch.setenv("ECR_WIDGETS_RUNS", str(tmp_path / "elsewhere"))
     page = open_desk(tmp_path / "desk")
@@ -81,7 +81,7 @@ def test_runs_elsewhere_are_listed_without_a_link(tmp_path: Path, monkeypatch: p
 
 
 def test_a_run_that_was_changed_since_it_was_sealed_is_shown_as_that(tmp_path: Path) -> None:
-    """What it says of itself now is anybody's word."""
+    """A run that was changed after it was sealed is shown as tampered, without its claimed state."""
     path = save(tmp_path / "runs", "deployed", "20261123T1-release.ipynb")
     assert seal_finished_run(path) is None
     path.write_text(path.read_text().replace("timeoutsvc", "anothersvc"))
