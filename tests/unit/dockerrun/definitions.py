@@ -1,4 +1,4 @@
-"""Task definitions for tests, and ECS's way to store them, written from its documents and not from our reader."""
+"""Task definitions for tests, and how ECS stores them, written from its documentation and not from our reader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ecs(container: dict[str, Any] | None = None, **more: Any) -> Dockerrun:
 
 
 def stored(document: dict[str, Any]) -> dict[str, Any]:
-    """What DescribeTaskDefinition says of a definition that was registered."""
+    """Return what DescribeTaskDefinition answers for a registered definition."""
     answer = copy.deepcopy(document)
     answer.pop("tags", None)
     mode = answer.get("networkMode", "bridge")

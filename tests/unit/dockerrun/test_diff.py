@@ -1,4 +1,4 @@
-"""The difference of two Dockerruns."""
+"""Differences between two Dockerruns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shown(before: Dockerrun, after: Dockerrun) -> list[str]:
 
 
 def test_spelling_and_what_layer0_adds_are_no_difference() -> None:
-    """PascalCase, explicit nulls, defaults and Layer0's log configuration make none."""
+    """Key case, explicit nulls, defaults and Layer0's log configuration are no difference."""
     pascal = {
         "Name": "web",
         "Image": "r.example/web:1",
@@ -41,7 +41,7 @@ def test_spelling_and_what_layer0_adds_are_no_difference() -> None:
 
 
 def test_each_change_tells_place_and_both_values() -> None:
-    """Changed, added and removed are told apart."""
+    """Each change has its kind, its pointer and both values."""
     before = dockerrun(CONTAINER | {"command": ["a"]})
     after = dockerrun(CONTAINER | {"image": "r.example/web:2", "cpu": 5})
     assert shown(before, after) == [
@@ -52,14 +52,14 @@ def test_each_change_tells_place_and_both_values() -> None:
 
 
 def test_a_container_put_in_front_is_one_addition() -> None:
-    """Containers are matched by name, not by place."""
+    """A container added in front is one addition, since containers are matched by name."""
     front = CONTAINER | {"name": "front"}
     (change,) = diff(dockerrun(CONTAINER), dockerrun(front, CONTAINER))
     assert (change.kind, change.pointer) == ("added", "/containerDefinitions/0")
 
 
 def test_the_order_of_containers_is_a_difference() -> None:
-    """Layer0 takes the first matching port for a load balancer."""
+    """For Layer0 the order of containers is a difference, since a load balancer uses the first matching port."""
     other = CONTAINER | {"name": "other"}
     assert shown(dockerrun(CONTAINER, other), dockerrun(other, CONTAINER)) == [
         'changed /containerDefinitions: ["web", "other"] → ["other", "web"]'
@@ -67,7 +67,7 @@ def test_the_order_of_containers_is_a_difference() -> None:
 
 
 def test_values_of_environment_variables_are_masked() -> None:
-    """Whatever their names; nor do they stand in the repr."""
+    """Values of environment variables are masked in the difference and its repr, whatever their names."""
     environment = [
         {"name": "DB_PASSWORD", "value": "hunter22"},
         {"name": "DB", "value": "pg://u:hunter22@db/x"},
@@ -81,7 +81,7 @@ def test_values_of_environment_variables_are_masked() -> None:
 
 
 def test_hidden_values_can_be_told_apart() -> None:
-    """Equal values have equal marks within a process, and what looks like a key is hidden under any name."""
+    """Masked values have marks: equal ones for equal values within a process, different ones otherwise."""
 
     def shown(before: str, after: str, name: str = "DB_PASSWORD") -> list[str]:
         one, other = (
@@ -110,14 +110,14 @@ def test_hidden_values_can_be_told_apart() -> None:
 def test_an_argument_that_the_one_before_asks_for_as_a_secret_is_hidden(
     before: list[str], after: list[str]
 ) -> None:
-    """On whichever side it stands, and wherever the list's other items went."""
+    """An argument after `--password` is masked on either side of the difference, wherever it moved."""
     told = shown(dockerrun(CONTAINER | {"command": before}), dockerrun(CONTAINER | {"command": after}))
     assert told
     assert "hunter" not in "".join(told)
 
 
 def test_none_is_told_exactly_where_the_content_is_equal() -> None:
-    """The difference and the hash never disagree: a member that is true differs from one that is absent."""
+    """If there is a difference, the hashes differ too; true and 1 are different values."""
     one, other = (dockerrun(CONTAINER | {"linuxParameters": inner}) for inner in ({}, {"maxSwap": 1}))
     assert shown(one, other) == ['added /containerDefinitions/0/linuxParameters: {"maxSwap": 1}']
     assert one.content_sha256() != other.content_sha256()
@@ -125,7 +125,7 @@ def test_none_is_told_exactly_where_the_content_is_equal() -> None:
 
 
 def test_a_first_deploy_tells_all_of_its_dockerrun_and_no_secret() -> None:
-    """A line a setting, name and image of each container first."""
+    """A first deploy lists each setting on its own line, each container's name and image first, without secrets."""
     web = CONTAINER | {"environment": [{"name": "DB_PASSWORD", "value": "hunter2"}], "command": ["a"]}
     told = [str(change) for change in contents(dockerrun(web, volumes=[{"name": "v"}]))]
     assert told[:3] == [
@@ -139,7 +139,7 @@ def test_a_first_deploy_tells_all_of_its_dockerrun_and_no_secret() -> None:
 
 
 def test_order_is_no_difference_for_ecs_where_it_means_nothing() -> None:
-    """Containers, ports, mounts, secrets and the like are sets there; words of a command are not."""
+    """For ECS the order of containers, ports, secrets and links is no difference; that of a command's words is."""
     secrets = [{"name": name, "valueFrom": name} for name in "ab"]
     ports = [{"containerPort": 80}, {"containerPort": 53, "protocol": "udp"}]
     web = CONTAINER | {"secrets": secrets, "portMappings": ports, "command": ["a", "b"]}
@@ -158,7 +158,7 @@ def test_order_is_no_difference_for_ecs_where_it_means_nothing() -> None:
 
 
 def test_a_difference_for_ecs_is_one_line_a_setting() -> None:
-    """An item of a set that is added, removed or changed moves no other."""
+    """For ECS each changed setting is one line, and a changed item of a set does not affect the others."""
     secrets = [{"name": name, "valueFrom": f"/prod/{name}"} for name in "abc"]
     ports = [{"containerPort": port} for port in (80, 81)]
     before = ecs({"secrets": secrets, "portMappings": ports}, executionRoleArn=ROLE, cpu="256", memory="1GB")
@@ -198,7 +198,7 @@ def test_a_difference_for_ecs_is_one_line_a_setting() -> None:
     ids=json.dumps,
 )  # fmt: skip
 def test_a_real_difference_is_one_for_ecs_too(container: dict[str, Any]) -> None:
-    """An empty value, a switch that is off and a port of the machine are settings; so is the logging that Layer0 adds."""
+    """For ECS, empty values, switches that are off and a port's details are differences, and so is Layer0's log setup."""
     side = CONTAINER | {"name": "side"}
     before, after = (parse(definition(CONTAINER | each, side)) for each in ({}, container))
     assert before.content_sha256() != after.content_sha256()
@@ -206,7 +206,7 @@ def test_a_real_difference_is_one_for_ecs_too(container: dict[str, Any]) -> None
 
 
 def test_tags_and_family_are_no_content() -> None:
-    """They name a task definition, and do nothing in it."""
+    """Tags and the family are not part of a task definition's content."""
     assert shown(ecs(), ecs(tags=[{"key": "team", "value": "ops"}], family="web")) == []
 
 
@@ -226,12 +226,12 @@ def test_tags_and_family_are_no_content() -> None:
 def test_a_default_that_is_written_out_is_no_difference(
     container: dict[str, Any], task: dict[str, Any]
 ) -> None:
-    """Its absence means the same, and so does an empty member."""
+    """A default or an empty member that is written out is no difference."""
     assert shown(ecs({"restartPolicy": {"enabled": True}}), ecs(container, **task)) == []
 
 
 def test_a_default_of_a_volume_that_is_written_out_is_no_difference() -> None:
-    """ECS says where an EFS volume begins and how it is encrypted, whatever was registered."""
+    """A volume's defaults that ECS returns are no difference."""
     efs: dict[str, Any] = {"fileSystemId": "fs-1", "authorizationConfig": {"accessPointId": "fsap-1"}}
     written = efs | {"rootDirectory": "/", "transitEncryption": "DISABLED"}
     before, after = (
@@ -251,6 +251,6 @@ def test_a_default_of_a_volume_that_is_written_out_is_no_difference() -> None:
 
 
 def test_an_empty_variable_is_a_value() -> None:
-    """It is in the form as it is, for both dialects, also where the value was left out."""
+    """A variable with an empty value is kept."""
     made = ecs({"environment": [{"name": "A", "value": ""}]})
     assert made.normalized()["containerDefinitions"][0]["environment"] == {"A": ""}

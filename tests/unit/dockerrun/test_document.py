@@ -1,4 +1,4 @@
-"""The document given to Layer0."""
+"""The document that is sent to Layer0."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (b'{"a": NaN}', "/a", "NaN is not JSON"),
         (b'{"a": 1, "a": 2}', "/a", "appears twice"),
         (b"[" * 100000, "", "nested too deeply|larger than"),
-        # Python 3.14 reads that deep, and finds that it has no end.
+        # Python 3.14 can read such depth, and reports that the list does not end.
         (b"[" * 60000, "", "nested too deeply|not JSON"),
         (b"[" * 30000 + b"]" * 30000, "", "nested too deeply|not an object"),
         (b"{}", "", "no containerDefinitions"),
@@ -68,14 +68,14 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(content: bytes, pointer: str, why: str) -> None:
-    """Every refusal has a reason and a JSON pointer."""
+    """An invalid Dockerrun is refused with a reason and a JSON pointer."""
     with pytest.raises(InvalidDockerrun, match=why) as caught:
         Dockerrun.parse(content)
     assert caught.value.pointer == pointer
 
 
 def test_setting_the_image_changes_nothing_else() -> None:
-    """Members that Layer0 drops and the other containers stay."""
+    """Setting an image leaves the other containers, and members that Layer0 ignores, unchanged."""
     other = CONTAINER | {"name": "other"}
     before = Dockerrun.parse(dockerrun(CONTAINER, other, AWSEBDockerrunVersion=2))
     after = before.with_image(ImageReference.parse("r.example/a:1"), container="timeout")
@@ -88,14 +88,14 @@ def test_setting_the_image_changes_nothing_else() -> None:
 
 
 def test_which_container_must_be_said_where_there_are_several() -> None:
-    """The image is never set by guessing."""
+    """Setting an image without a container's name is refused if there are several containers."""
     two = Dockerrun.parse(dockerrun(CONTAINER, CONTAINER | {"name": "other"}))
     with pytest.raises(InvalidDockerrun, match="several containers: timeout, other"):
         two.with_image(ImageReference.parse("a"))
 
 
 def test_layer0s_rendering_is_equal_to_what_was_sent() -> None:
-    """Key case, explicit nulls and Layer0's additions make no difference."""
+    """The content of Layer0's rendering equals what was sent, despite key case, nulls and additions."""
     sent = Dockerrun.parse(dockerrun(CONTAINER))
     rendered = render("timeout", parse(base64.b64encode(dockerrun(CONTAINER)).decode(), "timeout"))
     assert b'"Image"' in rendered
@@ -107,14 +107,14 @@ def test_layer0s_rendering_is_equal_to_what_was_sent() -> None:
     [{"image": "other"}, {"memory": 11}, {"environment": []}, {"command": ["x"]}, {"cpu": 5}],
 )
 def test_a_real_difference_is_one(change: dict[str, Any]) -> None:
-    """What changes the running container changes the content."""
+    """A change of the running container changes the content's hash."""
     one, two = (Dockerrun.parse(dockerrun(CONTAINER | each)) for each in ({}, change))
     assert one.content_sha256() != two.content_sha256()
 
 
 @given(st.binary(max_size=200), st.sampled_from(Dialect))
 def test_any_bytes_are_read_or_refused(content: bytes, dialect: Dialect) -> None:
-    """Only the declared error ever rises."""
+    """Any bytes are read or raise InvalidDockerrun."""
     try:
         Dockerrun.parse(content, dialect)
     except InvalidDockerrun:
@@ -134,14 +134,14 @@ def test_any_bytes_are_read_or_refused(content: bytes, dialect: Dialect) -> None
     ],
 )  # fmt: skip
 def test_a_member_that_nobody_reads_is_refused(member: dict[str, Any], pointer: str, meant: str) -> None:
-    """With its place and the member that was probably meant."""
+    """An unknown member is refused with its pointer and the nearest known name."""
     with pytest.raises(InvalidDockerrun, match=f"did you mean {meant}\\?") as caught:
         Dockerrun.parse(dockerrun(CONTAINER | member))
     assert caught.value.pointer == pointer
 
 
 def test_a_member_that_only_layer0_lacks_is_warned_about_and_no_setting() -> None:
-    """ECS reads it, so it is no typing error; Layer0 drops it, so the content is the same without it."""
+    """A member that only ECS reads causes a warning and is not part of the content for Layer0."""
     extra = {"restartPolicy": {"enabled": True}, "_note": "ours"}
     document = Dockerrun.parse(dockerrun(CONTAINER | extra, executionRoleArn="arn:x", tags=[]))
     assert [each.split()[4] for each in document.warnings()] == [
@@ -179,7 +179,7 @@ def test_a_member_that_only_layer0_lacks_is_warned_about_and_no_setting() -> Non
     ],
 )  # fmt: skip
 def test_what_ecs_would_refuse_is_found_here(container: dict[str, Any], pointer: str, why: str) -> None:
-    """References to nobody, values of a wrong type and what ECS never takes are found before anything is changed."""
+    """References to missing containers, wrong types and values that ECS refuses are found when the file is read."""
     web = {"name": "web", "image": "busybox", "memory": 10} | container
     with pytest.raises(InvalidDockerrun, match=why) as caught:
         Dockerrun.parse(dockerrun(CONTAINER, web))
@@ -187,7 +187,7 @@ def test_what_ecs_would_refuse_is_found_here(container: dict[str, Any], pointer:
 
 
 def test_containers_that_wait_for_each_other_are_refused() -> None:
-    """None of them would ever start."""
+    """Containers that depend on each other in a circle are refused."""
     one, two = (
         CONTAINER | {"name": name, "dependsOn": [{"containerName": other, "condition": "START"}]}
         for name, other in (("a", "b"), ("b", "a"))
@@ -198,7 +198,7 @@ def test_containers_that_wait_for_each_other_are_refused() -> None:
 
 @pytest.mark.parametrize("mode", ["awsvpc", "nat"])
 def test_a_network_mode_that_layer0_cannot_start_is_refused(mode: str) -> None:
-    """Layer0 creates services without the network configuration that awsvpc needs."""
+    """A network mode that Layer0 cannot start, such as awsvpc, is refused."""
     with pytest.raises(InvalidDockerrun, match=f"'{mode}'") as caught:
         Dockerrun.parse(dockerrun(CONTAINER, networkMode=mode))
     assert caught.value.pointer == "/networkMode"
@@ -206,7 +206,7 @@ def test_a_network_mode_that_layer0_cannot_start_is_refused(mode: str) -> None:
 
 @pytest.mark.parametrize("image", ["<IMAGE1_NAME>", "{{REPO}}:{{TAG}}", "r.example/app:${VERSION}", "", None])
 def test_a_template_may_have_any_image_where_one_is_set(image: str | None) -> None:
-    """The other containers' images are checked as they are, and the result wholly."""
+    """A template's image may be a placeholder if it will be set; other containers' images must be valid."""
     template = Dockerrun.template(dockerrun(CONTAINER | {"image": image}))
     assert template.with_image(ImageReference.parse("a:1")).containers[0].image == "a:1"
     with pytest.raises(InvalidDockerrun):
@@ -218,7 +218,7 @@ def test_a_template_may_have_any_image_where_one_is_set(image: str | None) -> No
 
 
 def test_a_placeholder_that_nobody_filled_in_is_warned_about() -> None:
-    """Its value is not shown; what a shell expands is none."""
+    """An unfilled placeholder causes a warning without its value; a shell variable in a command does not."""
     values = [{"name": "PORT", "value": "${port}"}, {"name": "HOST", "value": "db.example"}]
     told = Dockerrun.parse(
         dockerrun(CONTAINER | {"environment": values, "command": ["sh", "-c", "echo ${HOME}"]})

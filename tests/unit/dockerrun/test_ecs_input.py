@@ -1,4 +1,4 @@
-"""A task definition as a file or ECS gives it, made what RegisterTaskDefinition takes."""
+"""A task definition from a file or from ECS, converted to RegisterTaskDefinition's input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def maybe(**members: Any) -> Any:
 
 
 def container(name: str, *, shares_network: bool) -> Any:
-    """A container that ECS takes, without what names another one."""
+    """A container that ECS accepts, without references to another one."""
     first = {"web": 1000, "side": 2000}[name]
     ports = st.integers(first, first + 999)
     mapping = ports.map(lambda port: {"containerPort": port})
@@ -117,7 +117,7 @@ def definitions(draw: Any) -> dict[str, Any]:
 
 @given(definitions())
 def test_what_ecs_stores_equals_what_was_registered(document: dict[str, Any]) -> None:
-    """Whatever it fills in and reorders, there is no difference, and the same is registered again."""
+    """A definition that ECS has stored equals the one that was registered, and reads back the same."""
     wanted, held = parse(document), Dockerrun.described(stored(document))
     assert diff(wanted, held) == ()
     assert held.content_sha256() == wanted.content_sha256()
@@ -127,7 +127,7 @@ def test_what_ecs_stores_equals_what_was_registered(document: dict[str, Any]) ->
 
 @given(definitions())
 def test_what_is_taken_is_valid_input_for_botocore(document: dict[str, Any]) -> None:
-    """The document, and what ECS stores of it, both without a family of their own."""
+    """A definition and its stored form are both valid input for botocore, without a family."""
     for read in (parse(document), Dockerrun.described(stored(document))):
         sent = json.loads(read.to_bytes())
         assert "family" not in sent
@@ -136,7 +136,7 @@ def test_what_is_taken_is_valid_input_for_botocore(document: dict[str, Any]) -> 
 
 
 def test_an_answer_of_ecs_is_read_without_what_it_adds() -> None:
-    """With the wrapping of `describe-task-definition` too; each member that is left out is named."""
+    """An answer of ECS, wrapped or not, is read without the members that ECS adds, with a warning for each."""
     task = json.loads(json.dumps(stored(definition()), default=str))
     wrapped = {
         "taskDefinition": task,
@@ -158,7 +158,7 @@ def test_an_answer_of_ecs_is_read_without_what_it_adds() -> None:
 
 
 def test_layer0s_rendering_is_a_task_definition() -> None:
-    """Its spelling, nulls and comments are none of what is sent; texts that are empty are values and stay."""
+    """Layer0's rendering is sent without its key case, nulls and comments; empty texts stay."""
     container = {"Name": "web", "Image": "app:1", "Memory": 64, "Command": None, "_note": "ours"}
     sent = parse(
         definition(
@@ -173,7 +173,7 @@ def test_layer0s_rendering_is_a_task_definition() -> None:
 
 
 def test_an_unknown_member_is_kept_compared_and_warned_about() -> None:
-    """ECS has new ones before this kit has; what looks like a slip is said so."""
+    """An unknown member is sent, compared and reported, with a suggestion if it looks like a typing error."""
     new = {"newThing": {"Inner": [1, {"b": None}]}, "enviroment": [{"name": "A", "value": "1"}]}
     read = ecs(new, pidMood="host", runtimePlatform={"operatingSystemFamily": "LINUXX"})
     sent = json.loads(read.to_bytes())
@@ -193,14 +193,14 @@ def test_an_unknown_member_is_kept_compared_and_warned_about() -> None:
 
 
 def test_an_empty_member_that_ecs_began_to_return_is_no_difference() -> None:
-    """An older definition, described by a newer ECS, is still the one that was registered."""
+    """An empty member that only a newer ECS returns is no difference; one that is false is."""
     newer = stored(definition(CONTAINER | {"newList": [], "newObject": {}}, newText=""))
     assert Dockerrun.described(newer).content_sha256() == ecs().content_sha256()
     assert Dockerrun.described(newer | {"newSwitch": False}).content_sha256() != ecs().content_sha256()
 
 
 def test_only_what_is_sent_counts_as_its_size() -> None:
-    """An answer of ECS, with spaces and all that it adds, may be larger than what ECS takes; the input may not."""
+    """The size limit applies to what is sent, not to an answer of ECS with its additions."""
     answer = {"taskDefinition": definition() | {"requiresAttributes": [{"name": "a" * 100}] * 800}}
     assert parse(answer).content_sha256() == ecs().content_sha256()
     stored_one = json.dumps(answer["taskDefinition"], indent=4).encode()

@@ -1,4 +1,4 @@
-"""What ECS wants of a task definition."""
+"""ECS's rules for a task definition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refused(document: dict[str, Any]) -> InvalidDockerrun:
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_the_shipped_example_is_for_both(dialect: Dialect) -> None:
-    """One file, with the same content for Layer0 and for ECS, and nothing to warn about."""
+    """The shipped example has the same content for Layer0 and ECS, and no warnings."""
     read = Dockerrun.parse(SHIPPED.read_bytes(), dialect)
     assert json.loads(read.to_bytes()) == json.loads(SHIPPED.read_bytes())
     assert read.content_sha256() == Dockerrun.parse(SHIPPED.read_bytes()).content_sha256()
@@ -36,7 +36,7 @@ def test_the_shipped_example_is_for_both(dialect: Dialect) -> None:
 
 
 def test_memory_of_the_task_suffices_for_ecs_only() -> None:
-    """Layer0 drops the task's memory, so that it wants each container's."""
+    """Memory of the task is enough for ECS; for Layer0, which ignores it, each container needs its own."""
     document = definition({"name": "web", "image": "app:1"}, memory="0.5 GB")
     (container,) = parse(document).containers
     assert container.memory_mib is None
@@ -70,7 +70,7 @@ def test_memory_of_the_task_suffices_for_ecs_only() -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_container_is_refused(container: dict[str, Any], pointer: str, why: str, hint: str) -> None:
-    """With its place, what is wrong and what to write instead."""
+    """An invalid container is refused with its pointer, the reason and what to write instead."""
     error = refused(definition(CONTAINER | container, executionRoleArn=ROLE))
     assert error.pointer == f"/containerDefinitions/0/{pointer}"
     assert why in error.why
@@ -92,14 +92,14 @@ def test_a_wrong_container_is_refused(container: dict[str, Any], pointer: str, w
     ],
 )
 def test_a_wrong_task_is_refused(task: dict[str, Any], pointer: str, why: str) -> None:
-    """What is wrong with the task as a whole, before ECS is asked."""
+    """An invalid setting of the task is refused with its pointer and the reason."""
     error = refused(definition(**task))
     assert (error.pointer, why in error.why) == (pointer, True), error
 
 
 @pytest.mark.parametrize("name", ["links", "extraHosts", "hostname"])
 def test_what_the_own_network_of_a_task_lacks_is_refused(name: str) -> None:
-    """Under awsvpc a container has no other name, hosts or links."""
+    """Links, extra hosts and host names are refused under awsvpc."""
     value = {"links": ["web"], "extraHosts": [{"hostname": "a", "ipAddress": "1.1.1.1"}], "hostname": "a"}[
         name
     ]
@@ -111,7 +111,7 @@ def test_what_the_own_network_of_a_task_lacks_is_refused(name: str) -> None:
 
 
 def test_host_ports_under_awsvpc_are_the_containers_own() -> None:
-    """Absent, 0 or equal are the same; another, or one of two containers, is refused, as is any in mode none."""
+    """Under awsvpc a host port must be absent, 0 or the container's, and unique; mode none has no ports."""
     mapping: dict[str, Any]
     contents = set()
     for mapping in ({}, {"hostPort": 0}, {"hostPort": 80}):
@@ -145,7 +145,7 @@ def test_host_ports_under_awsvpc_are_the_containers_own() -> None:
     ],
 )
 def test_secrets_are_given_by_reference(reference: str) -> None:
-    """Secrets Manager's ARN with none or all of its parts, SSM's ARN or name; both for variables and for log options."""
+    """A secret may be Secrets Manager's ARN, with or without its parts, or SSM's ARN or name, also in log options."""
     secret = {"name": "DB", "valueFrom": reference}
     logging = {"logDriver": "splunk", "secretOptions": [secret | {"name": "splunk-token"}]}
     read = ecs({"secrets": [secret], "logConfiguration": logging}, executionRoleArn=ROLE)
@@ -165,7 +165,7 @@ def test_secrets_are_given_by_reference(reference: str) -> None:
     ],
 )
 def test_what_is_no_reference_is_refused_and_not_shown(reference: str) -> None:
-    """It may be the secret itself."""
+    """A secret that is not a reference is refused without showing it."""
     error = refused(
         definition(CONTAINER | {"secrets": [{"name": "DB", "valueFrom": reference}]}, executionRoleArn=ROLE)
     )
@@ -174,7 +174,7 @@ def test_what_is_no_reference_is_refused_and_not_shown(reference: str) -> None:
 
 
 def test_a_name_is_set_once() -> None:
-    """As a variable or as a secret."""
+    """A name that is set twice, as a secret or as a variable, is refused."""
     secret = {"name": "DB", "valueFrom": "db"}
     for container in (
         {"secrets": [secret, secret]},
@@ -198,7 +198,7 @@ def test_a_name_is_set_once() -> None:
 def test_what_ecs_reads_before_the_start_needs_an_execution_role(
     container: dict[str, Any], pointer: str
 ) -> None:
-    """On EC2 and Fargate alike; on EC2 nothing else does."""
+    """Secrets, private registries and environment files need an execution role; awslogs on EC2 does not."""
     error = refused(definition(CONTAINER | container))
     assert (error.pointer, error.hint) == (
         f"/containerDefinitions/0/{pointer}",
@@ -217,7 +217,7 @@ def test_what_ecs_reads_before_the_start_needs_an_execution_role(
     ],
 )  # fmt: skip
 def test_fargate_needs_an_execution_role_for_ecr_and_logs(container: dict[str, Any], pointer: str) -> None:
-    """Its tasks run on no instance that has a role; an image of somebody else's needs none."""
+    """On Fargate, images in ECR and awslogs need an execution role; public images do not."""
     task = FARGATE | {"executionRoleArn": ""}
     error = refused(definition(CONTAINER | container, **task))
     assert (error.pointer, "needs an execution role" in error.why) == (
@@ -228,7 +228,7 @@ def test_fargate_needs_an_execution_role_for_ecr_and_logs(container: dict[str, A
 
 
 def test_a_template_for_fargate_needs_the_role_already() -> None:
-    """The image that is going to be set is one of ECR."""
+    """A template for Fargate without an execution role is refused, since the image that will be set is in ECR."""
     document = definition({"name": "web"}, **FARGATE)
     read = Dockerrun.template(json.dumps(document).encode(), Dialect.ECS)
     assert read.with_image(ImageReference.parse(IMAGE)).containers[0].image == IMAGE
@@ -239,7 +239,7 @@ def test_a_template_for_fargate_needs_the_role_already() -> None:
 
 
 def test_a_place_inside_an_answer_of_ecs_is_that_in_the_file() -> None:
-    """The pointer begins where the file does."""
+    """The pointer in a refused answer of ECS starts with /taskDefinition."""
     assert refused({"taskDefinition": definition(cpu="x")}).pointer == "/taskDefinition/cpu"
     assert refused({"taskDefinition": {"volumes": []}}).pointer == "/taskDefinition"
     bad: dict[str, Any]
@@ -258,7 +258,7 @@ def test_a_place_inside_an_answer_of_ecs_is_that_in_the_file() -> None:
 
 
 def test_setting_image_and_variables_keeps_the_dialect() -> None:
-    """What is made of a task definition is checked and sent as one; a variable cannot take a secret's name."""
+    """A changed task definition is still one for ECS, and a variable with a secret's name is refused."""
     secrets = [{"name": "DB", "valueFrom": "db"}]
     read = ecs({"secrets": secrets}, memory="1GB", executionRoleArn=ROLE, family="web")
     changed = read.with_environment("web", {"A": ""}).with_image(ImageReference.parse("app:2"))
@@ -273,7 +273,7 @@ def test_setting_image_and_variables_keeps_the_dialect() -> None:
 
 
 def test_each_launch_type_has_its_own_log_drivers() -> None:
-    """EC2 has more than managed instances, and these more than Fargate; a driver that is new to us is ECS's to refuse."""
+    """EC2 accepts more log drivers than managed instances, and these more than Fargate; an unknown driver is a warning."""
     drivers = ["awslogs", "fluentd", "gelf", "json-file", "journald", "syslog", "splunk", "awsfirelens"]
     taken: dict[str, set[str]] = {}
     options = AWSLOGS | {"awslogs-stream-prefix": "web"}
@@ -290,7 +290,7 @@ def test_each_launch_type_has_its_own_log_drivers() -> None:
 
 
 def test_a_refusal_calls_the_document_what_people_do() -> None:
-    """For ECS it is a task definition, however it was made, with its file where that is known."""
+    """A refusal says "task definition" for ECS, with its file if known, and "Dockerrun" for Layer0."""
     error = refused(definition(cpu="x"))
     assert str(error).startswith("Task definition refused at /cpu: 'x' is not a size")
     assert str(error.in_file("a.json")).startswith("Task definition 'a.json' refused at /cpu: ")

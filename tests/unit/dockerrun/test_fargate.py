@@ -1,4 +1,4 @@
-"""What Fargate wants of a task definition."""
+"""Fargate's rules for a task definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ecr_widgets.errors import InvalidDockerrun
 from tests.unit.dockerrun.definitions import CONTAINER, FARGATE, definition, ecs, parse
 
-# From the documents of ECS, in GB: smallest, largest and step.
+# From ECS's documentation, in MiB.
 SIZES = {
     "256": [512, 1024, 2048],
     "512": [1024 * size for size in (1, 2, 3, 4)],
@@ -24,7 +24,7 @@ SIZES = {
 
 @pytest.mark.parametrize("cpu", SIZES)
 def test_each_cpu_has_its_own_sizes_of_memory(cpu: str) -> None:
-    """Those of the documents are taken and no others, however they are written."""
+    """Each CPU size accepts exactly the documented memory sizes, in any unit."""
     taken = []
     for memory in (256, 512, *range(1024, 130 * 1024, 1024)):
         with suppress(InvalidDockerrun):
@@ -52,7 +52,7 @@ def test_each_cpu_has_its_own_sizes_of_memory(cpu: str) -> None:
     ],
 )  # fmt: skip
 def test_a_task_that_fargate_cannot_run_is_refused(task: dict[str, Any], pointer: str, message: str) -> None:
-    """Before ECS is asked, with the values that would do."""
+    """A task that Fargate cannot run is refused with the values that it accepts."""
     with pytest.raises(InvalidDockerrun) as caught:
         ecs(**FARGATE | task)
     assert (caught.value.pointer, message in str(caught.value)) == (pointer, True), caught.value
@@ -76,7 +76,7 @@ def test_a_task_that_fargate_cannot_run_is_refused(task: dict[str, Any], pointer
 def test_a_container_that_fargate_cannot_run_is_refused(
     container: dict[str, Any], pointer: str, message: str
 ) -> None:
-    """The same container is taken where it runs on EC2 with enough of a machine."""
+    """A container that Fargate cannot run is refused, although it is accepted on EC2."""
     with pytest.raises(InvalidDockerrun) as caught:
         ecs(container, **FARGATE)
     places = (f"/containerDefinitions/0/{pointer}", f"/{pointer}")
@@ -85,7 +85,7 @@ def test_a_container_that_fargate_cannot_run_is_refused(
 
 
 def test_what_fargate_takes_is_taken() -> None:
-    """Side-cars, an EFS volume, its log drivers and a tracer's capability."""
+    """Sidecars, EFS volumes, Fargate's log drivers and SYS_PTRACE are accepted."""
     side = {
         "name": "side",
         "image": "r.example/side:1",

@@ -1,4 +1,4 @@
-"""What becomes of a task definition that Layer0 has registered."""
+"""Task definitions registered by Layer0, converted for ECS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 def test_what_fargate_takes_is_what_comes_out() -> None:
-    """Ports, links, host names and places are what an instance had; each of them is said, and nothing else is lost."""
+    """The result is valid on Fargate; lost ports, links, host names and constraints are reported, and the rest is kept."""
     given = document(
         portMappings=[{"containerPort": 80, "hostPort": 8080}, {"containerPort": 9, "hostPort": 0}],
         links=["db:database"],
@@ -55,13 +55,13 @@ def test_what_fargate_takes_is_what_comes_out() -> None:
     ],
 )
 def test_the_least_size_that_fits_is_taken(sizes: dict[str, int], size: tuple[str, str]) -> None:
-    """Of the containers together; beyond the largest one Fargate has, that one."""
+    """The smallest size that fits all containers is chosen, or Fargate's largest."""
     made = for_fargate(document(**sizes), execution_role=ROLE).document
     assert (made["cpu"], made["memory"]) == size
 
 
 def test_what_fargate_has_not_is_a_question() -> None:
-    """A folder of the instance is left out and asked about; what is refused for another reason is asked about as it is."""
+    """What Fargate lacks becomes a question: an instance's folder is removed, other settings stay."""
     made = for_fargate(
         document(privileged=True) | {"volumes": [{"name": "data", "host": {"sourcePath": "/data"}}]},
         execution_role="",
@@ -74,7 +74,7 @@ def test_what_fargate_has_not_is_a_question() -> None:
 
 
 def test_images_are_pinned_to_what_runs() -> None:
-    """Only those that were not; what runs no copy stays by its tag."""
+    """Images are pinned to the running digests, except those already pinned; an image without a running copy is unchanged."""
     digest = "sha256:" + "1" * 64
     made, changed = pinned(document(image=f"app@{digest}"), {"web": "sha256:" + "2" * 64, "db": digest})
     assert [each["image"] for each in made["containerDefinitions"]] == [f"app@{digest}", f"db@{digest}"]
@@ -83,7 +83,7 @@ def test_images_are_pinned_to_what_runs() -> None:
 
 
 def test_logs_of_a_group_of_peoples_own_stay_there() -> None:
-    """Only what Layer0 added is changed."""
+    """Only Layer0's log options are changed, not those of a user's own log group."""
     own = {"logDriver": "awslogs", "options": {"awslogs-group": "mine", "awslogs-stream-prefix": "x"}}
     layer0s = {"logDriver": "awslogs", "options": {"awslogs-group": "l0-p", "awslogs-stream-prefix": "l0"}}
     assert with_log_group(document(logConfiguration=own), "/ecs/web", "web").changed == ()

@@ -32,7 +32,7 @@ from ecr_widgets.errors import InvalidDockerrun
     ],
 )
 def test_every_image_is_found(document: str, found: set[str]) -> None:
-    """Whatever else is odd about the document."""
+    """Every image in a document is found, however malformed the rest is."""
     assert set(image_texts(document.encode())) == found
 
 
@@ -40,13 +40,13 @@ def test_every_image_is_found(document: str, found: set[str]) -> None:
     "document", [b"", b"{", b"x", b"{}{}", b"[" * 100_000, '{"image": "x"}'.encode("utf-16")]
 )
 def test_what_is_no_json_is_said(document: bytes) -> None:
-    """Nothing could be told of it."""
+    """A document that is not JSON is an error."""
     with pytest.raises(InvalidDockerrun, match="it is not JSON"):
         image_texts(document)
 
 
 def test_containers_are_read_as_layer0_reads_them() -> None:
-    """In any case, and of two members the last; one without an image is none."""
+    """Names are read in any case and the last of two members counts; an entry without an image is skipped."""
     document = (
         '{"containerdefinitions": [{"name": "a", "IMAGE": "x", "image": "y", "environment": [{"name": "A"},'
         ' {"name": "A"}]}, {"image": "z"}, {"name": "b"}, 1]}'
@@ -66,6 +66,6 @@ JSON = st.recursive(
 
 @given(JSON, st.text(min_size=1, max_size=8).filter(str.strip))
 def test_no_surroundings_hide_an_image(around: object, image: str) -> None:
-    """Beside and around it there may be anything."""
+    """An image is found whatever surrounds it."""
     document = json.dumps({"a": [around, {"b": around, "iMaGe": image, "c": around}], "d": around}).encode()
     assert image.strip() in image_texts(document)

@@ -1,4 +1,4 @@
-"""What a record keeps of a Dockerrun."""
+"""The settings of a Dockerrun that a record keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def kept(**container: Any) -> dict[str, str]:
 
 
 def test_every_setting_is_kept_by_the_names_of_its_container() -> None:
-    """The image comes first; what Layer0 and ECS add by themselves is none."""
+    """Each setting is kept under its container's name, image first, without what Layer0 and ECS add."""
     told = kept(
         essential=True, command=["serve", "8080"], portMappings=[{"containerPort": 80, "hostPort": 8080}]
     )
@@ -33,7 +33,7 @@ def test_every_setting_is_kept_by_the_names_of_its_container() -> None:
 
 
 def test_no_value_of_an_environment_variable_is_kept() -> None:
-    """Not even one that looks harmless: nobody can tell."""
+    """Values of environment variables are always masked."""
     told = kept(environment=[{"name": "MODE", "value": "hunter2"}, {"name": "EMPTY", "value": ""}])
     assert "hunter2" not in str(told)
     assert {
@@ -57,14 +57,14 @@ def test_no_value_of_an_environment_variable_is_kept() -> None:
     ids=lambda container: json.dumps(container)[:50],
 )
 def test_what_is_named_or_looks_like_a_secret_is_masked(container: dict[str, Any]) -> None:
-    """Its place is kept, its value is not."""
+    """A setting that is named or looks like a secret is kept with its value masked."""
     told = json.dumps(kept(**container))
     assert "hunter2" not in told
     assert "***" in told
 
 
 def test_ordinary_arguments_are_kept_as_they_are() -> None:
-    """A mask where none is due hides what a review wants to see."""
+    """Ordinary arguments are kept unmasked."""
     command = ["serve", "--listen", "0.0.0.0:8080", "--workers=4", "/usr/local/bin/start.sh"]
     assert json.loads(kept(command=command)["containerDefinitions/web/command"]) == command
 
@@ -74,7 +74,7 @@ SECRET_TEXTS = ["hunter2-hunter2", "https://token1Token2Token3@git.example/x", "
 
 @pytest.mark.parametrize("value", [*SECRET_TEXTS, "plain", "", "1"])
 def test_no_value_of_an_environment_variable_is_in_a_difference(value: str) -> None:
-    """Whether it was added, removed or changed, alone, with the whole environment or with its container; marks tell equal from different."""
+    """Values of environment variables are masked in each difference and list of contents, with only marks to compare them."""
     containers = (
         {},
         {"environment": [{"name": "A", "value": "other"}]},
@@ -98,7 +98,7 @@ def test_no_value_of_an_environment_variable_is_in_a_difference(value: str) -> N
 
 
 def test_a_secret_in_a_command_or_label_is_masked_by_its_looks() -> None:
-    """By the same list as parameters are refused by: tokens, headers, assigned passwords, keys of several lines."""
+    """Tokens, passwords and hashes in commands, labels and health checks are masked by their form."""
     token = "glpat" + "-aB3dE5fG7hJ9kL1mN3pQ"
     command = [
         "sh",
@@ -121,7 +121,7 @@ def test_a_secret_in_a_command_or_label_is_masked_by_its_looks() -> None:
 
 
 def test_a_task_definition_keeps_where_its_secrets_are_and_not_what_they_are() -> None:
-    """References are kept; tokens of log drivers, unknown members called a secret and pasted secrets are not."""
+    """References to secrets are kept; tokens in log options, pasted secrets and unknown secret members are masked."""
     arn = "arn:aws:secretsmanager:us-east-1:111222333444:secret:prod/db-AbCdEf:password::"
     file = "arn:aws:s3:::config/secret.env"
     read = ecs(

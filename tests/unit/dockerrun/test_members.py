@@ -1,4 +1,4 @@
-"""The members of a task definition, against those of the installed botocore."""
+"""The members of a task definition, compared with the installed botocore."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = {"string": str, "integer": int, "boolean": bool}
 
 
 def differences(shape: Any, kind: Kind | None, at: str = "") -> Iterator[str]:
-    """What botocore's model has otherwise than the table, in places such as `/containerDefinitions/[]/cpu`."""
+    """Yield how botocore's model differs from the table, with places such as `/containerDefinitions/[]/cpu`."""
     if kind is None:
         yield f"{at} is not in the table"
     elif shape.type_name == "structure":
@@ -43,12 +43,12 @@ def differences(shape: Any, kind: Kind | None, at: str = "") -> Iterator[str]:
 
 
 def test_the_table_has_what_botocore_has() -> None:
-    """Every input member with its type, its values and what it requires: a new botocore shows here what is new."""
+    """The table has each of botocore's input members with its type, values and requirements."""
     assert list(differences(INPUT, DOCUMENT)) == []
 
 
 def test_a_member_that_the_table_lacks_is_noticed() -> None:
-    """The comparison can fail, for a missing member, a wrong type, a missing value and a member that is not there."""
+    """The comparison finds a missing member, a wrong type, a missing value and an extra member."""
     wrong = Members(
         {name: kind for name, kind in DOCUMENT.kinds.items() if name != "pidMode"}
         | {"cpu": int, "ipcMode": Words(("host",)), "new": str}
@@ -57,13 +57,13 @@ def test_a_member_that_the_table_lacks_is_noticed() -> None:
 
 
 def test_what_ecs_only_says_is_what_botocore_has_in_answers_only() -> None:
-    """A member that botocore knows of answers only is left out, and all others are sent."""
+    """The members left out of what is sent are exactly those that botocore has only in answers."""
     assert OUTPUT.members.keys() - INPUT.members.keys() == OUTPUT_ONLY
     assert DOCUMENT.foreign >= OUTPUT_ONLY
 
 
 def test_keys_and_defaults_name_members() -> None:
-    """Whatever a table says of a member, it has that member."""
+    """Keys, requirements and defaults in the table refer to existing members."""
     waiting: list[Kind] = [DOCUMENT]
     while waiting:
         kind = waiting.pop()

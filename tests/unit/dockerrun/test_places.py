@@ -1,4 +1,4 @@
-"""Values of a document by paths."""
+"""Values of a document found by paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ecr_widgets.dockerrun.places import places
 
 
 def test_a_path_finds_each_value_with_its_pointer() -> None:
-    """Names in any case, pointers as the document spells them and escaped; items of lists may be empty."""
+    """A path in any case finds each value with its pointer, which is in the document's spelling and escaped."""
     document = {"A": [{"b/c": 1}, {"B/c": 0}, {}, {"b/c": ""}, {"b/c": None}, {"b/c": False}, {"b/c": []}]}
     assert list(places({"x": document}, "x/a", "")) == [("/x/A", document["A"])]
     assert [at for at, _ in places(document, "a/*", "/root")] == [f"/root/A/{number}" for number in range(7)]

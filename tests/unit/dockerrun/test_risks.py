@@ -1,4 +1,4 @@
-"""Settings that give a container power over its machine."""
+"""Settings that give a container control over its host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DANGEROUS = definition(
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_power_over_the_machine_is_said_with_its_place(dialect: Dialect) -> None:
-    """The machine's engine, network and root; what Layer0 drops is no risk there."""
+    """Access to the host's engine, network and privileges is reported with its pointer, except what Layer0 ignores."""
     risks = Dockerrun.parse(json.dumps(DANGEROUS).encode(), dialect).risks()
     ecs_only = ["/pidMode", "/ipcMode"] if dialect is Dialect.ECS else []
     assert [risk.pointer for risk in risks] == [

@@ -1,4 +1,4 @@
-"""Service files: CreateService's own form, without what the kit sets itself."""
+"""Service files: CreateService's input without what the kit sets itself."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def members(operation: str) -> set[str]:
 
 
 def test_the_settings_are_those_of_ecs() -> None:
-    """By botocore's model: what CreateService takes, of that what UpdateService does not, and what RunTask takes."""
+    """The settings match botocore's model of CreateService, UpdateService and RunTask."""
     created, updated, run = map(members, ("CreateService", "UpdateService", "RunTask"))
     assert created - _SET_BY_THE_KIT.keys() == SETTINGS
     assert SETTINGS - updated | {"deploymentController"} == FIXED_SETTINGS
-    # `propagateTags` of a service has a value that a task has not.
+    # A service's `propagateTags` has a value that a task's lacks.
     assert (SETTINGS & run) - {"propagateTags"} == FOR_TASKS
 
 
 @pytest.mark.parametrize("name", sorted(_SET_BY_THE_KIT))
 def test_what_the_kit_sets_is_refused(name: str) -> None:
-    """With its place, and who says it instead."""
+    """A setting that the kit sets itself is refused with its pointer."""
     with pytest.raises(InvalidDockerrun, match="a service file must not set it") as refused:
         read_service_file(json.dumps({name: "x"}).encode())
     assert refused.value.pointer == f"/{name}"
 
 
 def test_a_misspelt_setting_is_refused_and_a_new_one_kept() -> None:
-    """ECS may know what this version does not; what is close to a known name is a slip."""
+    """A misspelled setting is refused with a suggestion; an unknown one is kept."""
     with pytest.raises(InvalidDockerrun, match="did you mean networkConfiguration"):
         read_service_file(b'{"networkConfigurations": {}}')
     assert read_service_file(b'{"somethingOfNextYear": 1}') == {"somethingOfNextYear": 1}
@@ -54,13 +54,13 @@ def test_a_misspelt_setting_is_refused_and_a_new_one_kept() -> None:
 
 @pytest.mark.parametrize("content", [b"[]", b"{", b'{"tags": [], "tags": []}', b"\\xff"])
 def test_what_is_no_json_object_is_refused(content: bytes) -> None:
-    """As strictly as a task definition."""
+    """A service file that is not a JSON object, or has a member twice, is refused."""
     with pytest.raises(InvalidDockerrun):
         read_service_file(content)
 
 
 def test_a_task_takes_only_what_holds_for_it() -> None:
-    """Its network and the like; a service's balancers and percentages are not its."""
+    """A task takes only settings that apply to it, such as the network."""
     settings = {"networkConfiguration": NETWORK, "loadBalancers": [], "deploymentConfiguration": {}}
     assert for_a_task(settings) == {"networkConfiguration": NETWORK}
 
@@ -80,12 +80,12 @@ def test_a_task_takes_only_what_holds_for_it() -> None:
 def test_only_what_is_wanted_and_is_not_so_differs(
     current: dict[str, Any], wanted: dict[str, Any], *, differs: bool
 ) -> None:
-    """What ECS fills in by itself is no difference, nor is an order, nor the number of copies."""
+    """Only wanted settings are compared, without ECS's defaults, the order of subnets or the number of copies."""
     assert bool(differing(current, wanted)) is differs
 
 
 def test_a_difference_says_what_cannot_be_applied() -> None:
-    """A launch type is given once, when a service is created."""
+    """A difference is one line per setting, and one that only applies to a new service says so."""
     changes = {"launchType": "FARGATE", "enableExecuteCommand": True}
     assert difference_lines({"launchType": "EC2"}, changes) == (
         "launchType: EC2 becomes FARGATE (only for a new service)",

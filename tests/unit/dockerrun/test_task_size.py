@@ -13,7 +13,7 @@ from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
 
 @given(st.integers(1, 196608))
 def test_units_and_fractions_are_the_same_size(units: int) -> None:
-    """A plain number is units or MiB; with a unit it is 1024 of them, with or without a space, in any case."""
+    """A plain number is CPU units or MiB; a number of vCPU or GB is 1024 times that, with or without a space, in any case."""
     assert (cpu_units(str(units)), memory_mib(str(units))) == (units, units)
     quarters = Fraction(units, 4)
     text = f"{float(quarters):g}" if units < 4000 else str(units)
@@ -30,5 +30,5 @@ def test_units_and_fractions_are_the_same_size(units: int) -> None:
     "text", ["", "x", "-1", "1.5", "vCPU", "GB", ".", "0.3 vCPU", "1 MB", "1e3", "²", "9" * 99, "0 GB"]
 )
 def test_what_is_no_size_is_none(text: str) -> None:
-    """Neither is a size that is no whole number of units."""
+    """A text that is not a whole number of units is None."""
     assert (cpu_units(text), memory_mib(text)) == (None, None)
