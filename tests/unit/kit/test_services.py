@@ -130,7 +130,7 @@ def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnecti
 
 
 def test_a_deploy_of_somebody_else_ends_the_wait_and_is_left_alone(world: World, tmp_path: Path) -> None:
-    """If someone else deploys during the wait, it ends at once without a rollback, since that would undo their deploy."""
+    """If someone else deploys, the wait ends immediately without a rollback, since that would undo their deploy."""
     kit, to, running = moved_by_a_stranger(world, tmp_path)
     before, started_s = list(world.changes), to.clock.monotonic_s()
     with pytest.raises(
