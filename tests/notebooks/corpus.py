@@ -16,10 +16,7 @@ import nbformat
 
 @dataclass(frozen=True)
 class Book:
-    """A notebook and how papermill is asked to run it.
-
-    `cells` are sources, or sources with their tags.
-    """
+    """A notebook, and how papermill is asked to run it. `cells` are sources, or sources with their tags."""
 
     name: str
     cells: Sequence[str | tuple[str, str]] = ()
@@ -28,7 +25,7 @@ class Book:
     path: Path | None = None
 
     def write(self, folder: Path) -> Path:
-        """The notebook as a file."""
+        """Write the notebook to a file."""
         if self.path is not None:
             return self.path
         made = []

@@ -1,4 +1,4 @@
-"""Runs of small runbooks by the engine, and what they saved."""
+"""Run small runbooks with the engine, and read what they saved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_runbook(folder: Path, sources: Sequence[str], parameters: str = "tag: 
 
 
 def run(folder: Path, *sources: str, **given: str) -> tuple[RunResult, dict[str, Any]]:
-    """The run, and its notebook without the summary on top."""
+    """Return the run, and its notebook without the summary on top."""
     result = run_runbook(write_runbook(folder, sources), given, runs=folder / "runs")
     saved = json.loads(result.notebook.read_text())
     nbformat.validate(nbformat.from_dict(saved))

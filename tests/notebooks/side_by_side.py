@@ -1,4 +1,4 @@
-"""One notebook by papermill's own engine and by ours, in this process, and what differs."""
+"""Run one notebook with papermill's own engine and with ours, in this process, and compare the results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _VOLATILE = (
 
 
 def run(book: Book, folder: Path, engine: str | None) -> dict[str, Any]:
-    """What papermill leaves: per cell its count and outputs, the streams' files, widgets' captured outputs, exit code."""
+    """What a run leaves: counts and outputs by cell, the streams' files, captured widget outputs, exit code."""
     folder.mkdir()
     saved, out, err = folder / "out.ipynb", io.StringIO(), io.StringIO()
     code = 0
@@ -53,7 +53,7 @@ def run(book: Book, folder: Path, engine: str | None) -> dict[str, Any]:
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         told["counts"] = [cell.execution_count for cell in cells]
         told["outputs"] = [_plain(cell.outputs) for cell in cells]
-        # But for the one on top of our runs, which papermill's have not.
+        # Without the summary on top of our runs, which papermill's do not have.
         told["sources"] = [(cell.cell_type, cell.source) for cell in notebook.cells if not is_summary(cell)]
         told["hidden"] = [cell.metadata.get("jupyter") for cell in cells]
         told["widgets"] = _widgets(notebook.metadata)
@@ -79,10 +79,7 @@ def different(book: Book, folder: Path, **options: Any) -> dict[str, tuple[Any, 
 
 
 def _by_papermill(book: Book, folder: Path) -> dict[str, Any]:
-    """What papermill's own engine leaves.
-
-    It misses a kernel's reply in about one of three runs with nested Output widgets, so it is tried again.
-    """
+    """Run with papermill's own engine, and retry, as it misses a kernel reply in one of three runs with nested widgets."""
     limited = replace(book, options={"execution_timeout": _STUCK_S, **book.options})
     for attempt in range(_TRIES):
         began_s = time.monotonic()
@@ -93,14 +90,14 @@ def _by_papermill(book: Book, folder: Path) -> dict[str, Any]:
 
 
 def unexpected(book: Book, folder: Path) -> str:
-    """What differs and is not listed as meant so, or is listed and does not differ; empty where all is as it should be."""
+    """Return differences that are not listed as intended, and listed ones that do not occur; empty if all is well."""
     found = different(book, folder)
     meant, _ = DIFFERENT.get(book.name, ((), ""))
     return "" if set(found) == set(meant) else f"{book.name}: {sorted(meant)} was expected to differ: {found}"
 
 
 def _plain(outputs: list[Any]) -> list[Any]:
-    """Outputs without what changes from run to run; a stream in several messages is one, as front ends show it."""
+    """Return outputs without what changes from run to run; the messages of a stream are joined, as front ends show them."""
     found: list[Any] = []
     for output in outputs:
         each = _stable(dict(output))
@@ -125,7 +122,7 @@ def _stable(value: Any, folder: str = "/no folder") -> Any:
 
 
 def _widgets(metadata: Mapping[str, Any]) -> list[Any]:
-    """State of all widgets without their ids, in an order of its own."""
+    """Return the state of all widgets without their ids, in a fixed order."""
     states = metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     found = [_stable({**state, "state": {**state["state"], "msg_id": ""}}) for state in states.values()]
     for each in found:

@@ -1,4 +1,4 @@
-"""What is done by hand in a panel, in kernels that are killed and beside each other."""
+"""Manual actions in a panel, in kernels that are killed and in several kernels at a time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def audit(folder: Path, *words: str) -> Any:
 
 
 def test_a_kernel_that_is_killed_leaves_an_interrupted_run(tmp_path: Path) -> None:
-    """The file says which step was under way, with what; nobody can take it for one that succeeded."""
+    """If a kernel is killed during an action, its saved run is interrupted and says which step was in progress."""
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path), env=environ)
     runs = tmp_path / "runs"
@@ -85,7 +85,7 @@ def test_a_kernel_that_is_killed_leaves_an_interrupted_run(tmp_path: Path) -> No
 
 
 def test_actions_of_several_kernels_make_one_chain_of_seals(tmp_path: Path) -> None:
-    """Each action of each is there, sealed and in order, with who did it and why."""
+    """Actions from several kernels are all saved and sealed in one chain, each with its actor."""
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     beside = []
     for number in range(2):

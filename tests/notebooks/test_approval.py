@@ -1,4 +1,4 @@
-"""A second person's yes to a runbook that asks for one: who may give it, and to what."""
+"""A second person's approval of a runbook that requires one: who may give it, and for what."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RAN = "planning or open('ran', 'a').write(f'{os.getuid()} as planned\\n')"
 
 
 def plan_by(user: User, folder: Path, *sources: str) -> str:
-    """The id of a plan that waits for another person."""
+    """Return the id of a plan that waits for another person."""
     book = json.loads(write_runbook(folder, [PLANNING, *sources, RAN]).read_text())
     book["metadata"]["ecr_widgets"] = {"approval": "required"}
     (folder / "book.ipynb").write_text(json.dumps(book))
@@ -31,7 +31,7 @@ def approve(user: User, run_id: str, folder: Path, *, code: int = 2, **environ: 
 
 
 def test_another_user_whose_key_is_known_lets_it_go_on(two: Two) -> None:
-    """The record has both, and which key vouched for the plan."""
+    """Another user who trusts the planner's key can approve a plan, once; the run records both people."""
     run_id = plan_by(two.alice, two.shared)
     unknown = approve(two.bob, run_id, two.shared)
     assert "which is not known to you" in unknown
@@ -46,7 +46,7 @@ def test_another_user_whose_key_is_known_lets_it_go_on(two: Two) -> None:
 
 
 def test_no_variable_makes_a_second_person(two: Two) -> None:
-    """Nobody approves their own plan, whoever they say they are."""
+    """Users cannot approve their own plan, whatever environment variables they set."""
     run_id = plan_by(two.alice, two.shared)
     for name in ("SUDO_USER", "USER", "LOGNAME", "SUDO_UID"):
         assert "cannot approve it" in approve(two.alice, run_id, two.shared, **{name: str(two.bob.uid)})
@@ -55,7 +55,7 @@ def test_no_variable_makes_a_second_person(two: Two) -> None:
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")
 @pytest.mark.parametrize("option", ["--map-root-user", f"--map-user={61002}"])
 def test_a_user_namespace_approves_and_plans_nothing(two: Two, option: str) -> None:
-    """Whatever number one gives to oneself there, root's or another user's."""
+    """Nobody can plan or approve inside a user namespace."""
     run_id = plan_by(two.alice, two.shared)
     inside = ("unshare", "--user", option, *two.alice.command)
     if two.alice.run("unshare", "--user", option, "true", cwd=two.shared).returncode:
@@ -72,7 +72,7 @@ def test_a_user_namespace_approves_and_plans_nothing(two: Two, option: str) -> N
 
 
 def test_a_plan_that_is_swapped_while_it_is_looked_at_runs_as_it_was(two: Two) -> None:
-    """The bytes that were looked at run: here a cell of the second look puts other cells in their place."""
+    """The approved plan is run even if its file is replaced while it is being read."""
     swap = (
         "import pathlib\n"
         "for plan in pathlib.Path('runs').glob('*.plan.ipynb') if os.path.exists('armed') else ():\n"
@@ -89,7 +89,7 @@ def test_a_plan_that_is_swapped_while_it_is_looked_at_runs_as_it_was(two: Two) -
 
 
 def test_a_plan_under_ones_own_key_is_ones_own(two: Two) -> None:
-    """Whoever its file says and belongs to: who signed it made it."""
+    """A plan sealed with one's own key cannot be approved, whoever the file says made it and whoever owns it."""
     run_id = plan_by(two.alice, two.shared)
     shutil.copytree(two.alice.home / ".local", two.bob.home / ".local")
     subprocess.run(["chown", "-R", str(two.bob.uid), two.bob.home], check=True)
@@ -97,7 +97,7 @@ def test_a_plan_under_ones_own_key_is_ones_own(two: Two) -> None:
 
 
 def test_the_account_that_a_plan_belongs_to_cannot_approve_it(two: Two) -> None:
-    """Even where it says that another made it, under a key that is known."""
+    """The account that owns a plan's file cannot approve it, even if the plan says that another person made it."""
     run_id = plan_by(two.bob, two.shared)
     two.alice.trusts(two.bob, cwd=two.shared)
     (plan,) = two.shared.glob("runs/*.plan.ipynb")
@@ -108,7 +108,7 @@ def test_the_account_that_a_plan_belongs_to_cannot_approve_it(two: Two) -> None:
 
 
 def test_a_plan_that_does_not_say_who_made_it_is_refused(two: Two) -> None:
-    """It was made by a release that believed variables."""
+    """A plan that does not say who made it cannot be approved."""
     run_id = plan_by(two.alice, two.shared)
     (plan,) = two.shared.glob("runs/*.plan.ipynb")
     notebook = json.loads(plan.read_text())

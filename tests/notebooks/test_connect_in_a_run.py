@@ -1,4 +1,4 @@
-"""What `connect()` makes of the run that it finds itself in, in real kernels."""
+"""What `connect()` does within a run, in real kernels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONNECT = "from ecr_widgets import connect\nkit = connect()"
 
 
 def test_a_secret_that_a_cell_set_or_named_is_in_no_file(tmp_path: Path) -> None:
-    """The engine learns it from `connect()`, and what an earlier cell printed of it is saved anew without."""
+    """A secret that a cell set is masked in the saved run, also in output printed before `connect()`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LAYER0_", "AWS_"))}
     result = run_runbook(
         write_runbook(tmp_path, [SET_AND_PRINT, CONNECT, OWN]), {}, runs=tmp_path / "runs", environ=clean
@@ -45,7 +45,7 @@ if not told:
 
 
 def test_a_resumed_run_knows_what_its_earlier_attempt_recorded(tmp_path: Path) -> None:
-    """The kit of the new kernel gets the records of the attempt before, and the first attempt none."""
+    """The kit of a resumed run gets the records of the earlier attempt; on the first attempt there are none."""
     book = write_runbook(tmp_path, [CONNECT, FAILS_ONCE])
     first = run_runbook(book, {}, runs=tmp_path / "runs")
     assert first.state == "failed"

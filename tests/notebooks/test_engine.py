@@ -1,4 +1,4 @@
-"""The engine with real kernels: what a run saves of its cells, their output and their steps."""
+"""The engine with real kernels: what a run saves about its cells, their output and their steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.notebooks.engine_runs import BIN, RECORDING_CELL, run, states, write_
 
 
 def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
-    """Notebook and cells say succeeded, and the contract's metadata is there."""
+    """A successful run marks notebook and cells as succeeded and has the contract's metadata."""
     result, saved = run(tmp_path, "print(tag)", tag="1.10")
     assert (result.state, result.exit_code) == ("succeeded", 0)
     assert set(states(saved)) == {"succeeded"}
@@ -36,13 +36,13 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
 
 
 def test_steps_find_the_folder_of_saved_runs(tmp_path: Path) -> None:
-    """A rollback looks there for what was verified, wherever `--runs` put it."""
+    """Cells get the folder of saved runs in ECR_WIDGETS_RUNS."""
     _, saved = run(tmp_path, "import os; print(os.environ['ECR_WIDGETS_RUNS'])")
     assert saved["cells"][-1]["outputs"][0]["text"] == f"{tmp_path / 'runs'}\n"
 
 
 def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> None:
-    """Only what ran is called anything else than not-run."""
+    """A failing cell ends the run, and later cells are marked as not run."""
     result, saved = run(tmp_path, "1/0", "print('never')")
     assert (result.state, result.exit_code) == ("failed", 1)
     assert result.reason == "ZeroDivisionError: division by zero"
@@ -59,7 +59,7 @@ def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> 
     ],
 )
 def test_a_cell_that_ends_its_kernel_has_failed(tmp_path: Path, source: str, reason: str) -> None:
-    """Dead kernels and early exits are never a success, and no cell after them is called run."""
+    """A cell that ends its kernel has failed, and later cells are marked as not run."""
     result, saved = run(tmp_path, "print('before', flush=True)", source, "print('never')")
     assert (result.state, result.reason, result.exit_code) == ("failed", reason, 1)
     assert states(saved) == ["succeeded", "succeeded", "failed", "not-run"]
@@ -67,7 +67,7 @@ def test_a_cell_that_ends_its_kernel_has_failed(tmp_path: Path, source: str, rea
 
 
 def test_wrong_parameters_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    """An unknown name or a wrong type starts no kernel and leaves no file."""
+    """An unknown parameter or a wrong type is refused before anything is written."""
     book = write_runbook(tmp_path, [], parameters="count: int = 1\nflag: bool = False")
     for given in ({"cuont": "1"}, {"count": "1.5"}, {"flag": "maybe"}):
         with pytest.raises(InputError):
@@ -76,7 +76,7 @@ def test_wrong_parameters_are_refused_before_anything_is_written(tmp_path: Path)
 
 
 def test_a_display_is_updated_where_it_stands(tmp_path: Path) -> None:
-    """An update from a later cell changes the earlier cell's output and adds none."""
+    """A display updated from a later cell changes the output of the earlier cell."""
     _, saved = run(
         tmp_path,
         "from IPython.display import display, update_display\n_ = display('first', display_id='d')",
@@ -87,7 +87,7 @@ def test_a_display_is_updated_where_it_stands(tmp_path: Path) -> None:
 
 
 def test_the_intent_is_on_disk_before_the_step_acts(tmp_path: Path) -> None:
-    """Inside a step the saved file already holds its intent; afterwards one output holds the outcome."""
+    """A step's intent is saved to disk before it acts, and its outcome replaces it in the same output."""
     act = (
         "import glob, json, os\n"
         "def act(progress):\n"
@@ -105,7 +105,7 @@ def test_the_intent_is_on_disk_before_the_step_acts(tmp_path: Path) -> None:
 
 
 def test_an_unknown_outcome_makes_the_run_unknown(tmp_path: Path) -> None:
-    """A lost reply ends the run with exit code 4."""
+    """A step with an unknown outcome ends the run as unknown, with exit code 4."""
     act = (
         "from ecr_widgets.errors import OutcomeUnknown\n"
         "def act(progress):\n    raise OutcomeUnknown('the reply was lost')\n"
@@ -116,7 +116,7 @@ def test_an_unknown_outcome_makes_the_run_unknown(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_the_kernel_shared_is_in_no_file(tmp_path: Path) -> None:
-    """What was printed before and after it became known is masked, in any encoding."""
+    """A secret that the kernel shares is masked in all output, printed before or after, plain or in base64."""
     secret = "canary+/=123456789012345678901234567890"
     source = (
         f"import base64\nsecret = ''.join({list(secret)!r})\n"
@@ -131,7 +131,7 @@ def test_a_secret_that_the_kernel_shared_is_in_no_file(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_shows_very_much_ends_and_loses_nothing(tmp_path: Path) -> None:
-    """Neither a display of thousands nor the word that the cell is done is dropped on the way to the engine."""
+    """A cell that shows thousands of displays ends, and none of them is lost."""
     result, saved = run(
         tmp_path, "for i in range(3000): display({'text/plain': f'{i} ' + 'd' * 1000}, raw=True)"
     )
@@ -141,7 +141,7 @@ def test_a_cell_that_shows_very_much_ends_and_loses_nothing(tmp_path: Path) -> N
 
 
 def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
-    """With the file's name, and with a document for `--json`."""
+    """A run that cannot be saved is refused in one line with the file's name, or as JSON with `--json`."""
     book = write_runbook(tmp_path, ["pass"])
     with pytest.raises(CannotSave, match="cannot be saved in"):
         run_runbook(book, {}, runs=Path("/proc/self/fdinfo"))
@@ -158,7 +158,7 @@ def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_cells_own_docker_login_is_not_the_users(tmp_path: Path) -> None:
-    """The kernel has a private configuration that begins as the user's, and that is gone after the run."""
+    """A run's kernel has a private copy of the user's Docker configuration, which is removed after the run."""
     users = tmp_path / "docker"
     users.mkdir()
     (users / "config.json").write_text('{"auths": {"a": {}}, "credsStore": "pass", "detachKeys": "ctrl-a"}')
@@ -178,14 +178,14 @@ def test_a_cells_own_docker_login_is_not_the_users(tmp_path: Path) -> None:
     cells = json.loads(result.notebook.read_text())["cells"]
     folder, mode, contexts, config = json.loads(cells[-1]["outputs"][0]["text"])
     assert (mode, contexts) == ("0o40700", [])
-    # The store is asked for what it holds, and is not where anything new goes.
+    # The credential store is only read; nothing new goes there.
     assert config == {"auths": {"a": {}}, "credHelpers": {"a": "pass"}, "detachKeys": "ctrl-a"}
     assert "credsStore" in (users / "config.json").read_text()
     assert not Path(folder).exists()
 
 
 def test_those_who_watch_hear_how_far_a_step_is(tmp_path: Path) -> None:
-    """Progress reaches the watcher while the step works, and the saved run keeps the outcome only."""
+    """A step's progress reaches those who watch the run, and is not in the saved run."""
     source = RECORDING_CELL + (
         "import time\n"
         "from ecr_widgets.ports import Progress\n"
@@ -213,7 +213,7 @@ def data(sequence): return {"application/vnd.ecr-widgets.record+json": json.dump
 
 
 def test_what_a_cell_displays_as_a_record_is_none(tmp_path: Path) -> None:
-    """Neither a display of its own nor one in the place of a step's record counts, for the run's result and its audit."""
+    """What a cell displays as a record counts neither for the run's result nor for its audit."""
     told: list[RunEvent] = []
     runbook = write_runbook(
         tmp_path,
@@ -235,7 +235,7 @@ def test_what_a_cell_displays_as_a_record_is_none(tmp_path: Path) -> None:
 def test_a_run_works_where_the_folder_for_temporary_files_is_deep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No path of a socket may be so long, and yet kernel, engine and the line between them meet."""
+    """A run works if the path of the temporary folder is too long for a socket, and leaves nothing there."""
     deep = tmp_path / "deep" / ("d" * 110)
     deep.mkdir(parents=True)
     monkeypatch.setattr(tempfile, "tempdir", str(deep))

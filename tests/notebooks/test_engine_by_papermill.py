@@ -1,4 +1,4 @@
-"""The engine by papermill's own door."""
+"""The engine used through papermill."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.notebooks.engine_runs import BIN, RECORDING_CELL, states, write_runbo
 
 
 def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
-    """`papermill --engine ecr_widgets` saves the contract's metadata and exits 0 for a good run, not for a bad one."""
+    """`papermill --engine ecr_widgets` saves the contract's metadata and exits with 0 only for a successful run."""
     book, out = write_runbook(tmp_path, ["print(tag)"]), tmp_path / "out.ipynb"
     command = [BIN / "papermill", "--engine", "ecr_widgets", book, out, "-r", "tag", "1.10"]
     subprocess.run(command, check=True, capture_output=True)
@@ -37,7 +37,7 @@ def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Pa
 
 
 def test_a_cell_that_prints_without_end_is_stopped_by_its_timeout(tmp_path: Path) -> None:
-    """The limit holds while there is always output to take."""
+    """A cell that prints without end is stopped by papermill's execution timeout."""
     write_runbook(tmp_path, ["while True: print('x', flush=True)"])
     assert papermill(tmp_path, "out.ipynb", "--execution-timeout", "1").returncode == 1
     told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
@@ -45,7 +45,7 @@ def test_a_cell_that_prints_without_end_is_stopped_by_its_timeout(tmp_path: Path
 
 
 def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp_path: Path) -> None:
-    """A relative output path begins where papermill was started, and so does the runbook's own."""
+    """With `--cwd`, a relative output path still starts in the folder where papermill was started."""
     (tmp_path / "elsewhere").mkdir()
     write_runbook(tmp_path, ["import os; print(os.getcwd())"])
     assert papermill(tmp_path, "out.ipynb", "--cwd", "elsewhere").returncode == 0
@@ -66,7 +66,7 @@ def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp
 def test_what_the_engine_cannot_do_for_papermill_is_refused(
     tmp_path: Path, words: list[str], code: int, why: str
 ) -> None:
-    """Another store or kernel than asked for is never taken instead, and nothing is left behind."""
+    """If the engine cannot do what papermill asks for, it refuses and leaves nothing behind."""
     write_runbook(tmp_path, ["pass"])
     done = papermill(tmp_path, *words)
     assert done.returncode == code
@@ -75,7 +75,7 @@ def test_what_the_engine_cannot_do_for_papermill_is_refused(
 
 
 def test_a_run_of_papermills_is_taken_up_by_its_id(tmp_path: Path) -> None:
-    """Its file may have any name: what it says counts."""
+    """A run started by papermill can be resumed by its id, whatever its file is called."""
     write_runbook(tmp_path, ["import os\nassert os.path.exists('mended')"])
     assert papermill(tmp_path, "out.ipynb").returncode == 1
     told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
@@ -107,7 +107,7 @@ kernel.subprocess.Popen = Popen
 def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told(
     tmp_path: Path, fault: str, why: str
 ) -> None:
-    """By papermill's door too: what had begun is never left as running, without a seal, or with a folder for its kernel."""
+    """If the kernel cannot be started, papermill's run is saved as failed, sealed and reported, and leaves no kernel folder."""
     book, runs, kernels = write_runbook(tmp_path, ["pass"]), tmp_path / "runs", tmp_path / "kernels"
     runs.mkdir()
     kernels.mkdir()
@@ -134,7 +134,7 @@ def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told
 
 
 def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> None:
-    """It says so in one of our errors."""
+    """A run into a file that another run is saving is refused as busy."""
     write_runbook(tmp_path, ["pass"])
     out = tmp_path / "out.ipynb"
     with SavedRun({"cells": [], "metadata": {}}, out, redact=dict):
@@ -144,7 +144,7 @@ def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> N
 
 
 def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Papermill with our engine on the runbook in the folder, started there."""
+    """Run papermill with our engine on the runbook in the folder, started there."""
     return subprocess.run(
         [BIN / "papermill", "--engine", "ecr_widgets", "--no-progress-bar", "book.ipynb", *words],
         cwd=folder,
@@ -155,7 +155,7 @@ def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[s
 
 
 def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> None:
-    """It has some seconds to write down that nobody knows what became of it."""
+    """A step interrupted by the timeout has a few seconds to record that its outcome is unknown."""
     act = (
         "import time\nfrom ecr_widgets.errors import OutcomeUnknown\n"
         "def act(progress):\n"
@@ -183,7 +183,7 @@ def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> N
 def test_a_notebook_of_another_language_is_refused_by_every_door(
     tmp_path: Path, metadata: dict[str, object]
 ) -> None:
-    """Its cells may be good Python too: nothing is run, nothing is written, exit code 2."""
+    """A notebook of another language is refused by papermill and by our command, and nothing is run or written."""
     book = write_runbook(tmp_path, ["open('ran', 'w')"])
     raw = json.loads(book.read_text())
     book.write_text(json.dumps(raw | {"metadata": metadata}))
@@ -198,7 +198,7 @@ def test_a_notebook_of_another_language_is_refused_by_every_door(
 
 
 def test_a_run_is_saved_while_it_goes_on_also_without_papermills_saves(tmp_path: Path) -> None:
-    """With `--no-request-save-on-cell-execute` papermill writes the file in the end; records are in it before that."""
+    """Without papermill's own saves, the engine still saves the run while it is running."""
     write_runbook(
         tmp_path, ["import json; print(json.load(open('out.ipynb'))['metadata']['ecr_widgets']['state'])"]
     )
@@ -208,7 +208,7 @@ def test_a_run_is_saved_while_it_goes_on_also_without_papermills_saves(tmp_path:
 
 
 def test_a_cell_that_its_tag_leaves_out_is_no_gap_in_the_evidence(tmp_path: Path) -> None:
-    """The run succeeds, the cell says that it was not run, and an audit misses no count and no record of it."""
+    """A cell skipped by its tag is marked as not run and does not make the run unproven; one that ran is judged."""
     book = write_runbook(
         tmp_path, ["from ecr_widgets import connect\nkit = connect()", "kit.push_image('x')"]
     )
@@ -222,7 +222,7 @@ def test_a_cell_that_its_tag_leaves_out_is_no_gap_in_the_evidence(tmp_path: Path
     assert judge(read_content((tmp_path / "out.ipynb").read_bytes(), "out.ipynb")).reasons == (
         "no step left a record",
     )
-    # A cell that was run, or only says that it was, is judged whatever its tags.
+    # A cell that ran, or claims that it did, is judged whatever its tags.
     left_out["execution_count"] = 1
     (tmp_path / "out.ipynb").write_text(json.dumps(saved))
     assert any(

@@ -1,4 +1,4 @@
-"""The engine with real signals and real kills, and runs that are taken up afterwards."""
+"""The engine under real signals and kills, and runs that are resumed afterwards."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ while not Path(os.environ["MARK"], "go on").exists():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, number: int) -> None:
-    """The saved run says interrupted, the exit code is 3 and nothing is left running."""
+    """A signal ends the run as interrupted with exit code 3, keeps the printed output and leaves no process."""
     process, saved_at = start(tmp_path)
     process.send_signal(number)
     process.communicate(timeout=30)
@@ -61,7 +61,7 @@ def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, 
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
-    """Under `nohup` a run goes on when its terminal is closed."""
+    """Under `nohup` a run continues when its terminal is closed."""
     process, _ = start(tmp_path, "import os; from pathlib import Path", WAITING_ONCE, before=["nohup"])
     process.send_signal(signal.SIGHUP)
     (tmp_path / "go on").touch()
@@ -70,7 +70,7 @@ def test_a_signal_that_was_ignored_from_the_start_stays_so(tmp_path: Path) -> No
 
 
 def test_nothing_that_a_cell_started_outlives_a_run_that_ended(tmp_path: Path) -> None:
-    """Not even in a session of its own, or with its parent gone; the run itself has succeeded."""
+    """Processes that a cell started end with the run, even in a session of their own."""
     result = run_runbook(
         write_runbook(tmp_path, [CHILDREN]),
         {},
@@ -82,7 +82,7 @@ def test_nothing_that_a_cell_started_outlives_a_run_that_ended(tmp_path: Path) -
 
 
 def test_what_a_cell_started_ends_with_a_run_whose_guard_was_killed(tmp_path: Path) -> None:
-    """Nobody is left then that it would come to, so it is known by its environment."""
+    """If the guard process is killed, what a cell started is still ended with the run."""
     result = run_runbook(
         write_runbook(tmp_path, [CHILDREN, "import os; os.kill(os.getppid(), 9); input()"]),
         {},
@@ -94,8 +94,8 @@ def test_what_a_cell_started_ends_with_a_run_whose_guard_was_killed(tmp_path: Pa
 
 
 def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
-    """After SIGKILL the file parses, says running with nobody holding it, and kernel and the cell's own child are gone within seconds."""
-    # Short, since it holds a socket, whose path may have 108 bytes.
+    """A run killed by SIGKILL leaves a readable file in state running, and its kernel and child processes end within seconds."""
+    # A short path, because it holds a socket, whose path may have 108 bytes.
     kernels = Path(tempfile.mkdtemp(prefix="k-"))
     process, saved_at = start(tmp_path, TMPDIR=str(kernels))
     assert list(kernels.glob("ecrw-*"))
@@ -112,7 +112,7 @@ def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
-    """The same run id, parameters and file; what was done is found; the earlier attempt's records are kept."""
+    """A killed run is resumed with the same id and file, finds what was done, and keeps the earlier attempt's records."""
     process, saved_at = start(tmp_path, RECORDING_CELL + CREATE_ONCE, WAITING_ONCE)
     run_id = json.loads(saved_at.read_text())["metadata"]["ecr_widgets"]["run_id"]
     with pytest.raises(TargetBusy, match="still running"):
@@ -134,7 +134,7 @@ def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run_id", ["", "20260101T000000Z-aaaaaa", "../x", "2026"])
 def test_a_run_that_is_not_there_cannot_be_taken_up(tmp_path: Path, run_id: str) -> None:
-    """Neither by a part of an id."""
+    """A run that does not exist cannot be resumed, not even by a part of an id."""
     (tmp_path / "20260101T000000Z-bbbbbb-release.ipynb").write_text("{}")
     with pytest.raises(InputError, match="no run"):
         resume_run(run_id, runs=tmp_path)
@@ -143,7 +143,7 @@ def test_a_run_that_is_not_there_cannot_be_taken_up(tmp_path: Path, run_id: str)
 def start(
     folder: Path, *sources: str, before: Sequence[str] = (), **environ: str
 ) -> tuple[subprocess.Popen[bytes], Path]:
-    """A run of our command that waits in one of its cells, and its saved file once that says so."""
+    """Start our command on a run that waits in one of its cells, and return it and its saved file once that says so."""
     book = write_runbook(folder, sources or [WAITING, "print('never')"])
     runs = folder / "runs"
     process = subprocess.Popen(
@@ -164,7 +164,7 @@ def start(
 
 
 def children(saved_at: Path) -> list[str]:
-    """Processes other than the test's own that carry the folder's mark in their environment."""
+    """Return processes other than the test's own that have the folder's mark in their environment."""
     found = []
     mark = f"MARK={saved_at.parent.parent}".encode()
     for environ in Path("/proc").glob("[0-9]*/environ"):

@@ -1,4 +1,4 @@
-"""Fleets of real runs: their ends, kills and interrupts, on threads of the fleet's kernel and on a Dask cluster."""
+"""Fleets of real runs: success, kills and interrupts, on threads of the fleet's kernel and on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def resume(folder: Path, run_id: str, *, code: int = 0) -> dict[str, Any]:
 
 
 def began(folder: Path) -> dict[str, int]:
-    """How often the run of each target has begun."""
+    """Return how often the run of each target started."""
     paths = (folder / "began").glob("*")
     return {path.name: len(path.read_text()) for path in paths if not path.name.endswith(".done")}
 
 
 def done(folder: Path) -> dict[str, int]:
-    """How often each target was brought to its end."""
+    """Return how often each target was completed."""
     return {path.stem: len(path.read_text()) for path in (folder / "began").glob("*.done")}
 
 
@@ -111,7 +111,7 @@ def until(condition: Callable[[], object]) -> None:
 def test_a_fleet_runs_each_target_once_as_a_run_of_its_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of them are saved, sealed and judged proven; the fleet's own notebook is small and proven too."""
+    """A fleet runs each target once, as a saved, sealed and proven run of its own, and its own notebook stays small."""
     monkeypatch.chdir(folder)
     told = run(folder, "--waves", "1,2", "--slot", "books")
     assert began(folder) == done(folder) == {str(n): 1 for n in range(1, 7)}
@@ -128,7 +128,7 @@ def test_a_fleet_runs_each_target_once_as_a_run_of_its_own(
 def test_a_bad_canary_stops_the_fleet_and_resume_runs_what_is_left(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other target has begun; once the cause is gone, each is brought to its end, once."""
+    """A failing canary stops the fleet before other targets start; a resume then completes each target once."""
     monkeypatch.chdir(folder)
     told = run(folder, "-p", "bad", "[1]", code=1)
     assert began(folder) == {"1": 1}
@@ -146,7 +146,7 @@ def test_a_bad_canary_stops_the_fleet_and_resume_runs_what_is_left(
 def test_one_flaky_target_is_all_that_a_resumed_fleet_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was allowed to fail, and the others were run; the fleet has failed until it has succeeded, too."""
+    """A fleet with one allowed failure fails at its end, and a resume runs only that target."""
     monkeypatch.chdir(folder)
     told = run(folder, "-p", "bad", "[4]", "--stop-after", "1", code=1)
     assert began(folder) == {str(n): 1 for n in range(1, 7)}
@@ -173,7 +173,7 @@ def fleet_id(folder: Path) -> str:
 def test_a_fleet_that_is_killed_leaves_nobody_and_is_resumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The runs that were under way are resumed in their own slots, and each target is brought to its end once."""
+    """A killed fleet leaves no process; a resume continues its running targets in their slots, each completed once."""
     monkeypatch.chdir(folder)
     fleet = start(folder, "--waves", "2", "-p", "waits", "[3, 4]")
     until(lambda: {"3", "4"} <= set(began(folder)))
@@ -193,7 +193,7 @@ def test_a_fleet_that_is_killed_leaves_nobody_and_is_resumed(
 def test_a_fleet_that_is_interrupted_lets_its_runs_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """Each is saved and sealed as interrupted, as it would be alone; the fleet's record says how far it came."""
+    """An interrupted fleet saves its targets' runs as interrupted and records how many there were; it can be resumed."""
     monkeypatch.chdir(folder)
     fleet = start(folder, "--waves", "1,3", "-p", "waits", "[2, 3, 4]")
     until(lambda: {"2", "3", "4"} <= set(began(folder)))
@@ -214,7 +214,7 @@ def test_a_fleet_that_is_interrupted_lets_its_runs_end(
 def test_an_unknown_outcome_stops_the_fleet_with_its_own_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The target's run has ended with 4, and so does the fleet's."""
+    """A target with an unknown outcome ends the fleet as unknown, with exit code 4."""
     monkeypatch.chdir(tmp_path)
     step = """
 from ecr_widgets import connect
@@ -232,7 +232,7 @@ if n == 2: connect().recorder.perform("push_image", {}, lose)
 def test_a_busy_target_is_waited_for_until_the_wave_ends(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its slot was held by another process when it was first tried, and free when it was tried again."""
+    """A target whose slot is busy is tried again at the end of the wave."""
     monkeypatch.chdir(folder)
     other = subprocess.Popen(
         [BIN / "ecr-widgets", "run", "book.ipynb", "-p", "n", "1", "-p", "waits", "[1]", "--slot", "books:1"],
@@ -244,7 +244,7 @@ def test_a_busy_target_is_waited_for_until_the_wave_ends(
     fleet = start(folder, "--waves", "6", "--slot", "books", "-p", "waits", "[1, 6]")
     until(lambda: set(done(folder)) >= {"2", "3", "4", "5"})
     (folder / "go").touch()
-    # The slot's run began with other parameters than the fleet has for it, so the second try is refused in words.
+    # The slot's run began with other parameters than the fleet has for it, so the second try is refused with a reason.
     assert (other.wait(timeout=60), fleet.wait(timeout=60)) == (0, 1)
     told = {"notebook": str(next((folder / "runs").glob("*-fleet@books.ipynb")))}
     error = records(told)[-1]["error"]
@@ -261,7 +261,7 @@ def test_a_busy_target_is_waited_for_until_the_wave_ends(
     ],
 )
 def test_a_wrong_list_is_refused_before_anything_starts(folder: Path, text: str, why: str) -> None:
-    """One error with its line, exit code 2, and no run."""
+    """An invalid list of targets is refused with its line and exit code 2, and no run starts."""
     (folder / "targets.csv").write_text(text)
     told = run(folder, code=2)
     assert (told["state"], why in told["reason"]) == ("refused", True)
@@ -269,7 +269,7 @@ def test_a_wrong_list_is_refused_before_anything_starts(folder: Path, text: str,
 
 
 def test_targets_come_over_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are the run's parameter, so that it can be resumed; CSV as well as JSON."""
+    """Targets can be read from standard input, as CSV or JSON, and are saved as the run's parameter."""
     monkeypatch.chdir(folder)
     words = [str(BIN / "ecr-widgets"), "fleet", "book.ipynb", "--targets", "-", "--json"]
     told = command(folder, *words, given="n\n1\n2\n")
@@ -280,7 +280,7 @@ def test_targets_come_over_standard_input(folder: Path, monkeypatch: pytest.Monk
 
 
 def test_a_targets_run_gets_no_more_than_any_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the fleet's own run, nor where notices go; parameters are on no command line."""
+    """A target's run has the same environment as any run, and no parameters are on its command line."""
     monkeypatch.chdir(folder)
     look = """
 import os, psutil
@@ -311,7 +311,7 @@ Path(f"names-{n}").write_text("\\n".join(sorted(os.environ)))
 def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever starts the commands; the gate opens once all of a wave have ended, and no more have failed than allowed."""
+    """A fleet's plan lists the commands of each wave for other schedulers, and the gate opens as each wave has ended well."""
     monkeypatch.chdir(folder)
     told = run(
         folder, "--waves", "1,2", "--slot", "books", "--stop-after", "1", "-p", "bad", "[2, 3]", "--plan"
@@ -362,7 +362,7 @@ def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
 
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and workers on loopback, each a process of its own, as people start them."""
+    """A scheduler and workers on loopback, each in its own process, as people start them."""
     file = folder / "scheduler.json"
     environ = {
         **os.environ,
@@ -394,7 +394,7 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
 
 
 def test_a_fleet_runs_on_the_workers_of_a_dask_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each target once, in processes below the workers; retries are not left to the engine."""
+    """On a Dask cluster each target runs once, below a worker's process, and Dask does not retry it."""
     monkeypatch.chdir(folder)
     parents = "import psutil\nPath('began', f'{n}.by').write_text(' '.join(str(each.pid) for each in psutil.Process().parents()))"
     write_runbook(folder, [FAILS_UNLESS_OK, WAITS, parents], PARAMETERS)
@@ -415,7 +415,7 @@ def test_a_fleet_runs_on_the_workers_of_a_dask_cluster(folder: Path, monkeypatch
 def test_a_worker_that_is_killed_costs_no_second_change(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it ran ends with it, and is resumed in its slot elsewhere: each target is brought to its end once."""
+    """If a Dask worker is killed, its target is resumed in its slot elsewhere, and each target is completed once."""
     monkeypatch.chdir(folder)
     with cluster(folder, 2) as (address, workers):
         fleet = start(folder, "--scheduler", address, "--waves", "6", "--at-once", "3", "-p", "waits", "[-1]")
@@ -434,7 +434,7 @@ def test_a_worker_that_is_killed_costs_no_second_change(
 def test_a_scheduler_that_does_not_answer_fails_the_wave_in_words(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing has begun."""
+    """If the Dask scheduler does not answer, the wave fails with its address and no target starts."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ECR_WIDGETS_TEST", "1")
     told = run(folder, "--scheduler", "tcp://127.0.0.1:1", code=1)
@@ -443,7 +443,7 @@ def test_a_scheduler_that_does_not_answer_fails_the_wave_in_words(
 
 
 def test_a_run_outlives_nobody_who_started_it(folder: Path) -> None:
-    """The process that starts a target's run is killed: the run is saved as interrupted, and nothing is left of it."""
+    """If the process that starts a target's run is killed, the run is saved as interrupted and no process is left."""
     (folder / "runs").mkdir()
     run_of = TargetRun("1", "book.ipynb", {"n": 1, "waits": [1]}, "f:1", str(folder / "runs"), str(folder))
     code = f"from ecr_widgets.fleets.start import start; from ecr_widgets.model.fleet import TargetRun; start({run_of!r})"
@@ -458,7 +458,7 @@ def test_a_run_outlives_nobody_who_started_it(folder: Path) -> None:
 
 
 def by(user: User, *words: str, cwd: Path, code: int = 0) -> str:
-    """A command of another user, who is guarded as well; what it printed."""
+    """Run a command as another user, guarded as well, and return what it printed."""
     environ = user.environ | {"ECR_WIDGETS_APPROVAL": "prod"}
     done_ = user.ours(*words, "--runs", cwd / "runs", cwd=cwd, code=code, environ=environ)
     return str(done_.stdout + done_.stderr)
@@ -466,7 +466,7 @@ def by(user: User, *words: str, cwd: Path, code: int = 0) -> str:
 
 @pytest.fixture
 def guarded(two: Two) -> Path:
-    """A folder of two users, with a fleet that nobody may start alone."""
+    """A folder of two users, with a fleet that needs approval."""
     folder = two.shared
     parameters = f'{PARAMETERS}\nenvironment: str = "test"  # where'
     write_runbook(folder, [FAILS_UNLESS_OK, WAITS], parameters)
@@ -478,7 +478,7 @@ def guarded(two: Two) -> Path:
 
 
 def test_one_approval_is_for_the_whole_fleet(guarded: Path, two: Two) -> None:
-    """The second person's run starts each target of the plan, and no other run gets by on the fleet's approval."""
+    """One approval covers each target of the fleet's plan, and no other run can use it."""
     plan = run(guarded, "--waves", "1,2", "--slot", "books", code=7, ECR_WIDGETS_APPROVAL="prod")
     assert plan["waits_for_approval"] is True
     assert not (guarded / "began").exists()
@@ -506,7 +506,7 @@ def test_one_approval_is_for_the_whole_fleet(guarded: Path, two: Two) -> None:
 
 
 def test_an_approval_is_of_the_targets_that_were_planned(guarded: Path, two: Two) -> None:
-    """Another list, or another runbook, is another plan; nothing has begun."""
+    """After the target list or the runbook changed, the fleet's plan can no longer be approved."""
     plan = run(guarded, code=7, ECR_WIDGETS_APPROVAL="prod")
     export = [BIN / "ecr-widgets", "audit", "key", "export"]
     two.bob.trusts_keys(
@@ -525,7 +525,7 @@ def test_an_approval_is_of_the_targets_that_were_planned(guarded: Path, two: Two
 
 
 def test_a_run_beside_the_fleet_does_not_have_its_approval(guarded: Path, two: Two) -> None:
-    """While the approved fleet is under way, a run with other parameters than a target's stops at its own plan."""
+    """While an approved fleet is running, a run with other parameters than a target's still needs its own approval."""
     plan = run(
         guarded,
         "--slot",
@@ -568,6 +568,6 @@ def test_a_run_beside_the_fleet_does_not_have_its_approval(guarded: Path, two: T
         )
         by(two.bob, *words_, "--of-fleet", fleet_run, cwd=guarded, code=7)
     (guarded / "go").touch()
-    # The slot of the last target waits for an approval of its own by now.
+    # By now the last target's slot waits for an approval of its own.
     assert fleet.wait(timeout=120) == 1
     assert done(guarded) == {"1": 1, "2": 1, "3": 1}

@@ -57,7 +57,7 @@ def records(content: bytes) -> list[dict[str, Any]]:
 
 
 def test_each_target_is_a_run_with_a_slot_in_the_bucket(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Run once by both hosts together, sealed, and true; nothing of it is in a folder."""
+    """With runs in a bucket, each target is run once by both hosts together, sealed, and nothing is saved in a folder."""
     one, other = both
     one.told(*FLEET, "--waves", "1,2", "--slot", "books")
     assert began(one.checkout) == done(one.checkout) == each_once()
@@ -83,7 +83,7 @@ def test_each_target_is_a_run_with_a_slot_in_the_bucket(both: tuple[Host, Host],
 
 
 def test_a_fleet_that_stopped_is_resumed_on_another_host(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Named by a part of its id; only what is left is run, and what has succeeded is left alone."""
+    """A failed fleet is resumed on another host by a part of its id, and runs only what is left."""
     one, other = both
     told = one.told(*FLEET, "-p", "bad", "[4]", "--stop-after", "1", code=1)
     assert "of 4 targets 3 succeeded, 1 failed" in told["reason"]
@@ -98,7 +98,7 @@ def test_a_fleet_that_stopped_is_resumed_on_another_host(both: tuple[Host, Host]
 
 
 def test_a_fleet_whose_host_died_is_resumed_on_another(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Once its leases are over; no target is brought to its end twice, also not those that were under way."""
+    """A fleet whose host died is resumed on another host after its leases end, and each target is completed once."""
     one, other = both
     one.start(*FLEET, "--waves", "2", "-p", "waits", "[3, 4]")
     until(lambda: {"3", "4"} <= set(began(one.checkout)))
@@ -107,7 +107,7 @@ def test_a_fleet_whose_host_died_is_resumed_on_another(both: tuple[Host, Host], 
     (name,) = [each for each in saved(s3, one) if each.endswith("-fleet.ipynb")]
     run_id = name.removesuffix("-fleet.ipynb")
 
-    # Until the lease on the fleet's run is over it is busy, then perhaps those of its targets are.
+    # Until its lease ends the fleet's run is busy, and after that perhaps some of its targets'.
     for _ in range(_MOST_TRIES):
         process = other.start("run", "--resume", run_id)
         out, err = process.communicate()
@@ -121,7 +121,7 @@ def test_a_fleet_whose_host_died_is_resumed_on_another(both: tuple[Host, Host], 
 def test_runs_of_a_host_that_is_not_known_are_not_run_again(
     both: tuple[Host, Host], s3: Buckets, tmp_path: Path
 ) -> None:
-    """A host that trusts nobody resumes it: it runs nothing again that it cannot believe, and says what to do."""
+    """A host that does not trust the first host's key runs none of its targets again, and says by which key they are signed."""
     one, _ = both
     third = Host("third", tmp_path / "third", one.checkout, one.place, one.environ)
     third.home.mkdir()
@@ -140,7 +140,7 @@ def test_runs_of_a_host_that_is_not_known_are_not_run_again(
 
 
 def test_the_gate_reads_the_bucket_and_the_commands_save_there(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Whatever starts the commands, and whatever its variables say; another host's gate says what came of them."""
+    """The commands of a fleet's plan save to the bucket, and another host's gate reads the results there."""
     one, other = both
     words = ("--waves", "1,2", "--slot", "books", "--stop-after", "0", "-p", "bad", "[3]")
     plan = one.told(*FLEET, *words, "--plan", "--runs", str(one.place), ECR_WIDGETS_RUNS="")
@@ -173,7 +173,7 @@ def test_the_gate_reads_the_bucket_and_the_commands_save_there(both: tuple[Host,
 
 @pytest.mark.skipif(not can_be_named(), reason="only root may give a process a host's name of its own")
 def test_one_approval_in_the_bucket_is_for_the_whole_fleet(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Given on another host by a part of the plan's id: each target's run takes it over, and none is asked for again."""
+    """One approval in the bucket, given on another host, covers each target of the fleet."""
     one, other = both
     write_runbook(one.checkout, [FAILS_UNLESS_OK, WAITS], f'{PARAMETERS}\nenvironment: str = "test"  # where')
     (one.checkout / "targets.csv").write_text("n,environment\n1,test\n2,prod\n3,prod\n")
@@ -199,7 +199,7 @@ def test_one_approval_in_the_bucket_is_for_the_whole_fleet(both: tuple[Host, Hos
 
 
 def test_a_bucket_that_does_not_exist_is_said_in_words(both: tuple[Host, Host]) -> None:
-    """Nothing has begun."""
+    """A bucket that does not exist is an error with its name, and no target starts."""
     one, _ = both
     process = one.start(*FLEET, "--slot", "s", "--runs", "s3://there-is-none/prod")
     out, err = process.communicate()

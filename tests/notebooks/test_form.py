@@ -1,4 +1,4 @@
-"""The form of a runbook: the same rules and the same runs as the command line's."""
+"""The form of a runbook has the same rules as the command line and starts the same runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ env_vars: dict[str, dict[str, str]] = {}  # by container
 
 @pytest.fixture
 def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunbookForm:
-    """A form whose picture is drawn nowhere."""
+    """A form that is not drawn anywhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(RunbookForm, "_redraw", lambda _: None)
     source = "print([tag, count, mode, flag, env_vars])"
@@ -38,7 +38,7 @@ def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunbookForm:
 
 
 def fields(controls: Any) -> dict[str, tuple[Any, ipywidgets.HTML]]:
-    """Each parameter's widget, and what is said beside it."""
+    """Return each parameter's widget and the text beside it."""
     *lines, _ = (each for each in controls.children if isinstance(each, ipywidgets.Box))
     return {line.children[0].description: (line.children[0], line.children[1]) for line in lines}
 
@@ -49,7 +49,7 @@ def buttons_of(controls: Any) -> list[ipywidgets.Button]:
 
 
 def test_each_value_is_checked_while_it_is_typed(form: RunbookForm) -> None:
-    """By the cell's own rules: the reason is told beside the field, and nothing can be pressed until all are good."""
+    """Each value is checked while it is typed: the reason is shown beside it, and the buttons are off until all are good."""
     controls = form.controls()
     buttons = buttons_of(controls)
     found = fields(controls)
@@ -73,7 +73,7 @@ def test_each_value_is_checked_while_it_is_typed(form: RunbookForm) -> None:
 
 
 def test_a_run_by_form_is_one_like_any_other(form: RunbookForm, tmp_path: Path) -> None:
-    """With the values as typed, saved in its own notebook; a plan is one too, and a bad value is refused."""
+    """A run started by the form gets the typed values and its own notebook; so does a plan, and a bad value is refused."""
     found = fields(form.controls())
     found["tag"][0].value, found["count"][0].value = "7e12345", "3"
     found["mode"][0].value, found["flag"][0].value = "rollback", True
@@ -91,7 +91,7 @@ def test_a_run_by_form_is_one_like_any_other(form: RunbookForm, tmp_path: Path) 
 def test_a_secret_that_was_typed_is_on_no_command_line(
     form: RunbookForm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that code asks for is refused before it is started, as the button would not let it be."""
+    """A secret in a value or reason is refused before a run is started from code."""
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     form.reason = "AKIA" + "IOSFODNN7EXAMPLE"
     with pytest.raises(InputError, match="reason"):
@@ -102,7 +102,7 @@ def test_a_secret_that_was_typed_is_on_no_command_line(
 
 
 def test_the_reason_and_the_command_are_those_of_the_run(form: RunbookForm) -> None:
-    """The reason becomes the saved run's operation note; the line shown does the same in a terminal."""
+    """The reason becomes the run's operation note, and the shown command line does the same in a terminal."""
     controls = form.controls()
     found = fields(controls)
     found["tag"][0].value, found["reason"][0].value = "2 0", "OPS-9"
@@ -116,12 +116,12 @@ def test_the_reason_and_the_command_are_those_of_the_run(form: RunbookForm) -> N
 
 
 def test_what_a_parameter_is_about_decides_its_group() -> None:
-    """What is done, where, and how."""
+    """Each parameter is in one of the groups What, Where and How."""
     assert [about(name) for name in ("tag", "environment", "on_failure")] == ["What", "Where", "How"]
 
 
 def test_a_run_that_is_cancelled_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As by Ctrl-C: its notebook is there while it runs, and says so in the end."""
+    """A cancelled run is saved as interrupted."""
     monkeypatch.setattr(RunbookForm, "_redraw", lambda _: None)
     made = open_form(write_runbook(tmp_path, ["import time\ntime.sleep(300)"]), runs=tmp_path / "runs")
 
@@ -135,7 +135,7 @@ def test_a_run_that_is_cancelled_is_interrupted(tmp_path: Path, monkeypatch: pyt
 
 
 def test_its_picture_needs_no_kernel_and_no_trust(form: RunbookForm) -> None:
-    """What was typed is shown as text, whatever it holds."""
+    """The form's HTML shows typed values as text and the parameters' comments."""
     form.texts["tag"] = "<script>alert(1)</script>"
     assert "<script" not in form.to_html()
     assert "copies, 0 or more" in form.to_html()

@@ -1,4 +1,4 @@
-"""Runs that are saved in a bucket, by hosts that share nothing else."""
+"""Runs saved in a bucket, by hosts that share nothing else."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def started(host: Host, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_run_is_saved_and_sealed_in_the_bucket(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Under the name that it has in a folder; nothing of it is on this machine, and its seal says what is there."""
+    """A run in a bucket is saved and sealed there under its usual name, and nothing of it is on this machine."""
     one, _ = both
     write_runbook(one.checkout, [COUNT])
     told = one.run("book.ipynb")
@@ -72,7 +72,7 @@ def test_a_run_is_saved_and_sealed_in_the_bucket(both: tuple[Host, Host], s3: Bu
 
 
 def test_a_run_that_was_killed_is_resumed_on_another_host(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Not while it lives, wherever; once its lease is over, and then its first attempt is kept in the same run."""
+    """A killed run is resumed on another host after its lease ends, and not before; its first attempt is kept."""
     one, other = both
     write_runbook(one.checkout, [COUNT, WAIT])
     with started(one, "book.ipynb") as process:
@@ -100,7 +100,7 @@ def other_can_resume(host: Host, run_id: str) -> bool:
 
 
 def test_a_run_that_was_asleep_saves_nothing_more(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Stopped past its lease and resumed elsewhere: when it wakes up it ends, and what the other has saved stays."""
+    """A run stopped past its lease and resumed elsewhere ends when it wakes up, and does not change what was saved."""
     one, other = both
     write_runbook(one.checkout, [COUNT, WAIT])
     with started(one, "book.ipynb") as process:
@@ -121,7 +121,7 @@ def test_a_run_that_was_asleep_saves_nothing_more(both: tuple[Host, Host], s3: B
 def test_a_run_that_was_changed_since_it_was_sealed_is_not_resumed(
     both: tuple[Host, Host], s3: Buckets
 ) -> None:
-    """Its cells would be run; as it was sealed it is resumed, also on a host that does not know the key."""
+    """A run in a bucket that was changed since it was sealed is not resumed; restored, it is, even without the key."""
     one, other = both
     write_runbook(one.checkout, [COUNT, "open('go').close()"])
     run_id = one.run("book.ipynb", code=1)["run_id"]
@@ -143,7 +143,7 @@ def test_a_run_that_was_changed_since_it_was_sealed_is_not_resumed(
 def test_a_folder_that_another_host_does_not_have_is_named(
     both: tuple[Host, Host], s3: Buckets, tmp_path: Path
 ) -> None:
-    """Contexts and Dockerruns are files of the host that began; whoever resumes without them is told so."""
+    """If the runbook's folder does not exist on another host, resuming there is refused with its name."""
     one, other = both
     write_runbook(one.checkout, ["1/0"])
     run_id = one.run("book.ipynb", code=1)["run_id"]
@@ -154,7 +154,7 @@ def test_a_folder_that_another_host_does_not_have_is_named(
 
 
 def test_a_slot_is_run_once_by_all_hosts(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Started by both at once and again later; whoever trusts the other's key finds its run."""
+    """A slot is run once by all hosts that trust each other, even if they start it at the same moment."""
     one, other = both
     write_runbook(one.checkout, [COUNT])
     one.trust(other)
@@ -169,7 +169,7 @@ def test_a_slot_is_run_once_by_all_hosts(both: tuple[Host, Host], s3: Buckets) -
 
 
 def test_papermill_saves_in_the_bucket_by_our_store(both: tuple[Host, Host], s3: Buckets) -> None:
-    """With the engine, its own last write included: nothing is written there without a condition."""
+    """Papermill's own writes to the bucket use our store, with its conditions."""
     one, _ = both
     write_runbook(one.checkout, [COUNT])
     process = one.popen(
@@ -185,7 +185,7 @@ def test_papermill_saves_in_the_bucket_by_our_store(both: tuple[Host, Host], s3:
 
 
 def test_a_target_that_a_run_held_is_free_when_it_has_ended(both: tuple[Host, Host], s3: Buckets) -> None:
-    """Nobody waits for the end of a lease whose holder said goodbye."""
+    """When a run has ended, the lease of a target that it held is free."""
     one, _ = both
     hold = "from ecr_widgets import connect\nwith connect()._outside.targets.hold('service web'): pass"
     write_runbook(one.checkout, [hold])
@@ -207,7 +207,7 @@ print(json.dumps([told["notebook"], str(form.saved), form.to_html(), [row.path f
 
 
 def test_a_form_saves_where_the_team_does_and_the_desk_lists_it(s3: Buckets, both: tuple[Host, Host]) -> None:
-    """A form that saved in a folder would hold no target that other hosts know of."""
+    """A form saves to the team's bucket, and the desk lists the run from there."""
     one, _ = both
     write_runbook(one.checkout, ["print('done')"])
     process = one.popen([sys.executable, "-c", FORM])

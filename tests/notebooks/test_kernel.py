@@ -1,4 +1,4 @@
-"""A run's kernel: it starts without what only an interactive session needs, and ends as any kernel ends."""
+"""A run's kernel starts without what only interactive sessions need, and ends in an orderly way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cell = Callable[..., None]
 
 @pytest.fixture
 def cell(tmp_path: Path) -> Cell:
-    """Runs one cell in a kernel of its own, in the test's folder, and closes that."""
+    """Return a function that runs one cell in its own kernel in the test's folder, and closes the kernel."""
 
     def run(source: str, *, asked: bool = False) -> None:
         with Kernel("run", environ=os.environ, cwd=tmp_path) as kernel:
@@ -61,7 +61,7 @@ _ = atexit.register(lambda: open('at exit', 'w').write('whole'))
 def test_what_a_cell_left_open_is_whole_when_its_kernel_has_ended(
     cell: Cell, tmp_path: Path, *, asked: bool
 ) -> None:
-    """Files that nobody closed, held in a ring too, finalizers and what was to be done at exit."""
+    """When a kernel ends, open files are flushed, and finalizers and exit handlers run."""
     cell(LEAVES_OPEN, asked=asked)
     left = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert left == dict.fromkeys(("open", "held", "deleted", "at exit"), "whole")
@@ -70,7 +70,7 @@ def test_what_a_cell_left_open_is_whole_when_its_kernel_has_ended(
 def test_the_thread_that_hears_of_the_end_is_through_before_anything_is_ended(
     cell: Cell, tmp_path: Path
 ) -> None:
-    """Else it waits for the thread that sends its last output, which is gone, until the kernel is killed."""
+    """The control thread has ended when exit handlers run, and the thread that sends output has not."""
     cell(
         "import atexit, sys, threading, time\n"
         "flush = sys.stdout._flush\n"
@@ -85,7 +85,7 @@ def test_the_thread_that_hears_of_the_end_is_through_before_anything_is_ended(
 
 
 def test_a_kernel_does_not_wait_for_processes_that_have_ended(cell: Cell) -> None:
-    """Also where no cell has asked how they ended."""
+    """A kernel's end does not wait for child processes that have ended but were not reaped."""
     cell(
         "import os, subprocess\n"
         "child = subprocess.Popen(['true'])\n"
@@ -94,7 +94,7 @@ def test_a_kernel_does_not_wait_for_processes_that_have_ended(cell: Cell) -> Non
 
 
 def test_garbage_of_cells_is_collected(cell: Cell, tmp_path: Path) -> None:
-    """What the kernel is made of is kept from the collector, and nothing of what cells make."""
+    """Garbage made by cells is collected."""
     cell(
         "import gc\n"
         "class Ring:\n"
@@ -109,7 +109,7 @@ def test_garbage_of_cells_is_collected(cell: Cell, tmp_path: Path) -> None:
 
 
 def test_a_process_of_a_cell_is_asked_to_end_before_it_is_killed(cell: Cell, tmp_path: Path) -> None:
-    """It gets SIGTERM, and time for what it does then."""
+    """A process that a cell started gets SIGTERM and time to act on it before it is killed."""
     cell(
         "import subprocess\n"
         "child = subprocess.Popen(['sh', '-c', 'trap \"echo asked > told; exit\" TERM; echo; while :; do sleep 0.01; done'],"
@@ -120,7 +120,7 @@ def test_a_process_of_a_cell_is_asked_to_end_before_it_is_killed(cell: Cell, tmp
 
 
 def test_a_kernel_without_processes_looks_at_no_other(cell: Cell, tmp_path: Path) -> None:
-    """Who its children are it asks the system, and only where it has any each process of the machine."""
+    """At its end a kernel inspects the machine's processes only if it has child processes."""
     loaded = "import atexit, sys; _ = atexit.register(lambda: open('seen', 'w').write(str('psutil' in sys.modules)))"
     cell(loaded)
     assert (tmp_path / "seen").read_text() == "False"
@@ -129,12 +129,12 @@ def test_a_kernel_without_processes_looks_at_no_other(cell: Cell, tmp_path: Path
 
 
 def test_a_debugger_is_loaded_for_those_cells_only_that_ask_for_it(cell: Cell) -> None:
-    """The kernel does without, and a cell that imports it gets it."""
+    """The debugger is not loaded until a cell imports it."""
     cell("import sys\nassert 'debugpy' not in sys.modules\nimport debugpy\nassert debugpy.__file__")
 
 
 def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> None:
-    """Every few milliseconds on each of its lines, where ZeroMQ by itself waits for up to 200."""
+    """A client tries again within 10 ms to reach a kernel that is not listening yet."""
     with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
         client: Any = kernel.connect(timeout_s=60.0)
         lines = (client.shell_channel, client.iopub_channel, client.control_channel)
@@ -142,7 +142,7 @@ def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> No
 
 
 def test_a_kernel_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """Its own error, which nothing else shows: here of a package that stands in for one that it needs."""
+    """If a kernel cannot start, the error has the kernel's own message."""
     (tmp_path / "ipykernel.py").write_text("raise ImportError('of another release')")
     broken = {**os.environ, "PYTHONPATH": str(tmp_path)}
     with (
@@ -155,7 +155,7 @@ def test_a_kernel_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_a_kernel_has_time_to_give_back_its_leases(
     cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may hold some where runs are in a bucket; elsewhere one that takes so long to end is killed."""
+    """A kernel has time to release its leases if runs are in a bucket; otherwise one that is slow to end is killed."""
     monkeypatch.setattr(kernel_module, "_STOP_TIMEOUT_S", 0.0)
     late = "import atexit, time\n_ = atexit.register(lambda: (time.sleep(1), open('released', 'w').close()))"
     with pytest.raises(AssertionError, match="killed"):
@@ -166,7 +166,7 @@ def test_a_kernel_has_time_to_give_back_its_leases(
 
 
 def test_no_cell_gets_where_notices_go(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address may be a secret, and no cell needs it; other variables of the kit reach the kernel."""
+    """A cell does not see the variables that say where notices go, but sees the kit's other variables."""
     for name in ("NOTIFY_URL", "NOTIFY_COMMAND", "RUNS"):
         monkeypatch.setenv(f"ECR_WIDGETS_{name}", "set")
     cell(

@@ -1,4 +1,4 @@
-"""Secrets stay out of what a kernel sends, and so out of a notebook that JupyterLab saves."""
+"""Secrets are masked in what a kernel sends, and so in a notebook saved by JupyterLab."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ guard_kernel_output(get_ipython().kernel, known)
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    """A kernel as JupyterLab has one, with the guard in place."""
+    """A kernel as JupyterLab has it, with the guard installed."""
     with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
         client = kernel.connect(timeout_s=60.0)
         assert outputs(client, GUARD) == []
@@ -31,7 +31,7 @@ def client() -> Iterator[Any]:
 
 
 def outputs(client: Any, source: str) -> list[dict[str, Any]]:
-    """What a front end would put below the cell: contents of all messages but states and the cell's own text."""
+    """Return what a front end would show below the cell: all messages but states and the cell's own text."""
     request = client.execute(source)
     found = []
     while True:
@@ -56,7 +56,7 @@ def outputs(client: Any, source: str) -> list[dict[str, Any]]:
     ],
 )
 def test_a_secret_is_masked_on_every_way_out(client: Any, source: str) -> None:
-    """Streams, results, displays, errors and widget state all say *** instead."""
+    """A secret is masked in streams, results, displays, errors and widget state."""
     shown = str(outputs(client, source))
     assert "***" in shown
     assert SECRET[:20] not in shown
@@ -64,7 +64,7 @@ def test_a_secret_is_masked_on_every_way_out(client: Any, source: str) -> None:
 
 
 def test_a_secret_in_pieces_is_masked(client: Any) -> None:
-    """Wherever a flush cuts it, and with the text before and after kept."""
+    """A secret printed in two pieces is masked, and the text before and after it is kept."""
     for cut in range(1, len(SECRET), 7):
         source = (
             f"import sys\nsys.stdout.write('before ' + {SECRET[:cut]!r}); sys.stdout.flush()\n"
@@ -74,7 +74,7 @@ def test_a_secret_in_pieces_is_masked(client: Any) -> None:
 
 
 def test_the_beginning_of_a_secret_that_is_none_is_kept(client: Any) -> None:
-    """What was held back comes out when the cell ends, in order with what follows."""
+    """Text that was held back as the possible start of a secret is shown in order when the cell ends."""
     source = f"import sys\nprint({SECRET[:5]!r}, end=''); sys.stdout.flush(); display(1)"
     shown = outputs(client, source)
     assert [part.get("text", part.get("data", {}).get("text/plain")) for part in shown] == [SECRET[:5], "1"]

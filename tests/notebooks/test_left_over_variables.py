@@ -1,4 +1,4 @@
-"""Variables of an earlier run's engine that are still in the environment, by every door that a run has."""
+"""Variables of an earlier run's engine that are left over in the environment do not affect a new run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print({name: value for name, value in LEFT_OVER.items() if os.environ.get(name) 
 
 
 def test_a_run_is_no_plan_for_a_variable_that_was_left_over(tmp_path: Path) -> None:
-    """By our command each variable of the engine's is set or removed: the run is a real one, and its own."""
+    """A run by our command ignores left-over variables: it is a real run with no earlier records."""
     result = run_runbook(
         write_runbook(tmp_path, [SHOW]), {}, runs=tmp_path / "runs", environ=os.environ | LEFT_OVER
     )
@@ -39,7 +39,7 @@ def test_a_run_is_no_plan_for_a_variable_that_was_left_over(tmp_path: Path) -> N
 
 
 def test_papermills_run_is_no_plan_either(tmp_path: Path) -> None:
-    """By papermill's door, where no command of ours has looked at the environment, it is the same."""
+    """A run by papermill ignores left-over variables too."""
     words = [
         BIN / "papermill",
         "--engine",
@@ -52,7 +52,7 @@ def test_papermills_run_is_no_plan_either(tmp_path: Path) -> None:
 
 
 def test_a_notebook_that_is_run_by_hand_is_in_no_run() -> None:
-    """A kernel that no engine of ours started connects as if the variables were not there."""
+    """A notebook run by hand ignores left-over variables."""
     manager, client = start_new_kernel(env=os.environ | LEFT_OVER)
     try:
         told = []
@@ -67,7 +67,7 @@ def test_a_notebook_that_is_run_by_hand_is_in_no_run() -> None:
 
 
 def test_a_cell_of_a_plan_starts_no_real_run(tmp_path: Path) -> None:
-    """Where the variables are not left over but those of the plan that is being made, a run below it is refused."""
+    """A cell of a plan cannot start a real run."""
     inner = write_runbook(tmp_path, ["open('ran', 'w')"]).rename(tmp_path / "inner.ipynb")
     cell = f"from ecr_widgets.engine.run import run_runbook\nrun_runbook({str(inner)!r}, {{}}, runs=runs)"
     book = write_runbook(tmp_path, ["from pathlib import Path\nruns = Path('runs')", cell])
@@ -78,7 +78,7 @@ def test_a_cell_of_a_plan_starts_no_real_run(tmp_path: Path) -> None:
 
 
 def test_the_engine_and_papermill_are_imported_in_either_order() -> None:
-    """Papermill loads the engine while it is imported itself, and whoever imports the engine first gets it all the same."""
+    """The engine and papermill can be imported in either order."""
     for order in (
         "ecr_widgets.engine.papermill_engine, papermill",
         "papermill, ecr_widgets.engine.papermill_engine",
@@ -88,6 +88,6 @@ def test_the_engine_and_papermill_are_imported_in_either_order() -> None:
 
 
 def printed(notebook: Path) -> list[str]:
-    """Lines that the last cell printed."""
+    """Return the lines that the last cell printed."""
     outputs = json.loads(notebook.read_text())["cells"][-1]["outputs"]
     return "".join("".join(each.get("text", "")) for each in outputs).splitlines()

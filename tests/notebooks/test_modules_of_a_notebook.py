@@ -1,4 +1,4 @@
-"""Which modules a notebook's imports find, and that none in its folder stands in for one that the kernel or the kit needs."""
+"""Which modules a notebook can import, and that none of its folder replaces one that the kernel or the kit needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print([type(each).__name__ for each in (to.ecr, to.ecr_of(profile=None, region="
 def test_files_in_the_folder_that_are_named_like_modules_break_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Engine, guard, kernel and kit import what is installed; of such files none is executed before a cell asks for it."""
+    """Files named like installed modules do not break a run, and none is executed before a cell imports it."""
     monkeypatch.chdir(tmp_path)
     for name in (*sys.stdlib_module_names, *INSTALLED):
         (tmp_path / f"{name}.py").write_text("open('executed', 'a').write(__name__)")
@@ -50,7 +50,7 @@ def test_files_in_the_folder_that_are_named_like_modules_break_nothing(
 
 
 def test_a_cell_still_finds_a_module_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What bears no standard module's name is found, before what is installed, as by papermill."""
+    """A cell finds a module of its folder before an installed one of the same name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docker.py").write_text("own = 'here'")
     assert printed(run_runbook(write_runbook(tmp_path, ["import docker; print(docker.own)"]), {}, runs=Path("runs")).notebook) == "here"  # fmt: skip
@@ -61,7 +61,7 @@ GREET = "from own_steps import greet; print(greet())"
 
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A runbook with a module beside it; whoever runs it is in the folder above."""
+    """A runbook with a module beside it, to be run from the folder above."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "own_steps.py").write_text("def greet(): return 'from beside'")
@@ -69,7 +69,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_module_beside_the_runbook_is_found_from_any_folder(book: Path) -> None:
-    """By command, by papermill's door and for a slot of a schedule: as files beside it are."""
+    """A module beside the runbook is found from any folder, by our command, for a slot and by papermill."""
     assert printed(run_runbook("books/book.ipynb", {}, runs=Path("runs")).notebook) == "from beside"
     assert printed(run_runbook(book, {}, runs=Path("runs"), slot="nightly").notebook) == "from beside"
     words = ["--engine", "ecr_widgets", "books/book.ipynb", "out.ipynb"]
@@ -78,13 +78,13 @@ def test_a_module_beside_the_runbook_is_found_from_any_folder(book: Path) -> Non
 
 
 def test_a_module_where_the_run_was_started_comes_first(book: Path) -> None:
-    """In the order in which files are looked for."""
+    """A module in the folder where the run was started comes before one beside the runbook."""
     Path("own_steps.py").write_text("def greet(): return 'from here'")
     assert printed(run_runbook(book, {}, runs=Path("runs")).notebook) == "from here"
 
 
 def test_a_run_that_is_resumed_finds_the_same_modules(book: Path) -> None:
-    """The saved run is in another folder than its runbook, and knows that one."""
+    """A resumed run finds the same modules beside its runbook."""
     write_runbook(book.parent, ["import os; os.path.exists('repaired') or 1 / 0", GREET])
     failed = run_runbook(book, {}, runs=Path("runs"))
     assert failed.state == "failed"
@@ -93,6 +93,6 @@ def test_a_run_that_is_resumed_finds_the_same_modules(book: Path) -> None:
 
 
 def printed(notebook: Path) -> str:
-    """What the last cell printed."""
+    """Return what the last cell printed."""
     outputs = json.loads(notebook.read_text())["cells"][-1]["outputs"]
     return "".join("".join(each.get("text", "")) for each in outputs).strip()

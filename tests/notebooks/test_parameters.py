@@ -1,4 +1,4 @@
-"""Parameters at every door: our command, papermill with our engine, plain papermill. Kept as typed, or refused."""
+"""Parameters given to our command, to papermill with our engine and to plain papermill are kept as typed or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HARMLESS = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a runbook that writes what reached it into `got.json`, after it connected."""
+    """A folder with a runbook that connects and then writes the values it got to `got.json`."""
     texts = ", ".join(f"text{number}" for number in range(len(HARMLESS)))
     cells = [
         nbformat.v4.new_code_cell(
@@ -57,7 +57,7 @@ def call(folder: Path, *words: str | Path, **environ: str) -> subprocess.Complet
 
 @pytest.mark.parametrize("door", [(*OURS,), (*ENGINE, "-r"), (*PLAIN, "-r")], ids=["ours", "engine", "plain"])
 def test_text_is_kept_as_typed(folder: Path, door: tuple[str | Path, ...]) -> None:
-    """Never a number, a truth, a template, a command or code."""
+    """Text is kept as typed, and is never read as a number, a boolean, a template, a command or code."""
     *words, flag = door
     given = [word for number, text in enumerate(HARMLESS) for word in (flag, f"text{number}", text)]
     done = call(folder, *words, *given)
@@ -67,7 +67,7 @@ def test_text_is_kept_as_typed(folder: Path, door: tuple[str | Path, ...]) -> No
 
 
 def test_a_choice_of_texts_is_no_unknown_parameter(tmp_path: Path) -> None:
-    """Papermill cannot read such a declaration, and a run with one says nothing of that on stderr."""
+    """A parameter with a choice of texts gives no warning on stderr with our engine; plain papermill still warns."""
     cells = [
         nbformat.v4.new_code_cell(
             "from typing import Literal\n\non_failure: Literal['stop', \"rollback\"] = 'stop'",
@@ -84,7 +84,7 @@ def test_a_choice_of_texts_is_no_unknown_parameter(tmp_path: Path) -> None:
     )
     quiet = call(tmp_path, sys.executable, "-c", source)
     assert (quiet.returncode, quiet.stderr) == (0, "")
-    # Only while papermill says it by itself is there anything to keep back.
+    # Only while papermill itself says it is there anything to hold back.
     (tmp_path / "plain").mkdir()
     plain = call(
         tmp_path,
@@ -108,7 +108,7 @@ def test_a_choice_of_texts_is_no_unknown_parameter(tmp_path: Path) -> None:
         (*OURS, "cuont", "1"),
         (*OURS, "tag=1;open('pwned','w')#", "1"),
         (*OURS, "tag", "1", "-p", "tag", "2"),
-        # Papermill reads -p as YAML would: these were numbers before our engine saw them.
+        # Papermill reads -p as YAML does: these were numbers before our engine saw them.
         (*ENGINE, "-p", "tag", "1.10"),
         (*ENGINE, "-p", "tag", "012345678901"),
         (*ENGINE, "-p", "count", "many"),
@@ -120,7 +120,7 @@ def test_a_choice_of_texts_is_no_unknown_parameter(tmp_path: Path) -> None:
 def test_a_wrong_name_or_type_is_refused_before_anything_is_written(
     folder: Path, words: tuple[str | Path, ...]
 ) -> None:
-    """No kernel ran a cell, no file is left, and the message names the parameter."""
+    """A wrong name or type is refused with the parameter's name before anything is run or written."""
     done = call(folder, *words)
     assert done.returncode != 0
     assert "parameter" in done.stderr
@@ -131,7 +131,7 @@ def test_a_wrong_name_or_type_is_refused_before_anything_is_written(
 
 
 def test_code_in_a_name_is_refused_whatever_the_cell_declares(folder: Path) -> None:
-    """Our engine runs other people's notebooks too, with parameters that have no types; a name is a name in all of them."""
+    """A parameter name that is not an identifier is refused, even if the cell declares no types."""
     book = nbformat.read(folder / "book.ipynb", as_version=4)
     book.cells[0].source = "tag = ''\nreason = ''"
     nbformat.write(book, folder / "book.ipynb")
@@ -163,7 +163,7 @@ CANARY = "a-canary-that-nobody-may-see-4711"
 def test_a_secret_of_the_environment_is_refused_and_shown_nowhere(
     folder: Path, words: tuple[str | Path, ...]
 ) -> None:
-    """Neither on the terminal nor in the notice that is sent of the refusal, whatever else is wrong with it."""
+    """A secret of the environment in a parameter is refused, and shown neither on the terminal nor in the notice."""
     (folder / "values.yaml").write_text(f"count: {CANARY}\n")
     (folder / "broken.yaml").write_text(f"count: '{CANARY}\n")
     done = call(
@@ -181,7 +181,7 @@ def test_a_secret_of_the_environment_is_refused_and_shown_nowhere(
 
 
 def test_a_name_that_a_file_gives_twice_is_refused(folder: Path) -> None:
-    """At any depth: of two values none is dropped without a word."""
+    """A name that a parameter file gives twice, at any depth, is refused."""
     for text in ("tag: a\ntag: b\n", "tag: {a: 1, a: 2}\n"):
         (folder / "values.yaml").write_text(text)
         done = call(folder, *OURS[:-1], "-f", "values.yaml")
@@ -198,7 +198,7 @@ def test_a_name_that_a_file_gives_twice_is_refused(folder: Path) -> None:
     ],
 )
 def test_plain_papermill_is_held_to_limits_and_names(folder: Path, words: tuple[str, str], why: str) -> None:
-    """The cell that declares them was run in the same kernel, and connecting reads it."""
+    """With plain papermill, `connect()` refuses parameters that break the declared limits or names."""
     book = nbformat.read(folder / "book.ipynb", as_version=4)
     book.cells[0].source = "tag: str = ''  # tag\ncount: int = 1  # copies, 1 or more"
     book.cells[2].source = "open('got.json', 'w').close()"
@@ -211,7 +211,7 @@ def test_plain_papermill_is_held_to_limits_and_names(folder: Path, words: tuple[
 
 @pytest.mark.parametrize(("name", "value"), [("tag", "1.10"), ("tag", "012345678901"), ("count", "many")])
 def test_plain_papermill_stops_before_the_first_step(folder: Path, name: str, value: str) -> None:
-    """What it made of the text is not what the runbook declares, and connecting says so."""
+    """With plain papermill, `connect()` refuses values of another type than declared."""
     done = call(folder, *PLAIN, "-p", name, value)
     assert done.returncode != 0
     assert f"parameter '{name}' refused" in done.stderr
@@ -232,7 +232,7 @@ if stage == "dev":
 def test_a_notebook_of_another_form_runs_with_its_computed_values(
     tmp_path: Path, words: tuple[str | Path, ...]
 ) -> None:
-    """A default that only the cell can tell is left to it, and what is given takes its place, by every door alike."""
+    """In a notebook of another form, computed defaults stay and given values replace them, with each way to run it."""
     cells = [
         nbformat.v4.new_code_cell(FOREIGN, metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(

@@ -1,4 +1,4 @@
-"""Runs that are resumed from a folder: as they were sealed, or as a kill has left them."""
+"""Runs resumed from a folder, as they were sealed or as a kill left them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def told(folder: Path, *words: str, code: int = 0) -> Any:
 
 
 def test_a_run_that_was_changed_since_it_was_sealed_is_not_resumed(tmp_path: Path) -> None:
-    """Its cells would be run; as it was sealed, or saved again by another tool, it is resumed."""
+    """A run changed since it was sealed is not resumed; as sealed, or saved again by another tool, it is."""
     write_runbook(tmp_path, [COUNT, "open('go').close()"])
     failed = told(tmp_path, "book.ipynb", code=1)
     path = tmp_path / failed["notebook"]
@@ -55,7 +55,7 @@ def test_a_run_that_was_changed_since_it_was_sealed_is_not_resumed(tmp_path: Pat
 
 
 def test_a_run_that_was_killed_while_it_was_resumed_is_resumed_again(tmp_path: Path) -> None:
-    """Its only seal is of the attempt before, which it tells of."""
+    """A run that was killed while it was being resumed can be resumed again, and lists both attempts."""
     write_runbook(tmp_path, [COUNT, FAIL_OR_WAIT])
     failed = told(tmp_path, "book.ipynb", code=1)
     (tmp_path / "go").touch()

@@ -1,4 +1,4 @@
-"""The same notebooks by papermill's own engine and by ours; all of them are a row of the fault plan."""
+"""The same notebooks run by papermill's own engine and by ours; all of them are one row of the fault plan."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SOME = (
 
 @pytest.mark.parametrize("name", SOME)
 def test_a_notebook_leaves_the_same_by_both_engines(name: str, tmp_path: Path) -> None:
-    """Outputs, their order, counts, streams' files, state of widgets, exit code; what differs on purpose is listed."""
+    """Both engines leave the same outputs, counts, streams, widget states and exit code, except for listed differences."""
     assert unexpected(BY_NAME[name], tmp_path) == ""
 
 
 def test_what_is_switched_on_again_is_seen(tmp_path: Path) -> None:
-    """An engine that ran a cell which is to be left out would be found by the same comparison."""
+    """The comparison finds an engine that runs a cell which is tagged to be skipped."""
     found = different(BY_NAME["skip"], tmp_path, skip_cells_with_tag="another")
     assert set(found) == {"counts", "outputs", "stdout"}
 
 
 def test_every_difference_is_of_a_notebook_that_is_there() -> None:
-    """And there are enough notebooks for the comparison to mean something."""
+    """Each listed difference belongs to an existing notebook, and there are at least 40 notebooks."""
     assert len(BOOKS) >= 40
     assert {name for name in DIFFERENT if not name.startswith("papermill-")} <= set(BY_NAME)

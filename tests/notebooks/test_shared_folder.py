@@ -1,4 +1,4 @@
-"""Several users and one folder of runs: each sees what the others' runs are at, and none is in another's way."""
+"""Several users with one folder of runs: each sees the state of the others' runs, and none blocks another."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wait_for(what: Path) -> None:
 
 @pytest.mark.parametrize("folder", [0o2775, 0o1777])
 def test_anothers_live_run_is_running_and_stays_its_own_to_seal(two: Two, folder: int) -> None:
-    """Where its lock can be opened and where not; once it has ended, all is in order for both."""
+    """Another user's live run is shown as running and is not sealed by others, and in the end all is in order for both."""
     write_runbook(two.shared, ["open('began', 'w')", WAIT])
     runs = two.shared / "runs"
     runs.mkdir()
@@ -69,7 +69,7 @@ def test_anothers_live_run_is_running_and_stays_its_own_to_seal(two: Two, folder
 
 
 def test_two_users_runs_are_sealed_in_one_chain(two: Two) -> None:
-    """In a folder of both, whatever their umask; in one where the second may only add files, the result says why not."""
+    """Runs of two users are sealed in one chain; if the second may not write to it, the result says why."""
     write_runbook(two.shared, [])
     for user in (two.alice, two.bob):
         told = json.loads(user.ours("run", "book.ipynb", "--json", cwd=two.shared).stdout)
@@ -84,7 +84,7 @@ def test_two_users_runs_are_sealed_in_one_chain(two: Two) -> None:
 
 
 def test_a_run_whose_seal_is_kept_waiting_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has succeeded and is saved; the seal can be made later."""
+    """A run that cannot be sealed because the seals are in use succeeds, and the result says so."""
     monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
     (tmp_path / "runs").mkdir()
     lock = tmp_path / "runs" / ".seals.jsonl.lock"
@@ -99,7 +99,7 @@ def test_a_run_whose_seal_is_kept_waiting_says_so(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_while_the_seal_waits_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    """The run is over and stays so; the kernel's private folder goes, and the result says that there is no seal."""
+    """A signal while a run waits to be sealed leaves it succeeded and unsealed, and its private folder is removed."""
     runs, private = tmp_path / "runs", tmp_path / "private"
     runs.mkdir()
     private.mkdir()

@@ -1,4 +1,4 @@
-"""Schedules: a slot is run once, a run that ended badly is told, nothing is run twice at the same time."""
+"""Slots of schedules: each is run once, a failed run is reported, and nothing runs twice at a time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(
 
 
 def test_a_slot_is_run_once(tmp_path: Path) -> None:
-    """The second start finds the first one's run and says so; the next slot is run again."""
+    """A slot that has run already is not run again, and the start says so; another slot is run."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "nightly-23")
     again = run(tmp_path, "--slot", "nightly-23")
@@ -58,7 +58,7 @@ def test_a_slot_is_run_once(tmp_path: Path) -> None:
 
 
 def test_a_slot_that_was_killed_is_resumed(tmp_path: Path) -> None:
-    """Meanwhile another start is busy and leaves it alone; after the kill the same run is completed."""
+    """A slot in progress is busy for another start, and after a kill the same run is completed."""
     write_runbook(tmp_path, [COUNT, "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"])
     first = subprocess.Popen(
         [BIN / "ecr-widgets", "run", "book.ipynb", "--slot", "s"],
@@ -81,7 +81,7 @@ def test_a_slot_that_was_killed_is_resumed(tmp_path: Path) -> None:
 
 
 def test_a_slot_keeps_its_parameters(tmp_path: Path) -> None:
-    """Other parameters under the same slot are a mistake of the schedule, and are refused."""
+    """Other parameters for the same slot are refused, and so is an invalid slot name."""
     write_runbook(tmp_path, [])
     run(tmp_path, "--slot", "s", "-p", "tag", "1")
     assert "other parameters" in run(tmp_path, "--slot", "s", "-p", "tag", "2", code=2).stderr
@@ -89,7 +89,7 @@ def test_a_slot_keeps_its_parameters(tmp_path: Path) -> None:
 
 
 def test_slots_of_different_runbooks_are_apart(tmp_path: Path) -> None:
-    """Even where one runbook's name ends like the other's."""
+    """Slots of different runbooks are separate, even if one runbook's name ends like the other's."""
     write_runbook(tmp_path, [COUNT])
     shutil.copyfile(tmp_path / "book.ipynb", tmp_path / "my-book.ipynb")
     run(tmp_path, "--slot", "n1", book="my-book.ipynb")
@@ -98,7 +98,7 @@ def test_slots_of_different_runbooks_are_apart(tmp_path: Path) -> None:
 
 
 def test_a_slot_that_failed_is_not_gone_on_with_by_other_cells(tmp_path: Path) -> None:
-    """A run goes on with its own cells, so whoever mended the runbook since is told, and what to do."""
+    """If a slot's run failed and the runbook was edited since, starting the slot is refused with what to do."""
     write_runbook(tmp_path, ["1/0"])
     run(tmp_path, "--slot", "s", code=1)
     write_runbook(tmp_path, [COUNT])
@@ -113,7 +113,7 @@ def saved_in(folder: Path) -> list[str]:
 
 
 def test_a_run_that_ended_badly_and_was_never_sealed_is_resumed(tmp_path: Path) -> None:
-    """It may have been killed between its last save and its seal; a new run could do again what it did."""
+    """A failed run that was never sealed is resumed for its slot, not run again from the start."""
     write_runbook(tmp_path, [COUNT, "open('go').close()"])
     run(tmp_path, "--slot", "k", code=1)
     (tmp_path / "runs" / "seals.jsonl").unlink()
@@ -126,7 +126,7 @@ def test_a_run_that_ended_badly_and_was_never_sealed_is_resumed(tmp_path: Path) 
 def test_a_run_that_succeeded_and_was_never_sealed_is_believed_in_a_private_folder(
     tmp_path: Path, mode: int
 ) -> None:
-    """It was killed between its last save and its seal, and is not run twice; where others may write, it may be theirs."""
+    """An unsealed successful run counts for its slot only in a folder that nobody else may write to."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "k")
     (tmp_path / "runs" / "seals.jsonl").unlink()
@@ -136,7 +136,7 @@ def test_a_run_that_succeeded_and_was_never_sealed_is_believed_in_a_private_fold
 
 
 def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path) -> None:
-    """Without a seal, under a seal that nobody here knows, sealed as another slot's, or changed since: the slot is run."""
+    """A file that is unsealed, sealed for another slot, unknown or changed is not taken for the slot's run."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "n1")
     (first,) = saved_in(tmp_path)
@@ -161,7 +161,7 @@ def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path
 
 
 def test_a_run_of_another_runbook_is_not_the_slots(tmp_path: Path) -> None:
-    """Neither one that says so, nor one whose runbook is named like a slot's run, which is refused."""
+    """A run of another runbook is not taken for the slot's, and a runbook named like a slot's run is refused."""
     write_runbook(tmp_path, [COUNT])
     shutil.copyfile(tmp_path / "book.ipynb", tmp_path / "book@n1.ipynb")
     refused = run(tmp_path, book="book@n1.ipynb", code=2).stderr
@@ -177,7 +177,7 @@ def test_a_run_of_another_runbook_is_not_the_slots(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_is_resumed_with_the_runbooks_own_cells(tmp_path: Path) -> None:
-    """What its file says, to which others may write, is not run; one that was sealed, or is another user's, is not resumed."""
+    """A killed run is resumed with the cells of its runbook, not of its file, and not if sealed or another user's."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "s")
     (saved,) = (tmp_path / "runs").glob("*.ipynb")
@@ -198,7 +198,7 @@ def test_a_killed_run_is_resumed_with_the_runbooks_own_cells(tmp_path: Path) -> 
 
 
 def write_guarded(folder: Path, sources: list[str]) -> None:
-    """A runbook that asks for an approval."""
+    """Write a runbook that requires approval."""
     book = json.loads(write_runbook(folder, sources).read_text())
     book["metadata"]["ecr_widgets"] = {"approval": "required"}
     (folder / "book.ipynb").write_text(json.dumps(book))
@@ -208,7 +208,7 @@ NOT_PLANNED = "import os; os.environ.get('ECR_WIDGETS_PLAN') or open('count', 'a
 
 
 def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
-    """However often it is started; once approved, the slot is the approved run's."""
+    """A slot that waits for approval has one plan, however often it is started, and after approval one run."""
     folder = two.shared
     write_guarded(folder, [NOT_PLANNED])
     slot = ("run", "book.ipynb", "--slot", "s")
@@ -238,7 +238,7 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
 
 
 def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
-    """Nothing was changed, so there is nothing to go on with."""
+    """If a slot's plan failed, the next start makes a new plan."""
     write_guarded(tmp_path, ["import os; os.path.exists('mended') or 1/0"])
     first = json.loads(run(tmp_path, "--slot", "s", "--json", code=1).stdout)
     (tmp_path / "mended").touch()
@@ -247,7 +247,7 @@ def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
 
 
 def test_an_approved_run_that_fails_is_told(two: Two) -> None:
-    """Like any other; and its slot is resumed under the same approval."""
+    """An approved run that fails is reported, and its slot is resumed under the same approval."""
     folder = two.shared
     write_guarded(
         folder, ["import os; os.environ.get('ECR_WIDGETS_PLAN') or os.path.exists('mended') or 1/0"]
@@ -264,7 +264,7 @@ def test_an_approved_run_that_fails_is_told(two: Two) -> None:
 
 
 def by_engine(folder: Path, book: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run by stock papermill with our engine, as schedulers do."""
+    """Run it with stock papermill and our engine, as schedulers do."""
     return subprocess.run(
         [BIN / "papermill", "--engine", "ecr_widgets", book, "saved.ipynb", "--no-progress-bar"],
         cwd=folder,
@@ -276,7 +276,7 @@ def by_engine(folder: Path, book: str, **environ: str) -> subprocess.CompletedPr
 
 
 def test_the_engine_runs_nothing_that_asks_for_an_approval(tmp_path: Path) -> None:
-    """By papermill's door there is no plan to stop at, so it is refused: the runbook's own wish and a guarded target."""
+    """Our engine in papermill refuses a run that requires approval, by its runbook or its environment."""
     write_guarded(tmp_path, [COUNT])
     done = by_engine(tmp_path, "book.ipynb")
     assert done.returncode != 0
@@ -290,7 +290,7 @@ def test_the_engine_runs_nothing_that_asks_for_an_approval(tmp_path: Path) -> No
 
 
 def test_a_run_that_another_door_started_is_told_too(tmp_path: Path) -> None:
-    """Airflow and papermill itself know nothing of our notices; the engine sends them."""
+    """A failed run started by papermill is reported by the engine's notice."""
     write_runbook(tmp_path, ["1/0"])
     assert by_engine(tmp_path, "book.ipynb").returncode != 0
     told = json.loads((tmp_path / "told.json").read_text())
@@ -299,7 +299,7 @@ def test_a_run_that_another_door_started_is_told_too(tmp_path: Path) -> None:
 
 
 def test_a_busy_slot_is_no_alarm(tmp_path: Path) -> None:
-    """Overlap is what slots are for: the start that gives way tells nobody."""
+    """A start that finds its slot busy sends no notice."""
     write_runbook(tmp_path, [COUNT])
     (tmp_path / "runs").mkdir()
     with hold_slot(tmp_path / "runs", "book", "s"):
@@ -308,7 +308,7 @@ def test_a_busy_slot_is_no_alarm(tmp_path: Path) -> None:
 
 
 def test_the_reason_of_a_run_is_its_operation_note(tmp_path: Path) -> None:
-    """Of any runbook, in place of the request to write one, or as a cell of its own; a secret is none."""
+    """The given reason becomes the run's operation note, in the existing cell or a new one; a secret in it is refused."""
     book = json.loads(write_runbook(tmp_path, []).read_text())
     for note in ("## Operation note\n\n*Why this run*", "# Title"):
         cell = {"cell_type": "markdown", "id": "note", "metadata": {}, "source": note}
@@ -322,7 +322,7 @@ def test_the_reason_of_a_run_is_its_operation_note(tmp_path: Path) -> None:
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Takes notices."""
+    """A webhook that receives notices."""
 
     taken: list[bytes]
     status = 200
@@ -333,12 +333,12 @@ class Hook(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def hook() -> Iterator[tuple[str, list[bytes]]]:
-    """Address of a webhook, and what it got."""
+    """The address of a webhook, and what it received."""
     taken: list[bytes] = []
     handler = type("OwnHook", (Hook,), {"taken": taken})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -348,7 +348,7 @@ def hook() -> Iterator[tuple[str, list[bytes]]]:
 
 
 def test_a_run_that_ends_badly_is_told(tmp_path: Path, hook: tuple[str, list[bytes]]) -> None:
-    """To the command on its standard input and to the webhook; one that ends well is not; refused ones are."""
+    """A failed or refused run is reported to the command and the webhook, a successful one is not, and secrets are masked."""
     address, taken = hook
     secret = "a-canary-that-nobody-may-see-4711"
     notify = {
@@ -372,7 +372,7 @@ def test_a_run_that_ends_badly_is_told(tmp_path: Path, hook: tuple[str, list[byt
 def test_a_notice_that_does_not_get_through_changes_nothing(
     tmp_path: Path, hook: tuple[str, list[bytes]]
 ) -> None:
-    """The run's own exit code stays; what went wrong is told without the address, which may hold a secret."""
+    """A notice that cannot be delivered does not change the exit code; the message does not show the address."""
     address, _ = hook
     write_runbook(tmp_path, ["1/0"])
     elsewhere = address.replace("127.0.0.1", "example.test")

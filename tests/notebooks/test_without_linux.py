@@ -1,4 +1,4 @@
-"""Runs on a system that has not what only Linux has."""
+"""Runs on a system without Linux's own features."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ open("child", "w").write(str(child.pid))
 
 
 def test_a_run_succeeds_and_leaves_no_process(tmp_path: Path) -> None:
-    """Also what a cell has started in a session of its own ends with the run."""
+    """A run succeeds and leaves no process, not even one that a cell started in its own session."""
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text(HIDE)
     book = write_runbook(tmp_path, [LEAVES_ONE, "print('well')"])
@@ -46,7 +46,7 @@ def test_a_run_succeeds_and_leaves_no_process(tmp_path: Path) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process is gone, but for its entry where nobody takes leave of it."""
+    """Whether the process has ended, even if it is still a zombie."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -54,6 +54,6 @@ def has_ended(pid: int) -> bool:
 
 
 def test_the_engine_itself_looks_at_nothing_below_proc() -> None:
-    """What there is to know of processes psutil knows on every system."""
+    """No file of the engine reads /proc; what it needs to know about processes comes from psutil."""
     engine = Path(__file__).parents[2] / "ecr_widgets" / "engine"
     assert [path.name for path in engine.glob("*.py") if '"/proc' in path.read_text()] == []

@@ -88,7 +88,7 @@ def test_the_login_and_every_account_at_work_count(tmp_path: Path) -> None:
 def test_one_person_stays_one(
     one: tuple[set[int], int | None], other: tuple[set[int], int | None], *, same: bool
 ) -> None:
-    """Two people may be the same if any of their ids match, also through sudo, su and shared accounts."""
+    """A person stays the same through sudo, su and shared accounts, and two logins of one account are two people."""
     requester, approver = (Person(frozenset(uids), login) for uids, login in (one, other))
     assert approver.may_be(requester) is same
 

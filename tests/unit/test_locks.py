@@ -28,7 +28,7 @@ from tests.people import Two
 def test_a_file_is_for_those_who_may_write_to_its_folder(
     tmp_path: Path, folder: int, umask: int, file: int, lock: int
 ) -> None:
-    """A file gets the write permissions of its folder under any umask; a lock is also unreadable for others."""
+    """A file gets its folder's write permissions under any umask; a lock can be read only by those who may write to it."""
     tmp_path.chmod(folder)
     before = os.umask(umask)
     try:
