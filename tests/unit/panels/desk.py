@@ -1,6 +1,6 @@
-"""A panel in front of somebody: what it shows, and what it offers to type into and press. No browser, no kernel.
+"""A stand-in for a front end, without browser or kernel: what a panel shows, and its fields and buttons.
 
-It stands for the front end: it keeps what the panel sends, and sends what the drawing of `panel.js` would.
+It keeps what the panel sends, and sends what `panel.js` would.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONFIRMS = ("Confirm", "Ask for approval")
 
 
 class Desk:
-    """What stands below one cell, by display id."""
+    """What is displayed below one cell, by display id."""
 
     def __init__(
         self, monkeypatch: pytest.MonkeyPatch, kit: NotebookKit | None, *, live: bool = True
@@ -32,7 +32,7 @@ class Desk:
         self.kit = kit
         self.shown: dict[str, dict[str, Any]] = {}
         self.messages: list[Mapping[str, Any]] = []
-        """All that the kernel sent, as JSON keeps it."""
+        """Everything that the kernel sent, as JSON."""
         self.typed: dict[str, Any] = {}
         self.row = ""
         self._is_live = live
@@ -53,7 +53,7 @@ class Desk:
     def _hear(self, message: Mapping[str, Any]) -> None:
         heard = json.loads(json.dumps(message))
         self.messages.append(heard)
-        # As the drawing does: fields of what ended well are empty again, and some are put right.
+        # As panel.js does: fields of an action that succeeded are cleared, and some get new values.
         closed, put = heard.get("closed"), heard.get("values")
         for field in self._fields_of(closed["action"]) if closed else ():
             self.typed.pop(field["label"], None)
@@ -69,7 +69,7 @@ class Desk:
         self.shown[display_id] = shown
 
     def open(self, panel: Live) -> None:
-        """Run the cell, and wait until the panel has read all; in a live session somebody looks at it."""
+        """Run the cell and wait until the panel has read everything; in a live session a front end connects."""
         self.messages, self.typed, self.row = [], {}, ""
         self.shown = {name: forms for name, forms in self.shown.items() if PANEL_MIME not in forms}
         panel._ipython_display_()
@@ -78,7 +78,7 @@ class Desk:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until no panel thread is running."""
         deadline_s = time.monotonic() + 30
         while any(thread.name == "ecr-widgets panel" for thread in threads()):
             assert time.monotonic() < deadline_s
@@ -86,7 +86,7 @@ class Desk:
 
     @property
     def picture(self) -> dict[str, Any]:
-        """The panel's picture as the notebook keeps it."""
+        """The panel's picture as the notebook saves it."""
         (found,) = (each for each in self.shown.values() if PANEL_MIME in each)
         return json.loads(found[PANEL_MIME])
 
@@ -97,17 +97,17 @@ class Desk:
 
     @property
     def html(self) -> str:
-        """The picture as people see it without our drawing."""
+        """The picture as shown without panel.js."""
         (found,) = (each for each in self.shown.values() if PANEL_MIME in each)
         return found["text/html"]
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """From the top."""
+        """The displayed records, from the top."""
         return [json.loads(each[RECORD_MIME]) for each in self.shown.values() if RECORD_MIME in each]
 
     def part(self, title: str) -> list[list[str]]:
-        """Rows of a table below the picture's own: of that title, else of one that begins so."""
+        """The rows of a table below the picture's own: the one with that title, or else one whose title begins so."""
         found = [part for part in self.picture["parts"] if part["title"].startswith(title)]
         return next((part for part in found if part["title"] == title), found[0])["rows"]
 
@@ -117,28 +117,28 @@ class Desk:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the panel says now."""
+        """The panel's current state."""
         return self.last("state")
 
     @property
     def rows(self) -> list[list[str]]:
-        """All rows that the front end has, to filter and to leaf through."""
+        """All rows that the front end has for filtering and paging."""
         return self.last("rows")
 
     @property
     def drawer(self) -> dict[str, Any]:
-        """What is said of the row that is open."""
+        """The details of the open row."""
         return self.last("drawer")
 
     def choose(self, name: str) -> None:
-        """Open the drawer of the row that has that name, or one of its names."""
+        """Open the drawer of the row with that name, or with that name among its names."""
         row = next(each for each in self.rows if name in (each[0], *each[0].split(", "), *each))
         self.row = row[self.state["key"]]
         self.send({"do": "open", "row": self.row})
         self.settle()
 
     def type(self, label: str, value: Any) -> None:
-        """Type into a field, or choose, and before that what it is shown for; in the filter it counts at once."""
+        """Type into a field or choose in it, after choosing what the field is shown for; the filter applies immediately."""
         if label == "Filter":
             found = [
                 row for row in self.rows if all(w in "\n".join(row).lower() for w in value.lower().split())
@@ -163,21 +163,21 @@ class Desk:
         return next(self._fields(label))
 
     def values(self, action: Mapping[str, Any]) -> dict[str, Any]:
-        """What is in the fields of an action."""
+        """The values in an action's fields."""
         return {each["name"]: self._value(each) for each in action["fields"]}
 
     def _value(self, field: Mapping[str, Any]) -> Any:
         return self.typed.get(field["label"], field["value"])
 
     def why_not(self, button: str) -> str:
-        """What is said beside a button that cannot be pressed; empty where a field is, or where it can."""
+        """The reason beside a disabled button; empty if a field has it, or if the button is enabled."""
         action, row = self._action(button)
         values = self.values(action)
         self.send({"do": "check", "action": action["name"], "row": row, "values": values, "asked": 1})
         return self.last("checked")["problem"]
 
     def can(self, button: str) -> bool:
-        """Whether a button can be pressed."""
+        """Whether a button is enabled."""
         action, _ = self._action(button)
         values = self.values(action)
         needed = [each for each in action["fields"] if each["required"] and self._is_shown(each, values)]
@@ -203,12 +203,12 @@ class Desk:
         return self._action(button, must=False) is not None
 
     def press(self, button: str) -> None:
-        """Press a button that can be pressed, and wait for what it does."""
+        """Press an enabled button and wait for its action to end."""
         self.click(button)
         self.settle()
 
     def click(self, button: str) -> None:
-        """Press a button that can be pressed."""
+        """Press an enabled button."""
         assert self.offers(button), button
         if button.startswith(_CONFIRMS):
             confirm = self.state["plan"]["confirm"]

@@ -1,4 +1,4 @@
-"""What all panels do: one action at a time, cancelling, errors of any kind, records that are never overwritten."""
+"""What all panels share: one action at a time, cancelling, errors of any kind, records that are never overwritten."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.unit.panels.desk import Desk
 
 
 def doing(step: Callable[[Kit], object]) -> Script:
-    """A script that does anything."""
+    """A script that calls the function."""
     return Script("panel-test", "Test", "", ("step(kit)",), {"step": step})
 
 
 class Plain(Panel):
-    """Counts its looks."""
+    """A panel that counts its reads."""
 
     looks = 0
 
@@ -45,7 +45,7 @@ def panel(desk: Desk, kit: NotebookKit) -> Plain:
 
 
 def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: Plain) -> None:
-    """A second one is refused by name; the first goes on."""
+    """A second action during the first one is refused by name, and the first one continues."""
     begun, end = Event(), Event()
 
     def wait(_: NotebookKit) -> None:
@@ -65,7 +65,7 @@ def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: P
 
 
 def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -> None:
-    """Its record says that how far it came is not known, no further step begins, and later actions work."""
+    """A cancelled step ends at its next progress with an unknown outcome, no further step starts, and later actions work."""
     begun = Event()
 
     def endless(kit: NotebookKit) -> None:
@@ -91,7 +91,7 @@ def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -
 
 
 def test_an_error_that_is_not_ours_is_shown_too(desk: Desk, panel: Plain) -> None:
-    """With its kind, and the panel goes on."""
+    """An unexpected exception is shown with its type as a bug, and the panel keeps working."""
 
     def fail(_: NotebookKit) -> None:
         raise ZeroDivisionError("by zero")
@@ -105,7 +105,7 @@ def test_an_error_that_is_not_ours_is_shown_too(desk: Desk, panel: Plain) -> Non
 
 
 def test_two_problems_are_both_said(desk: Desk, panel: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an action failed on, and what cannot be read."""
+    """An action's error and a failed read after it are both shown."""
 
     def unread(_: object) -> Iterator[None]:
         raise InputError("this cannot be read")
@@ -121,7 +121,7 @@ def test_two_problems_are_both_said(desk: Desk, panel: Plain, monkeypatch: pytes
 
 
 def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
-    """Where all places are taken nothing more is begun, and the panel says where to go on."""
+    """When all places for records are taken, no further step starts, and the panel says to show it again in a new cell."""
     done = []
 
     def many(kit: NotebookKit) -> None:
@@ -135,7 +135,7 @@ def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
 
 
 def test_no_action_is_begun_that_could_run_out_of_places(desk: Desk, panel: Plain) -> None:
-    """Where fewer places are left than the longest action takes, it is refused whole and nothing is done."""
+    """An action is refused if fewer places for records are left than the longest action needs."""
 
     def much(kit: NotebookKit) -> None:
         for number in range(base._PLACES - base._LONGEST_ACTION + 1):
@@ -151,7 +151,7 @@ def test_no_action_is_begun_that_could_run_out_of_places(desk: Desk, panel: Plai
 
 
 def test_a_look_is_cancelled_at_once_and_offers_nothing(desk: Desk, panel: Plain) -> None:
-    """Others may begin while it goes on by itself, and what it gives is dropped."""
+    """Cancelling a look takes effect immediately and drops its result, so that another action can start."""
     begun, end = Event(), Event()
 
     def look(_: NotebookKit) -> Plan:
@@ -171,7 +171,7 @@ def test_a_look_is_cancelled_at_once_and_offers_nothing(desk: Desk, panel: Plain
 
 
 def test_a_plan_without_lines_is_carried_out_at_once(desk: Desk, panel: Plain) -> None:
-    """There is nothing to ask about."""
+    """A plan without lines is carried out without confirmation."""
     panel.work_out(
         "look", lambda _: Plan("go", (), doing(lambda kit: kit.recorder.perform("going", {}, lambda _: None)))
     )
@@ -181,7 +181,7 @@ def test_a_plan_without_lines_is_carried_out_at_once(desk: Desk, panel: Plain) -
 
 
 def test_cancelling_twice_is_said_once(desk: Desk, panel: Plain) -> None:
-    """The words do not pile up."""
+    """Cancelling twice shows the word only once."""
     begun, end = Event(), Event()
 
     def stubborn(_: NotebookKit) -> None:
@@ -200,7 +200,7 @@ def test_cancelling_twice_is_said_once(desk: Desk, panel: Plain) -> None:
 def test_a_forgotten_watch_ends_and_says_so(
     desk: Desk, panel: Plain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody is left to think that the picture is kept up to date."""
+    """A watch ends after the longest time, and the panel says so."""
     monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
     panel.watch(on=True)
     desk.settle()
@@ -209,7 +209,7 @@ def test_a_forgotten_watch_ends_and_says_so(
 
 
 def test_a_watched_panel_looks_until_it_is_not_watched(desk: Desk, panel: Plain) -> None:
-    """Again and again, without anybody asking."""
+    """A watched panel reads repeatedly until it is no longer watched."""
     panel.watch(on=True)
     while panel.looks < 4:
         pass
@@ -219,7 +219,7 @@ def test_a_watched_panel_looks_until_it_is_not_watched(desk: Desk, panel: Plain)
 
 
 def test_each_action_is_a_run_that_the_panel_names(desk: Desk, kit: NotebookKit, panel: Plain) -> None:
-    """Its records are that run's, from 1 on, and saved there before they are shown; the picture says where."""
+    """Each action is a run of its own, whose records count from 1, and the panel shows its id and file."""
     for word in ("count", "shear"):
         panel.act(word, doing(lambda kit: kit.recorder.perform("step", {}, lambda _: None)))
         desk.settle()
@@ -229,7 +229,7 @@ def test_each_action_is_a_run_that_the_panel_names(desk: Desk, kit: NotebookKit,
 
 
 def test_an_action_that_failed_names_its_run_too(desk: Desk, panel: Plain) -> None:
-    """Its reason is in there."""
+    """A failed action's run is shown with its file, too."""
 
     def fail(_: Kit) -> None:
         raise InputError("this cannot be done")
@@ -241,7 +241,7 @@ def test_an_action_that_failed_names_its_run_too(desk: Desk, panel: Plain) -> No
 
 
 def test_the_reason_goes_into_the_run(desk: Desk, kit: NotebookKit, panel: Plain) -> None:
-    """As it is when the plan is confirmed."""
+    """The reason typed at the confirmation is saved in the run, without outer spaces."""
     panel.work_out("look", lambda _: Plan("go", ("one",), doing(lambda _: None)))
     desk.settle()
     confirm = desk.state["plan"]["confirm"]
@@ -253,7 +253,7 @@ def test_the_reason_goes_into_the_run(desk: Desk, kit: NotebookKit, panel: Plain
 def test_what_needs_an_approval_becomes_a_plan_for_another_person(
     desk: Desk, kit: NotebookKit, panel: Plain
 ) -> None:
-    """Nothing runs; it is said before, what asks for it and how another person lets it go on; a reason is asked for."""
+    """If an action needs an approval, it needs a reason and becomes a plan, and the panel says how to approve it."""
     kit.actions.guard = "environment prod"
     panel.work_out("look", lambda _: Plan("go", ("one",), doing(lambda _: pytest.fail("begun"))))
     desk.settle()
@@ -271,7 +271,7 @@ def test_what_needs_an_approval_becomes_a_plan_for_another_person(
 
 
 def test_a_plan_is_confirmed_once_and_no_older_one(desk: Desk, kit: NotebookKit, panel: Plain) -> None:
-    """Each has a name of its own, which is refused once it is gone."""
+    """An older plan cannot be confirmed once a newer one is shown."""
     panel.work_out("look", lambda _: Plan("go", ("one",), doing(lambda _: None)))
     desk.settle()
     older = desk.state["plan"]["confirm"]["name"]

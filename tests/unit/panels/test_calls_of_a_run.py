@@ -1,4 +1,4 @@
-"""What panels ask for in a scheduled run."""
+"""The calls that panels make in a scheduled run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_panel_in_a_run_asks_for_one_page(
     open_panel: Callable[[NotebookKit], Panel],
     asked: set[str],
 ) -> None:
-    """Each call once, and no token, manifest or listing of anything else."""
+    """In a run a panel makes each of its few calls once, without a token or a manifest."""
     kit.create_repository("app")
     calls: Counter[str] = Counter()
 

@@ -1,4 +1,4 @@
-"""What a form offers to choose from."""
+"""The choices that a form offers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes import World, digest_of
 
 
 def test_what_exists_is_offered(kit: NotebookKit, world: World) -> None:
-    """Repositories by name, a repository's tags newest first, environments of both targets, an environment's services."""
+    """A form offers repositories by name, a repository's tags newest first, environments and their services."""
     for name in ("team/web", "team/app"):
         kit.create_repository(name)
     for number in range(3):
@@ -28,7 +28,7 @@ def test_what_exists_is_offered(kit: NotebookKit, world: World) -> None:
 
 
 def test_what_cannot_be_read_offers_nothing(kit: NotebookKit) -> None:
-    """A name may be typed all the same."""
+    """If the names cannot be read, no choices are offered and no error is raised."""
     choices = Choices(lambda: kit)
     assert choices.of("tag", {"repository": "no/such"}) == ()
     assert choices.of("service", {"environment": "nowhere"}) == ()

@@ -1,4 +1,4 @@
-"""The deploy panel's work: a plan, a confirmation, what runs, the way back."""
+"""The deploy panel: plan, confirmation, running copies and rollback."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def deploy(desk: Desk, tag: str) -> None:
 
 
 def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
-    """Planned as what is new, confirmed, recorded, and shown as it runs, by digest."""
+    """The first deploy is planned as additions, creates the service, and is shown with its records and digest."""
     assert "does not exist yet" in open_desk.picture["note"]
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
@@ -63,19 +63,19 @@ def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
 
 
 def test_the_rollout_is_a_plot_of_copies_by_deploy(open_desk: Desk) -> None:
-    """Drawn once the counts have changed while somebody looked; what is on its way out is told from what comes in."""
+    """A rollout is shown as a plot of running copies per deploy once their numbers have changed."""
     deploy(open_desk, "1")
     deploy(open_desk, "2")
-    open_desk.press("Refresh")  # a third look, however few there were meanwhile
+    open_desk.press("Refresh")  # a third look, in case there were few in the meantime
     (plot,) = open_desk.picture["plots"]
     assert plot["alt"].startswith("Running copies over ")
-    # The first look may have come before its copy ran.
+    # The first look may have come before a copy ran.
     assert re.search(r"web\.1 from [01] to 0", plot["alt"])
     assert "web.2 from 0 to 1" in plot["alt"]
 
 
 def test_on_ecs_each_copy_shows_what_it_runs(desk: Desk, kit: NotebookKit, pushed: None) -> None:
-    """With its digest, health and age; the rollout says how far it is."""
+    """On ECS the panel lists each copy with its digest, status and health."""
     desk.open(kit.deploys("ecs:demo", "web"))
     desk.type("Image", "app:1")
     desk.press("Plan deploy")
@@ -88,7 +88,7 @@ def test_on_ecs_each_copy_shows_what_it_runs(desk: Desk, kit: NotebookKit, pushe
 
 
 def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: Desk) -> None:
-    """Line by line before; the earlier one is offered after, and runs again."""
+    """A second deploy shows its difference first, and can be rolled back to the earlier one."""
     deploy(open_desk, "1")
     open_desk.type("Image", "app:2")
     open_desk.press("Plan deploy")
@@ -109,7 +109,7 @@ def back(desk: Desk) -> tuple[str, list[str]]:
 def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
     open_desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
 ) -> None:
-    """As a rollback does; what no saved run proves of this service is not offered, nor what runs already."""
+    """Rollback offers only deploys that a saved run verified for this service, and not the one that runs."""
     to.proven = frozenset({"web.1"})
     deploy(open_desk, "1")
     deploy(open_desk, "2")
@@ -129,7 +129,7 @@ def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
 
 
 def test_without_any_proof_there_is_still_a_way_back(open_desk: Desk) -> None:
-    """To the version before, which says that no saved run proves it."""
+    """Without a verified deploy, rollback offers the previous version and says that no saved run proves it."""
     deploy(open_desk, "1")
     deploy(open_desk, "2")
     assert back(open_desk) == ("web.1", ["web.1"])
@@ -137,7 +137,7 @@ def test_without_any_proof_there_is_still_a_way_back(open_desk: Desk) -> None:
 
 
 def test_another_tag_is_deployed_without_a_file(open_desk: Desk, kit: NotebookKit, world: World) -> None:
-    """The document that runs is used, with the image of the newest tag that does not run yet, unless another is chosen."""
+    """Without a file, the running document is deployed with the chosen tag, by default the newest that does not run yet."""
     deploy(open_desk, "1")
     digest = digest_of("newest")
     world.manifests.add(("app", digest))
@@ -161,7 +161,7 @@ def test_another_tag_is_deployed_without_a_file(open_desk: Desk, kit: NotebookKi
 def test_another_image_that_runs_leaves_the_fields_of_a_deploy(
     desk: Desk, kit: NotebookKit, pushed: None
 ) -> None:
-    """While a rollout goes on the form asks for a tag as before, though nobody has read tags since."""
+    """A rollout of another image does not change the deploy form's fields."""
     panel = kit.deploys("demo", "web")
     desk.open(panel)
     deploy(desk, "1")
@@ -176,7 +176,7 @@ def test_another_image_that_runs_leaves_the_fields_of_a_deploy(
 
 
 def test_how_the_service_is_comes_first(open_desk: Desk, kit: NotebookKit) -> None:
-    """In a word with a sign: stable, and rolled back once it is on what it ran before."""
+    """The panel's note starts with the service's state: stable, or rolled back after a return to the earlier deploy."""
     deploy(open_desk, "1")
     assert open_desk.picture["note"] == "● stable · 1 of 1 copies run"
     deploy(open_desk, "2")
@@ -187,7 +187,7 @@ def test_how_the_service_is_comes_first(open_desk: Desk, kit: NotebookKit) -> No
 
 
 def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
-    """So that nobody wonders about an empty difference."""
+    """A plan for what already runs says that nothing would change."""
     deploy(open_desk, "1")
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
@@ -197,7 +197,7 @@ def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
 def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
     open_desk: Desk, world: World, kit: NotebookKit
 ) -> None:
-    """A plan names a digest, and that is what runs."""
+    """The planned digest is deployed even if the tag has moved since."""
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
     planned = world.tags["app", "1"]
@@ -209,7 +209,7 @@ def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
 def test_a_plan_is_void_once_somebody_else_moved_the_service(
     open_desk: Desk, to: FakeConnections, kit: NotebookKit
 ) -> None:
-    """It is said, nothing is changed, and planning again works."""
+    """If someone else moved the service after the plan, the plan is refused, and a new plan works."""
     deploy(open_desk, "1")
     open_desk.type("Image", "app:2")
     open_desk.press("Plan deploy")
@@ -231,7 +231,7 @@ def test_a_plan_is_void_once_somebody_else_moved_the_service(
     ],
 )
 def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str, said: str) -> None:
-    """Nothing is offered for confirmation, nothing was recorded, and the panel goes on."""
+    """A plan that fails says why, leaves nothing to confirm or record, and a corrected one works."""
     open_desk.type("Image", "app:1")
     before = open_desk.field(label)["value"]
     open_desk.type(label, value)
@@ -247,7 +247,7 @@ def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str,
 def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
     monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, pushed: None
 ) -> None:
-    """Also where only so many are left as an action needs at the most; the next one is refused."""
+    """A deploy starts only if there is a place for each of its records; the next one is refused."""
     monkeypatch.setattr(base, "_PLACES", base._LONGEST_ACTION)
     desk.open(kit.deploys("demo", "web"))
     deploy(desk, "1")
@@ -262,7 +262,7 @@ def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
     "form", ["{host}/app@{digest}", "app@{digest}", "{host}/app:1", "app:1@{digest}", "{other}/app:1"]
 )
 def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str) -> None:
-    """With any name of the registry or without, by tag or digest: also as the image panel has it for copying."""
+    """An image can be given with or without its registry, by tag or digest, and the deploy uses its registry's usual name."""
     digest = world.tags["app", "1"]
     other = "111222333444.dkr-ecr.us-east-1.on.aws"
     open_desk.type("Image", form.format(host=REGISTRY, digest=digest, other=other))
@@ -272,7 +272,7 @@ def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str)
 
 
 def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: Desk) -> None:
-    """Neither tag nor digest is said while it is typed; another registry once it is looked for."""
+    """An image without tag or digest is refused while typing, and one in another registry when it is planned."""
     open_desk.type("Image", "app")
     assert not open_desk.can("Plan deploy")
     assert open_desk.why_not("Plan deploy") == "'app' names neither tag nor digest; type app:TAG"
@@ -284,7 +284,7 @@ def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: De
 def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
     desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
 ) -> None:
-    """Its image stands in the panel; a plan says that no difference can be told, and shows what would stand there."""
+    """An unusual stored Dockerrun is shown with its image; a plan says there is no comparison and lists the new content."""
     odd = b'{"containerDefinitions": [{"name": "web", "image": "busybox:1", "links": [7], "cpu": "x"}]}'
     stored = to.layer0.create_deploy("odd", odd)
     to.proven = frozenset({stored.deploy_id})
@@ -305,7 +305,7 @@ def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
 
 
 def test_a_service_is_scaled(open_desk: Desk) -> None:
-    """After a confirmation that names service and number; not before it exists."""
+    """A service can be scaled after a confirmation that shows both numbers, but not before it exists."""
     assert not open_desk.offers("Plan scaling")
     deploy(open_desk, "1")
     assert open_desk.field("Copies")["value"] == 1
@@ -322,7 +322,7 @@ def test_a_service_is_scaled(open_desk: Desk) -> None:
 
 
 def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None:
-    """Names of variables are told, values are not; what looks like a secret is refused and not kept in the field."""
+    """A task's plan shows its variables' names only; a variable that looks like a secret is refused and cleared."""
     deploy(open_desk, "1")
     open_desk.type("Run deploy", "web.1")
     open_desk.type("As task", "migrate")
@@ -350,7 +350,7 @@ def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None
 def test_reasons_counts_and_lines_stand_below(
     open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Why containers stopped, how many ran over time, and what they wrote last."""
+    """Stop reasons, events and numbers of copies are shown below, and reasons remain after the service has recovered."""
     deploy(open_desk, "1")
     (service,) = to.layer0.services.values()
     failing: Deployment = replace(
@@ -365,7 +365,7 @@ def test_reasons_counts_and_lines_stand_below(
     plot = open_desk.part("Copies that run")
     assert [row[2:] for row in plot[-2:]] == [["█", "1 of 1"], ["░", "0 of 1"]]
     assert plot[-1][0].endswith(" UTC")
-    # Once the service is brought back, its failed deployment is gone; why it failed stays in view.
+    # Once the service is rolled back, its failed deployment is gone; the reasons remain shown.
     monkeypatch.setattr(to.layer0, "find_service", lambda *_: service)
     open_desk.press("Refresh")
     assert open_desk.part("Why containers stopped") == stopped
@@ -375,7 +375,7 @@ def test_reasons_counts_and_lines_stand_below(
 def test_a_rollout_in_stages_says_its_share_of_the_traffic(
     open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stage, share and pause while it moves; nothing of it once it has ended."""
+    """A staged rollout shows its stage, traffic share and pause; a finished deployment shows none of these."""
     deploy(open_desk, "1")
     (service,) = to.layer0.services.values()
     (ended,) = service.deployments
@@ -395,7 +395,7 @@ def test_a_rollout_in_stages_says_its_share_of_the_traffic(
 
 
 def test_the_box_of_a_watch_that_ended_is_unticked(open_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It shows what is so, and ticked again it watches again."""
+    """When a watch ends, its box is unticked, and it can be ticked again."""
     monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
     for _ in range(2):
         open_desk.send({"do": "watch", "on": True})
@@ -405,7 +405,7 @@ def test_the_box_of_a_watch_that_ended_is_unticked(open_desk: Desk, monkeypatch:
 
 
 def test_names_that_could_not_be_addressed_are_refused(kit: NotebookKit) -> None:
-    """Before anything is shown."""
+    """An invalid environment or service name is refused."""
     for environment, service in (("", "web"), ("demo", "a/b")):
         with pytest.raises(InputError):
             kit.deploys(environment, service)

@@ -1,4 +1,4 @@
-"""The image panel's work: order, index and platform, what runs, push, pull, tag, delete."""
+"""The image panel: order, indexes and platforms, running images, push, pull, tag and delete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def push(kit: NotebookKit, folder: Path, tag: str) -> str:
 
 @pytest.fixture
 def digests(kit: NotebookKit, world: World, tmp_path: Path) -> list[str]:
-    """Three images, an hour between them."""
+    """Three images, pushed an hour apart."""
     kit.create_repository("app")
     found = []
     for tag in ("1", "2", "3"):
@@ -47,14 +47,14 @@ def open_desk(desk: Desk, kit: NotebookKit, digests: list[str]) -> Desk:
 
 
 def test_the_newest_push_comes_first(open_desk: Desk, digests: list[str]) -> None:
-    """Over all images; digests are whole in what is saved."""
+    """Images are listed newest push first, and the saved picture has whole digests."""
     rows = open_desk.picture["rows"]
     assert [row[0] for row in rows] == ["3", "2", "1"]
     assert [row[open_desk.picture["columns"].index("digest")] for row in rows] == digests[::-1]
 
 
 def test_a_picture_shows_sizes_and_growth_by_tag(open_desk: Desk, kit: NotebookKit) -> None:
-    """Of a list that is whole: where a run reads one page there would be no telling what the share is of."""
+    """The picture plots sizes and growth by tag once the whole list has been read."""
     (plot,) = open_desk.picture["plots"]
     assert "growth: 3 1.0 kB 33% same; 2 1.0 kB 33% same; 1 1.0 kB 33%; all 3" in plot["alt"]
     panel = kit.images("app")
@@ -64,7 +64,7 @@ def test_a_picture_shows_sizes_and_growth_by_tag(open_desk: Desk, kit: NotebookK
 def test_looking_at_a_panel_pulls_no_image(
     monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:
-    """ECR takes the reading of a manifest for a pull: unasked only indexes are read, and platforms on request."""
+    """Showing or filtering the panel reads only indexes, as ECR counts reading a manifest as a pull; a button reads the rest."""
     world.details[digests[2]] = ImageDetails(children=(Child(digests[1], "linux/amd64"),))
     read: list[str | None] = []
     plain = FakeRegistry.read_details
@@ -87,7 +87,7 @@ def test_looking_at_a_panel_pulls_no_image(
 def test_images_of_an_index_stand_below_it(
     desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:
-    """Those without a tag of their own, with their platform."""
+    """Untagged images of an index are listed below it with their platforms, and are filtered together with it."""
     del world.tags["app", "1"], world.tags["app", "2"]
     world.details[digests[2]] = ImageDetails(
         children=(Child(digests[0], "linux/arm64"), Child(digests[1], "linux/amd64"))
@@ -109,7 +109,7 @@ def test_images_of_an_index_stand_below_it(
 def test_attestations_are_no_platforms(
     desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:
-    """An index of one image is shown as that image; what says something about one stands below it, with of which."""
+    """Attestations do not count as platforms, and are listed below with the image they are about."""
     proofs = [digest_of(f"proof {number}") for number in range(2)]
     world.manifests |= {("app", each) for each in proofs}
     del world.tags["app", "1"], world.tags["app", "2"]
@@ -145,7 +145,7 @@ def test_attestations_are_no_platforms(
 def test_signatures_stand_below_what_they_sign(
     desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:
-    """They are told from images: nobody chooses one to work on, and one whose image is not here says so."""
+    """Signatures and referrers are listed below their image without actions; one whose image is missing says so."""
     for name, about in (("signature", digests[1]), ("lost", digest_of("elsewhere"))):
         world.manifests.add(("app", digest_of(name)))
         world.tags["app", about.replace(":", "-") + ".sig"] = digest_of(name)
@@ -165,7 +165,7 @@ def test_signatures_stand_below_what_they_sign(
 def test_a_document_that_we_would_not_write_runs_its_image(
     desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str]
 ) -> None:
-    """So the panel says that it runs, and refuses to delete it; the repository may be named with its registry."""
+    """An image in an unusual stored document is shown as running and cannot be deleted; others can."""
     image = f"111222333444.dkr-ecr.us-east-1.on.aws/app@{digests[1]}"
     document = f'{{"containerDefinitions": [{{"image": "{image}", "environment": [{{"name": 1}}]}}]}}'
     stored = to.layer0.create_deploy("odd", document.encode())
@@ -184,7 +184,7 @@ def test_a_document_that_we_would_not_write_runs_its_image(
 def test_findings_are_told_by_severity(
     desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the listing has them; a scan under way is called so."""
+    """Findings are listed by severity; a scan in progress and one without findings are shown as such."""
     found = {
         digests[0]: Findings("COMPLETE", {"HIGH": 2, "CRITICAL": 1}),
         digests[1]: Findings("IN_PROGRESS", {}),
@@ -213,7 +213,7 @@ def test_findings_are_told_by_severity(
 def test_where_an_image_runs_is_told(
     desk: Desk, kit: NotebookKit, tmp_path: Path, digests: list[str]
 ) -> None:
-    """By service, and only for the image that runs; it cannot be deleted."""
+    """A running image is shown with its service and cannot be deleted."""
     (tmp_path / "Dockerrun.aws.json").write_text(
         '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
     )
@@ -233,7 +233,7 @@ def test_where_an_image_runs_is_told(
 def test_a_page_is_shown_before_the_rest_is_read(
     monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
 ) -> None:
-    """In a run nothing more is read: the picture says so, and the whole list is there on request."""
+    """In a run only the first page is read, and the picture says so; to_pandas reads the whole list."""
     monkeypatch.setattr(FakeEcr, "page", 2)
     desk = Desk(monkeypatch, kit, live=False)
     panel = kit.images("app")
@@ -247,7 +247,7 @@ def test_a_page_is_shown_before_the_rest_is_read(
 def test_the_full_list_has_what_the_table_shows(
     monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, to: FakeConnections
 ) -> None:
-    """Findings by severity, and media types, where ECR tells them."""
+    """to_pandas has findings, scan status and media type if ECR reports them."""
     found = Findings("COMPLETE", {"HIGH": 2})
     image = Image(digest_of("x"), ("1",), 1, NOW, "application/vnd.oci.image.index.v1+json", None, found)
     other = Image(digest_of("y"), (), 1, NOW - timedelta(hours=1))
@@ -259,7 +259,7 @@ def test_the_full_list_has_what_the_table_shows(
 
 
 def test_a_name_that_ecr_refuses_is_said_in_the_panel(desk: Desk, kit: NotebookKit) -> None:
-    """As everything else that cannot be read, with what such a name looks like."""
+    """An invalid repository name is shown as the panel's problem."""
     desk.open(kit.images("Bad Name"))
     assert "'Bad Name' refused: not a repository name that ECR accepts" in desk.picture["problem"]
 
@@ -267,7 +267,7 @@ def test_a_name_that_ecr_refuses_is_said_in_the_panel(desk: Desk, kit: NotebookK
 def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
     monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
 ) -> None:
-    """A refresh puts a whole list in the place of a whole list."""
+    """While the list is read again, all rows stay."""
     monkeypatch.setattr(FakeEcr, "page", 1)
     panel = ImagesPanel(kit, "app")
     for _ in panel.read():
@@ -278,7 +278,7 @@ def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
 def test_a_tag_that_stands_is_moved_only_when_confirmed(
     open_desk: Desk, world: World, kit: NotebookKit
 ) -> None:
-    """A new one is pushed at once."""
+    """Pushing to an existing tag needs a confirmation; a new tag is pushed without one."""
     open_desk.type("Local image", "app")
     open_desk.type("Tag", "1")
     open_desk.press("Push")
@@ -294,7 +294,7 @@ def test_a_tag_that_stands_is_moved_only_when_confirmed(
 
 
 def test_an_image_is_built_from_a_folder_and_pushed(open_desk: Desk, world: World, tmp_path: Path) -> None:
-    """Under the local name that is then pushed; each leaves its record."""
+    """An image can be built from a folder and pushed, each with its record."""
     (tmp_path / "Dockerfile.new").write_text("FROM busybox\nLABEL made=here\n")
     open_desk.type("Folder", ".")
     open_desk.type("Dockerfile", "Dockerfile.new")
@@ -310,7 +310,7 @@ def test_an_image_is_built_from_a_folder_and_pushed(open_desk: Desk, world: Worl
 def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
     open_desk: Desk, world: World, digests: list[str], button: str
 ) -> None:
-    """The registry is asked anew: what the panel listed is older, and may not be all."""
+    """The registry is asked again before a tag is set, so that one set elsewhere meanwhile is moved only after a confirmation."""
     world.tags["app", "stable"] = digests[0]
     open_desk.type("Local image", "app")
     open_desk.type("Tag", "stable")
@@ -328,7 +328,7 @@ def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
 def test_a_reference_to_copy_is_whole_or_not_there(
     desk: Desk, kit: NotebookKit, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever chooses an image while pages are still read waits for the registry's name only."""
+    """An image's reference is empty until the registry's name is known, and complete while pages are still being read."""
     chosen = Event()
     plain = FakeEcr.list_images
 
@@ -355,7 +355,7 @@ def test_a_reference_to_copy_is_whole_or_not_there(
 
 
 def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:
-    """By its tag; the reference to copy names it by digest."""
+    """An image's reference and pull command use its digest; a valid new tag can be set, and the image pulled."""
     open_desk.choose("2")
     reference = f"registry.test:5000/app@{digests[1]}"
     assert open_desk.drawer["facts"] == [["reference", reference], ["pull", f"docker pull {reference}"]]
@@ -372,7 +372,7 @@ def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, dige
 def test_an_image_is_deleted_by_typing_the_repositorys_name(
     open_desk: Desk, world: World, digests: list[str]
 ) -> None:
-    """Never by any other text."""
+    """An image is deleted only after typing its repository's exact name."""
     open_desk.choose("1")
     open_desk.type("To delete it", "ap")
     assert not open_desk.can("Delete")
@@ -386,7 +386,7 @@ def test_an_image_is_deleted_by_typing_the_repositorys_name(
 def test_an_engine_that_is_down_is_said_and_the_panel_goes_on(
     open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What happened and what to try stand in the panel; the same action works later."""
+    """If the engine is down, the panel shows the error and a hint, and the same push works later."""
 
     def down(image: str) -> None:
         raise EngineUnavailable("no Docker Engine answers", hint="start it")
@@ -402,7 +402,7 @@ def test_an_engine_that_is_down_is_said_and_the_panel_goes_on(
 
 
 def test_a_token_that_was_revoked_is_renewed_behind_the_panel(open_desk: Desk, world: World) -> None:
-    """A panel that stood open over night pushes as before."""
+    """A revoked token is renewed without an error."""
     world.valid_passwords.clear()
     issued = world.tokens_issued
     open_desk.type("Local image", "app")
@@ -412,7 +412,7 @@ def test_a_token_that_was_revoked_is_renewed_behind_the_panel(open_desk: Desk, w
 
 
 def test_a_repository_that_was_deleted_elsewhere_is_said(open_desk: Desk, world: World) -> None:
-    """What was seen last stays in view, under the time it was seen; made again, it is read again."""
+    """If the repository was deleted elsewhere, the last list stays with its time; once it is created again, it is read."""
     standing = world.repositories.pop("app")
     seen_at = open_desk.picture["at"]
     world.now += timedelta(hours=1)
@@ -427,7 +427,7 @@ def test_a_repository_that_was_deleted_elsewhere_is_said(open_desk: Desk, world:
 def test_layer0_that_is_away_is_a_note(
     desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Images are shown all the same."""
+    """If Layer0 is unavailable, images are still shown, with a note that running ones are unknown."""
 
     def away() -> None:
         raise RepositoryNotFound("Layer0 does not answer")
@@ -441,7 +441,7 @@ def test_layer0_that_is_away_is_a_note(
 def test_ten_thousand_images_make_a_small_picture(
     desk: Desk, kit: NotebookKit, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No more is drawn than can be seen; what is left out is counted."""
+    """With 10,000 images the picture stays small and has the number of those left out."""
     kit.create_repository("app")
     images = tuple(
         Image(digest_of(f"{number}"), (f"v{number}",), number, NOW - timedelta(minutes=number))
@@ -460,7 +460,7 @@ def test_ten_thousand_images_make_a_small_picture(
 def test_the_runs_of_an_image_are_shown_when_they_are_asked_for(
     open_desk: Desk, to: FakeConnections, digests: list[str]
 ) -> None:
-    """In its drawer, from the registry alone: who, what, when, verdict and key, newest first; bounded, and why where not known."""
+    """A button shows an image's runs in its drawer, newest first and limited in number, or why they are not known."""
     gate = FakeGate(is_set=False)
     to.gate = gate
     gate.proofs = [proof(digests[1], days_ago=each / 10, ran_in="demo") for each in range(1, 23)]

@@ -1,4 +1,4 @@
-"""The two doors, and how the kernel learns which one there is."""
+"""The two connections to a front end, and how the kernel learns which one is available."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.panels.link import Doors, Link
 
 
 class Kernel:
-    """Cells begin and end in it, and time passes."""
+    """A kernel in which cells start and end, and time passes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shown: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 def test_an_extension_that_joins_is_the_only_door(kernel: Kernel) -> None:
-    """It gets what is sent, no widget is shown, and later panels of the kernel wait for nothing."""
+    """If the extension connects, it gets the messages, no widget is shown, and later panels do not wait."""
     opened = kernel.opened()
     kernel.end()
     kernel.join({"do": "hello"})
@@ -90,7 +90,7 @@ def test_an_extension_that_joins_is_the_only_door(kernel: Kernel) -> None:
 
 
 def test_silence_opens_the_second_door(kernel: Kernel) -> None:
-    """Once the kernel was idle for a while; until then nothing is sent to anybody."""
+    """If no extension connects after the kernel was idle for a while, the widget is shown; nothing is sent before."""
     opened = kernel.opened()
     opened.send({"a": 1})
     kernel.end()
@@ -102,7 +102,7 @@ def test_silence_opens_the_second_door(kernel: Kernel) -> None:
 
 
 def test_silence_while_cells_run_says_nothing(kernel: Kernel) -> None:
-    """What a front end sends waits behind the cells that are queued."""
+    """The wait for the extension does not count while cells run, since its messages queue behind them."""
     kernel.opened()
     kernel.end()
     kernel.begin()
@@ -114,7 +114,7 @@ def test_silence_while_cells_run_says_nothing(kernel: Kernel) -> None:
 
 
 def test_an_extension_that_joins_late_takes_the_widgets_place(kernel: Kernel) -> None:
-    """A page that was opened again, or was slow: the panel is not shown twice."""
+    """An extension that connects late replaces the widget, so that the panel is not shown twice."""
     opened = kernel.opened()
     kernel.end()
     kernel.pass_time()
@@ -125,7 +125,7 @@ def test_an_extension_that_joins_late_takes_the_widgets_place(kernel: Kernel) ->
 
 
 def test_the_widget_holds_the_drawing_and_nothing_else() -> None:
-    """Front ends may save what a widget holds; what is typed and shown comes as messages."""
+    """The widget's state contains only the drawing code, since front ends may save it."""
     from ipywidgets.widgets import widget
 
     before = set(widget._instances)

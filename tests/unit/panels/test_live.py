@@ -1,4 +1,4 @@
-"""What front ends send to a panel is checked against what it offered."""
+"""Messages from front ends are checked against what the panel offered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.panels.desk import Desk
 
 
 class Sheep(Live):
-    """Rows to shear, but for the black one."""
+    """A panel whose rows can be shorn, except the black one."""
 
     drawn_at = NOW
 
@@ -28,7 +28,7 @@ class Sheep(Live):
         self.done: list[str] = []
         self.seen: list[str] = []
         self.more: tuple[Field, ...] = ()
-        """That are asked for as well."""
+        """Additional fields of the action."""
 
     def draw(self, now: datetime, *, most: int = 100) -> Picture:
         rows = tuple((name, "white") for name in self.names[:most])
@@ -79,7 +79,7 @@ def sheep(desk: Desk) -> Sheep:
 def test_what_was_not_offered_is_refused(
     desk: Desk, sheep: Sheep, changed: dict[str, Any], said: str
 ) -> None:
-    """An action, a row or a value that nobody was shown: nothing is done, and the panel says why."""
+    """An action, row or value that was not offered is refused with a reason, and a valid one is still accepted."""
     good = {"do": "act", "action": "shear", "row": "dolly", "values": {"tool": "scissors"}}
     desk.send({**good, **changed})
     assert sheep.done == []
@@ -90,7 +90,7 @@ def test_what_was_not_offered_is_refused(
 
 
 def test_a_form_of_before_is_read_as_it_was_offered(desk: Desk, sheep: Sheep) -> None:
-    """Values typed while the fields change are taken with the fields they were typed in; made up ones stay refused."""
+    """Values from fields that changed in the meantime are accepted; those from fields never offered are not."""
     desk.choose("dolly")
     sent = {"do": "act", "action": "shear", "row": "dolly", "values": {"tool": "scissors"}}
     for name in ("colour", "length", "colour"):
@@ -106,13 +106,13 @@ def test_a_form_of_before_is_read_as_it_was_offered(desk: Desk, sheep: Sheep) ->
 
 @pytest.mark.parametrize("message", [None, 7, [], {}, {"do": 1}, {"do": "confirm"}, {"do": ["act"]}])
 def test_a_message_that_means_nothing_does_nothing(desk: Desk, sheep: Sheep, message: Any) -> None:
-    """And breaks nothing."""
+    """An unknown or malformed message has no effect."""
     desk.send(message)
     assert (sheep.done, desk.picture["problem"]) == ([], "")
 
 
 def test_a_row_that_is_gone_can_no_longer_be_worked_on(desk: Desk, sheep: Sheep) -> None:
-    """What the front end shows may be older."""
+    """An action on a row that is no longer shown is refused."""
     sheep.names = ("black",)
     sheep.redraw()
     desk.send({"do": "act", "action": "shear", "row": "dolly", "values": {"tool": "scissors"}})
@@ -121,7 +121,7 @@ def test_a_row_that_is_gone_can_no_longer_be_worked_on(desk: Desk, sheep: Sheep)
 
 
 def test_what_is_typed_is_checked_and_nothing_else_happens(desk: Desk, sheep: Sheep) -> None:
-    """Why a value cannot be used comes back alone, with the number of the question."""
+    """A check of typed values returns only the problem, with the question's number, and does nothing else."""
     before = desk.picture
     ask = {"do": "check", "action": "shear", "row": "dolly", "values": {"tool": "spoon"}, "asked": 4}
     desk.send(ask)
@@ -133,13 +133,13 @@ def test_what_is_typed_is_checked_and_nothing_else_happens(desk: Desk, sheep: Sh
 
 
 def test_only_rows_that_were_sent_count_as_seen(desk: Desk, sheep: Sheep) -> None:
-    """So that nobody has a panel read what it does not show."""
+    """Only rows that were sent to the front end can be marked as seen."""
     desk.send({"do": "see", "words": "", "rows": ["wolf", "dolly", 7]})
     assert sheep.seen == ["dolly"]
 
 
 def test_a_front_end_gets_all_rows_though_few_are_saved(desk: Desk) -> None:
-    """It filters, sorts and leafs through ten thousand by itself; the saved picture stays small."""
+    """The front end gets all 10,000 rows; the saved picture has at most 100."""
     desk.open(Sheep([f"sheep {number}" for number in range(10_000)]))
     assert len(desk.rows) == 10_000
     assert desk.state["left_out"] == 0
@@ -149,7 +149,7 @@ def test_a_front_end_gets_all_rows_though_few_are_saved(desk: Desk) -> None:
 def test_of_more_rows_than_a_front_end_gets_those_are_sent_that_match(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is typed is looked for among all of them."""
+    """If there are more rows than a front end gets, a filter searches all of them."""
     monkeypatch.setattr(live, "_MOST_LIVE_ROWS", 10)
     desk.open(Sheep([f"sheep {number}" for number in range(1000)]))
     assert (len(desk.rows), desk.state["left_out"]) == (10, 990)
@@ -161,7 +161,7 @@ def test_of_more_rows_than_a_front_end_gets_those_are_sent_that_match(
 
 
 def test_rows_are_sent_again_only_when_they_changed(desk: Desk, sheep: Sheep) -> None:
-    """What is said beside them is small, and comes often."""
+    """Rows are sent again only if they changed."""
     sent = sum("rows" in each for each in desk.messages)
     sheep.redraw()
     assert sum("rows" in each for each in desk.messages) == sent

@@ -1,4 +1,4 @@
-"""What a panel offers, and how what comes back is read against it."""
+"""What a panel offers, and how the front end's values are read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TYPED = {"name": " app ", "how": "a", "many": 0, "too": True, "key": "k"}
 def test_every_field_has_a_label_and_every_button_says_what_it_does(
     desk: Desk, kit: NotebookKit, name: str
 ) -> None:
-    """In words, for those who see no layout and no colour; none of them is for a secret."""
+    """Each action and field has a label and each button a description, and no field is for a secret."""
     kit.create_repository("app")
     kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
     desk.open(PANELS[name](kit))
@@ -50,7 +50,7 @@ def test_every_field_has_a_label_and_every_button_says_what_it_does(
 
 
 def test_what_was_typed_is_read_by_its_field() -> None:
-    """Blanks around it go; what belongs to another choice is empty."""
+    """Values are read by field, without outer spaces; a field that belongs to another choice is empty."""
     assert ACTION.read(TYPED) == {"name": "app", "how": "a", "many": 0, "too": True, "key": "k"}
     assert ACTION.read({**TYPED, "how": "b"})["key"] == ""
 
@@ -72,13 +72,13 @@ def test_what_was_typed_is_read_by_its_field() -> None:
     ],
 )
 def test_what_is_not_what_was_asked_for_is_refused(changed: dict[str, Any], said: str) -> None:
-    """Whatever a front end sends: another kind, another choice, another field."""
+    """A value of another type, range, choice or field is refused."""
     with pytest.raises(InputError, match=said):
         ACTION.read({**TYPED, **changed})
 
 
 @pytest.mark.parametrize("typed", [None, [], "x", {}])
 def test_values_that_are_no_fields_are_refused(typed: object) -> None:
-    """Of any shape."""
+    """Values that are not a mapping of fields are refused."""
     with pytest.raises(InputError, match="came back changed"):
         ACTION.read(typed)

@@ -1,4 +1,4 @@
-"""A panel's picture: harmless, bounded, the same facts in each form."""
+"""A panel's picture: harmless, limited in size, with the same facts in each form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def picture(*cells: str, rows: int = 1) -> Picture:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_from_outside_does_nothing(text: str) -> None:
-    """No tag, attribute, escape code or direction mark of it survives as such, in any field."""
+    """Tags, attributes, escape codes and direction marks in outside text are escaped in each field."""
     hostile = Picture("k", text, AT, (text,), ((text,),), note=text, problem=text)
     assert not any(each in hostile.to_html() for each in ("<img", "<script", '" on', "\x1b", "\u202e"))
     assert not any(each in hostile.to_text() for each in ("\x1b", "\u202e"))
@@ -49,7 +49,7 @@ def test_text_from_outside_does_nothing(text: str) -> None:
 
 @given(st.integers(0, 5000), st.integers(1, 3000))
 def test_a_saved_picture_is_small_and_says_what_it_leaves_out(rows: int, length: int) -> None:
-    """Whatever the number of rows and the length of their texts."""
+    """A saved picture is limited in size and shows how many rows are left out, for any number and length of rows."""
     capped = picture("x" * length, rows=rows).capped()
     assert len(capped.rows) + capped.left_out == rows
     assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
@@ -57,7 +57,7 @@ def test_a_saved_picture_is_small_and_says_what_it_leaves_out(rows: int, length:
 
 
 def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
-    """A long cell is cut and says how long it was; the rows stay."""
+    """A very long cell is cut and shows its length; no row is left out for it."""
     capped = picture("x" * 1_000_000, rows=3).capped()
     assert (len(capped.rows), capped.left_out) == (3, 0)
     assert "(1000000 characters)" in capped.to_html()
@@ -65,7 +65,7 @@ def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
 
 @pytest.mark.parametrize("field", ["title", "note", "problem", "status"])
 def test_a_long_text_beside_the_rows_pushes_none_out(field: str) -> None:
-    """It is cut and says how long it was; the cap holds."""
+    """A very long title, note, problem or status is cut and shows its length; no row is left out for it."""
     words = {field: "<é>" * 20_000}
     capped = replace(picture("x", rows=5), **words).capped()  # type: ignore[arg-type]
     assert (len(capped.rows), capped.left_out) == (5, 0)
@@ -74,7 +74,7 @@ def test_a_long_text_beside_the_rows_pushes_none_out(field: str) -> None:
 
 
 def test_all_forms_tell_the_same() -> None:
-    """HTML, text and JSON each hold every cell; the JSON is one compact string."""
+    """HTML, text and JSON contain each cell and the time, and the JSON is one line."""
     forms = picture("1.10, latest").bundle()
     assert set(forms) == {PANEL_MIME, "text/html", "text/plain"}
     assert all("1.10, latest" in form and "2026-11-23T12:00:00" in form for form in forms.values())
@@ -82,7 +82,7 @@ def test_all_forms_tell_the_same() -> None:
 
 
 def test_a_digest_is_cut_short_for_people_and_whole_in_the_data() -> None:
-    """Also inside a reference; in HTML it opens by key or pointer, without JavaScript."""
+    """A digest is shortened in text and in HTML, where it can be expanded, and whole in the JSON."""
     digest = f"sha256:{'ab' * 32}"
     shown = picture("x", f"host/app@{digest}")
     assert "sha256:abababababab…" in shown.to_text()
@@ -93,7 +93,7 @@ def test_a_digest_is_cut_short_for_people_and_whole_in_the_data() -> None:
 
 
 def test_a_plan_names_its_digests_whole() -> None:
-    """What is read as a sentence is not cut."""
+    """A plan's lines contain whole digests."""
     line = f"would expire: sha256:{'ab' * 32}"
     shown = replace(picture("x"), parts=(Part("Planned", (), ((line,),)),))
     assert line in shown.to_html()
@@ -101,7 +101,7 @@ def test_a_plan_names_its_digests_whole() -> None:
 
 
 def test_a_plans_lines_have_signs() -> None:
-    """Without colour too one sees what comes and what goes; a log line that begins alike has none."""
+    """A plan's lines have signs for added, removed and changed; log lines have none."""
     lines = (("added /a: 1",), ("removed /b: 2",), ("changed /c: 1 → 2",), ("3 copies are wanted now",))
     parts = (Part("Planned: deploy 1.9 to demo/web", (), lines), Part("Last log lines", (), (("added x",),)))
     html = replace(picture("x"), parts=parts).to_html()
@@ -111,7 +111,7 @@ def test_a_plans_lines_have_signs() -> None:
 
 
 def test_what_belongs_to_a_row_is_filtered_with_it() -> None:
-    """An index whose image has the words is shown with all that is below it, in its order."""
+    """A filter shows an index and all images below it if any of them matches."""
     rows = [("1", "x"), ("└ linux/arm64", "y"), ("└ linux/amd64", "z"), ("2", "w")]
     assert matching("AMD64", rows) == rows[:3]
     assert matching("2 w", rows) == rows[3:]
@@ -119,7 +119,7 @@ def test_what_belongs_to_a_row_is_filtered_with_it() -> None:
 
 
 def test_only_a_live_panel_says_where_it_is_found() -> None:
-    """Its JSON and its HTML name it; the picture of a scheduled run names nothing."""
+    """Only a live panel's JSON and HTML have its id."""
     shown = replace(picture("x"), live="ecrw-1")
     assert json.loads(shown.to_json())["live"] == "ecrw-1"
     assert 'class="ecrw-1"' in shown.to_html()
@@ -128,7 +128,7 @@ def test_only_a_live_panel_says_where_it_is_found() -> None:
 
 
 def test_parts_are_capped_too() -> None:
-    """A flood of log lines leaves room and is counted."""
+    """Tables below the picture are limited, too, and show how many rows are left out."""
     part = Part("Last log lines", (), tuple((f"{number} " + "x" * 2000,) for number in range(500)))
     capped = replace(picture("a", rows=3), parts=(part, part)).capped()
     assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
@@ -149,12 +149,12 @@ def test_parts_are_capped_too() -> None:
     ],
 )
 def test_so_many_of_so_many_is_a_bar_of_text(count: int, wanted: int, shown: str) -> None:
-    """A box a copy; scaled where it would be long, and one that runs is never nothing."""
+    """A bar has one box per copy, is scaled to 20 boxes, and has at least one full box if a copy runs."""
     assert bar(count, wanted) == shown
 
 
 def test_local_time_stands_beside_utc() -> None:
-    """Where it is another; with the day where that differs."""
+    """Local time is shown beside UTC, with the date if it differs."""
     berlin, honolulu = timezone(timedelta(hours=1), "CET"), timezone(timedelta(hours=-10), "HST")
     pushed = AT - timedelta(hours=3)
     assert when(pushed, AT.astimezone(berlin)) == "2026-11-23 09:00 UTC (10:00 CET, 3 h ago)"
@@ -162,7 +162,7 @@ def test_local_time_stands_beside_utc() -> None:
 
 
 def test_the_time_of_a_picture_is_local_too() -> None:
-    """Beside UTC, and only where it is another."""
+    """A picture's time is shown in UTC, and in local time if that differs."""
     zone = timezone(timedelta(hours=1), "CET")
     shown = replace(picture("x"), at=AT.astimezone(zone)).to_text()
     assert "as of 2026-11-23T12:00:00.000Z (13:00 CET)" in shown
@@ -170,12 +170,12 @@ def test_the_time_of_a_picture_is_local_too() -> None:
 
 
 def test_times_and_sizes_are_for_people() -> None:
-    """UTC and how long ago."""
+    """A time is shown in UTC with its age."""
     assert when(AT - timedelta(hours=3), AT) == "2026-11-23 09:00 UTC (3 h ago)"
 
 
 def test_a_filter_takes_words_in_any_order_and_case() -> None:
-    """All of them must be there."""
+    """A filter matches if all its words occur, in any order and case."""
     assert matches("APP te", ("team/app",))
     assert not matches("app nobody", ("team/app",))
     assert matches("", ("anything",))

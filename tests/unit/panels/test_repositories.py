@@ -1,4 +1,4 @@
-"""The repository panel's work: list, create, change, preview, delete."""
+"""The repository panel: list, create, change, preview and delete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_desk(desk: Desk, kit: NotebookKit) -> Desk:
 
 
 def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
-    """Images, size and newest push, beside what ECR tells of the repository itself."""
+    """Each repository is listed with its URI, number of images, size and newest push."""
     assert open_desk.column("URI") == [f"registry.test:5000/team/{name}" for name in ("app", "db")]
     assert open_desk.column("images") == ["1", "0"]
     assert open_desk.column("size") == ["1.0 kB", "0 B"]
@@ -36,14 +36,14 @@ def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
 
 
 def test_a_picture_shows_what_each_repository_takes_up(open_desk: Desk) -> None:
-    """As an image that needs no script, with the same in words."""
+    """The picture plots each repository's share as an SVG image, with the same in words."""
     (plot,) = open_desk.picture["plots"]
     assert plot["src"].startswith("data:image/svg+xml,")
     assert "repository: team/app 1.0 kB 100%; team/db 0 B 0%; all 2: 1.0 kB; compressed" in plot["alt"]
 
 
 def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
-    """A saved picture has room for some only; the others come on request, read then, and a filter starts anew."""
+    """The saved picture shows some rows; the others are read when they are paged to, and a filter starts at the first page."""
     names = [f"team/{number:03}" for number in range(150)]
     for name in names:
         kit.create_repository(name)
@@ -62,7 +62,7 @@ def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
 def test_exceptions_to_the_rule_for_tags_are_shown_and_dropped_only_when_confirmed(
     desk: Desk, kit: NotebookKit, world: World
 ) -> None:
-    """A change that keeps them, or adds some, is made at once."""
+    """Removing exceptions to tag immutability needs a confirmation; adding them does not."""
     kit.create_repository("app", tags_immutable=True, tag_exceptions="dev-*")
     desk.open(kit.repositories())
     assert desk.column("tags") == ["immutable but dev-*"]
@@ -84,14 +84,14 @@ def test_exceptions_to_the_rule_for_tags_are_shown_and_dropped_only_when_confirm
 
 
 def test_a_uri_is_there_to_copy(open_desk: Desk) -> None:
-    """For the repository that is chosen, and for no other."""
+    """Each repository's URI is in its row."""
     assert dict(zip(open_desk.column("repository"), open_desk.column("URI"), strict=True)) == {
         f"team/{name}": f"registry.test:5000/team/{name}" for name in ("app", "db")
     }
 
 
 def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read is shown again."""
+    """A filter makes no calls."""
     for name in ("repositories", "images"):
         monkeypatch.setattr(kit.look, name, lambda *_: pytest.fail("asked again"))
     open_desk.type("Filter", "DB")
@@ -102,7 +102,7 @@ def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: py
 def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
     monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit
 ) -> None:
-    """A filter reads on for those beyond the first rows; an action reads again only what it worked on."""
+    """A filter reads only matching repositories not read yet, and an action reads only the one it changed."""
     monkeypatch.setattr(repositories, "MOST_ROWS", 2)
     for name in ("aa", "bb", "cc"):
         kit.create_repository(name)
@@ -125,7 +125,7 @@ def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
 
 
 def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
-    """The button works only for a name that ECR takes and that is free; why not is said. One that was made is gone from the field."""
+    """Create is disabled with a reason for an invalid or existing name, and a created name is cleared from the field."""
     for name, said in (
         ("", ""),
         ("Team/app", "not a repository name"),
@@ -143,7 +143,7 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
 
 
 def test_an_encryption_is_chosen_for_good(open_desk: Desk, world: World) -> None:
-    """AES256 unless another is chosen; a key is asked for only where one is used, and checked while it is typed."""
+    """The default encryption is AES256; a KMS key is only asked for with KMS, and is checked while typing."""
     open_desk.type("Name", "team/plain")
     assert open_desk.field("KMS key")["when"] == ["encryption", "KMS"]
     open_desk.press("Create")
@@ -168,7 +168,7 @@ def test_an_encryption_is_chosen_for_good(open_desk: Desk, world: World) -> None
 
 
 def test_another_encryption_that_somebody_chose_meanwhile_is_said(open_desk: Desk, world: World) -> None:
-    """The panel does not pretend that what was chosen stands."""
+    """If the repository exists with another encryption, creating it shows a problem."""
     kms = Encryption("KMS")
     FakeEcr(world).create_repository("team/race", tags_immutable=False, scan_on_push=True, encryption=kms)
     open_desk.type("Name", "team/race")
@@ -178,7 +178,7 @@ def test_another_encryption_that_somebody_chose_meanwhile_is_said(open_desk: Des
 
 
 def test_what_was_just_worked_on_leads(open_desk: Desk, kit: NotebookKit) -> None:
-    """A new repository is seen though a hundred others come before it by name, and the saved picture shows it."""
+    """A newly created repository is shown first."""
     for number in range(100):
         kit.create_repository(f"team/many-{number}")
     open_desk.type("Name", "zeta/new")
@@ -187,7 +187,7 @@ def test_what_was_just_worked_on_leads(open_desk: Desk, kit: NotebookKit) -> Non
 
 
 def test_words_narrow_a_panel_from_the_start(desk: Desk, kit: NotebookKit) -> None:
-    """The cell's own call says which repositories a runbook is about; the filter shows and changes it."""
+    """A call with words starts with that filter."""
     for name in ("team/app", "team/db"):
         kit.create_repository(name)
     desk.open(kit.repositories("db"))
@@ -196,7 +196,7 @@ def test_words_narrow_a_panel_from_the_start(desk: Desk, kit: NotebookKit) -> No
 
 
 def test_settings_are_changed(open_desk: Desk, world: World) -> None:
-    """Those that are chosen; the others stay."""
+    """Only the chosen settings are changed."""
     open_desk.choose("team/app")
     open_desk.type("Tags", "immutable")
     open_desk.press("Change settings")
@@ -206,7 +206,7 @@ def test_settings_are_changed(open_desk: Desk, world: World) -> None:
 
 
 def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, world: World) -> None:
-    """What would expire is named before anything is set."""
+    """A lifecycle policy's effects are previewed, and it is set only after a confirmation."""
     open_desk.choose("team/app")
     open_desk.type("Expire untagged", 0)
     open_desk.type("Keep newest", 0)
@@ -228,7 +228,7 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
 def test_a_plan_says_what_it_replaces_and_what_runs(
     open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
 ) -> None:
-    """ECR keeps one policy a repository, and a policy does not spare what runs."""
+    """A policy's plan lists the rules it replaces and the expiring images, with the services that run them."""
     world.policies["team/app"] = (
         '{"rules": [{"rulePriority": 5, "description": "keep prod", "selection": {}},'
         ' {"rulePriority": 7, "selection": {"tagStatus": "any"}}]}'
@@ -252,7 +252,7 @@ def test_a_plan_says_what_it_replaces_and_what_runs(
 def test_a_preview_without_layer0_says_what_it_does_not_know(
     open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest is told all the same."""
+    """Without Layer0 the preview says that running images are unknown, and shows the rest."""
 
     def away() -> None:
         raise RepositoryNotFound("Layer0 does not answer")
@@ -266,7 +266,7 @@ def test_a_preview_without_layer0_says_what_it_does_not_know(
 
 
 def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
-    """Nothing was set, and the panel offers it no more."""
+    """A discarded plan changes nothing and can no longer be confirmed."""
     open_desk.choose("team/app")
     open_desk.type("Expire untagged", 0)
     open_desk.press("Preview policy")
@@ -276,7 +276,7 @@ def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
 
 
 def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: World) -> None:
-    """Only by its own name; with images in it, only where these may go too."""
+    """A repository is deleted only after typing its exact name, and with images only if that box is ticked."""
     open_desk.choose("team/app")
     open_desk.type("To delete it", "team/ap")
     assert not open_desk.can("Delete")
@@ -292,7 +292,7 @@ def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: Worl
 
 
 def test_a_name_is_looked_at_again_when_the_list_is(open_desk: Desk, kit: NotebookKit) -> None:
-    """Somebody else made the repository, or took the name of a new one: the list says so without typing it again."""
+    """After a refresh, a name that someone else has used since cannot be created, and the repository can be chosen."""
     open_desk.type("Name", "team/late")
     assert open_desk.can("Create")
     kit.create_repository("team/late")
@@ -305,7 +305,7 @@ def test_a_name_is_looked_at_again_when_the_list_is(open_desk: Desk, kit: Notebo
 def test_a_repository_of_which_an_image_runs_is_never_deleted(
     open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
 ) -> None:
-    """The panel says what runs it, whatever was typed and ticked."""
+    """A repository with a running image is not deleted, and the panel says which service runs it."""
     web = '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
     (tmp_path / "Dockerrun.aws.json").write_text(web)
     image = kit.find_image("team/app", "1").image

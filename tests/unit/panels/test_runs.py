@@ -24,7 +24,7 @@ def runs(tmp_path: Path) -> SavedRuns:
 
 
 def test_the_timeline_has_a_lane_a_service_and_a_sign_a_run(runs: SavedRuns) -> None:
-    """With a key of its signs, so that no colour is needed."""
+    """The timeline has a row per service with a sign per run, and a key of the signs."""
     picture = runs.timeline().picture
     lanes = {row[0]: row for row in picture.rows}
     assert "demo/timeoutsvc" in lanes
@@ -33,7 +33,7 @@ def test_the_timeline_has_a_lane_a_service_and_a_sign_a_run(runs: SavedRuns) -> 
 
 
 def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every notebook, and those that have all the words."""
+    """The panel lists every notebook, and its filters show the matching ones."""
     desk = Desk(monkeypatch, None)
     desk.open(runs.panel())
     assert len(desk.rows) == len(desk.picture["rows"]) == len(KINDS)
@@ -47,14 +47,14 @@ def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.Monkey
 
 
 def test_an_opened_folder_shows_its_runs(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a cell's last expression, without another call."""
+    """An opened folder as a cell's last expression shows its runs."""
     desk = Desk(monkeypatch, None)
     runs._ipython_display_()
     assert len(desk.picture["rows"]) == len(KINDS)
 
 
 def test_an_opened_folder_is_a_picture_where_nothing_can_be_run(runs: SavedRuns) -> None:
-    """What a front end asks a cell's last value for: what became of each run, of what, by whom, and the plots."""
+    """Outside a kernel an opened folder is a picture with each run's outcome, subject, person and reason, and plots."""
     told = json.loads(runs._repr_mimebundle_()[PANEL_MIME])
     assert told["columns"][:7] == ["", "outcome", "started", "runbook", "what", "by", "why"]
     by_outcome = {row[1]: row for row in told["rows"]}
@@ -66,7 +66,7 @@ def test_an_opened_folder_is_a_picture_where_nothing_can_be_run(runs: SavedRuns)
 
 
 def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_name(tmp_path: Path) -> None:
-    """So that there is room for why."""
+    """A run is listed by its id, and also by its file's name if that is another."""
     run_id = recorded("proven")["metadata"]["ecr_widgets"]["run_id"]
     for name in (f"{run_id}-release.ipynb", "mine.ipynb"):
         save(tmp_path, "proven", name)
@@ -76,7 +76,7 @@ def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_nam
 
 
 def test_a_picture_of_many_runs_stays_small(tmp_path: Path) -> None:
-    """And says how many it leaves out."""
+    """A picture of 400 runs is limited in size and says how many are left out."""
     generate(tmp_path / "many", 400, size_bytes=0)
     picture = open_runs(tmp_path / "many").panel().picture()
     assert sum(len(form.encode()) for form in picture.bundle().values()) <= LARGEST_BUNDLE_BYTES
@@ -85,7 +85,7 @@ def test_a_picture_of_many_runs_stays_small(tmp_path: Path) -> None:
 
 
 def test_two_runs_are_compared(runs: SavedRuns) -> None:
-    """As a picture of what is different."""
+    """The comparison of two runs shows what differs; an unknown run is an error."""
     picture = runs.compare("proven.ipynb", "failed.ipynb").picture
     assert ("state", "succeeded", "failed") in picture.rows
     with pytest.raises(EcrWidgetsError):
@@ -93,7 +93,7 @@ def test_two_runs_are_compared(runs: SavedRuns) -> None:
 
 
 def test_two_runs_are_compared_in_the_panel(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is a row, the other is chosen; the differences are in the panel and in the saved picture, the older run first."""
+    """In the panel a row can be compared with a chosen run, the older one first; an unknown run is a problem."""
     desk = Desk(monkeypatch, None)
     desk.open(runs.panel())
     newest, oldest = desk.rows[0][9], desk.rows[-1][9]
@@ -110,13 +110,13 @@ def test_two_runs_are_compared_in_the_panel(runs: SavedRuns, monkeypatch: pytest
 
 
 def test_figures_and_rows_come_as_frames(runs: SavedRuns) -> None:
-    """A row a service, a row a notebook."""
+    """Figures and rows are data frames with a row per service and per notebook."""
     assert list(runs.figures()["service"]) == ["demo/timeoutsvc"]
     assert len(runs.to_pandas()) == len(KINDS)
 
 
 def test_runs_out_of_order_are_an_error(runs: SavedRuns, tmp_path: Path) -> None:
-    """So that an audit by schedule fails where evidence is missing; an empty folder is in order."""
+    """A scheduled audit of runs out of order fails, an empty folder is in order, and a missing one is an error."""
     with pytest.raises(RecordError, match="not in order"):
         runs.verify()
     (tmp_path / "empty").mkdir()

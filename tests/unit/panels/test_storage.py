@@ -1,4 +1,4 @@
-"""What images take up: sizes by tag with growth, and repositories by share."""
+"""Storage: sizes by tag with growth, and repositories by share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def told(images: list[Image], indexes: dict[str, tuple[Child, ...]] | None = Non
 
 
 def test_each_tag_has_its_size_its_share_and_its_growth() -> None:
-    """Growth since the tagged image that was pushed before it; none is told of the first."""
+    """Each tag has its size, share and growth since the tagged image pushed before it; the oldest has no growth."""
     words = told([image("3", 3_000_000), image("2", 4_000_000, age=1), image("1", 4_000_000, age=2)])
     assert (
         "growth: 3 3.0 MB 27% −1.0 MB; 2 4.0 MB 36% same; 1 4.0 MB 36%; all 3 in this repository: 11.0 MB;"
@@ -44,7 +44,7 @@ def test_each_tag_has_its_size_its_share_and_its_growth() -> None:
 
 
 def test_what_is_about_an_image_counts_with_it_and_is_seen_apart() -> None:
-    """A signature is no image of its own, whatever its size."""
+    """A signature's size counts with its image's and is drawn apart."""
     signed, other = image("2", 3_000_000), image("1", 1_000_000, age=1)
     signature = image("s", 1_000_000, tag="", subject=signed.digest)
     drawing = sizes_by_tag([signed, signature, other], Parts.of([signed, signature, other], {}))
@@ -57,7 +57,7 @@ def test_what_is_about_an_image_counts_with_it_and_is_seen_apart() -> None:
 
 
 def test_an_index_is_as_large_as_its_images_and_counts_once() -> None:
-    """ECR reports of it the largest of its images; of one that was not read that is all that is known."""
+    """An index's size is the sum of its images'; if it was not read, ECR's own number or "not known"."""
     index = replace(image("index", 2_000_000), media_type=INDEX)
     images = [
         index,
@@ -75,13 +75,13 @@ def test_an_index_is_as_large_as_its_images_and_counts_once() -> None:
 
 
 def test_older_tags_are_counted_and_not_drawn() -> None:
-    """Six lines fit where people look; the oldest of them still says its growth."""
+    """Only the six newest tags are drawn, the older ones are counted."""
     words = told([image(str(number), 1_000_000 + number, age=20 - number) for number in range(20, 0, -1)])
     assert "15 1.0 MB 5% +1 B; not shown: 14 older; all 20 in this repository: 20.0 MB" in words
 
 
 def test_there_is_no_picture_where_nothing_can_be_compared() -> None:
-    """One image, or sizes that are not known."""
+    """There is no plot for fewer than two images or repositories, or without sizes."""
     assert sizes_by_tag([image("1", 5)], Parts.of([], {})) is None
     assert sizes_by_tag([image("1", None), image("2", None)], Parts.of([], {})) is None
     assert shares({"only": 5}, 1) is None
@@ -89,7 +89,7 @@ def test_there_is_no_picture_where_nothing_can_be_compared() -> None:
 
 
 def test_repositories_come_by_their_share() -> None:
-    """What was not looked into is said, and something is never nothing."""
+    """Repositories are sorted by share; a small one has <1%, and those not read are counted."""
     drawing = shares({"b": 900_000_000, "a": 99_000_000, **{f"c{n}": 100_000 for n in range(10)}}, 25)
     assert drawing is not None
     assert "repository: b 900.0 MB 90%; a 99.0 MB 10%; c0 0.1 MB <1%" in drawing.alt
