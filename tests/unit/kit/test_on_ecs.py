@@ -328,7 +328,7 @@ def registered(to: FakeConnections, name: str, *images: str) -> None:
 
 
 def test_an_old_revision_that_nothing_runs_protects_its_image(kit: Kit, to: FakeConnections) -> None:
-    """An old revision is a use if its family is named like the repository; older ones of other families are reported as unread."""
+    """An old revision is a use if its family is named like the repository; older ones of other families count as not read."""
     registered(to, "web", str(image("a")), *[str(image("b"))] * 25)
     registered(to, "other", *["busybox"] * 30)
     uses = kit.ecr.find_uses("app")
