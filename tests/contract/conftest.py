@@ -1,4 +1,4 @@
-"""The ports as the contract cases get them: in memory, and in the sandbox through the adapters."""
+"""The ports that the contract cases use: in memory, and the sandbox through the adapters."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Ports:
     ecs: Services
 
     def pushed(self, repository: str, context: Path, *, tag: str = "1") -> ImageReference:
-        """Build the context's Dockerfile, push it into a repository made for it, and name it by digest."""
+        """Build the context's Dockerfile, push it into a new repository, and return its reference by digest."""
         self.ecr.create_repository(repository, tags_immutable=False, scan_on_push=False)
         token = self.ecr.authorization_token()
         image = ImageReference.parse(f"{token.registry}/{repository}:{tag}")
@@ -68,7 +68,7 @@ class Ports:
 
     @cached_property
     def outside(self) -> Outside:
-        """What steps get of them."""
+        """Return what steps get of these systems."""
         to = FakeConnections(World())
         for name in ("clock", "ecr", "registry", "engine", "layer0", "ecs"):
             setattr(to, name, getattr(self, name))
@@ -80,12 +80,12 @@ class Ports:
         return self.outside.session
 
     def push(self, source: str, target: ImageReference) -> PushOutcome:
-        """Push as the step does, which asks the registry what came of it."""
+        """Push as the step does, which also asks the registry for the result."""
         assert target.registry == self.session.token().registry
         return perform(PushImage(source, repository=target.repository, tag=target.tag or ""), self.outside)
 
     def put_index(self, *images: ImageReference, tag: str) -> ImageReference:
-        """Put an index of images that their repository has beside them, under a tag; named by digest."""
+        """Put an index of images of one repository under a tag, and return its reference by digest."""
         listed = []
         for image, architecture in zip(images, ("amd64", "arm64"), strict=False):
             media_type, size = self._described(image)

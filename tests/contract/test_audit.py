@@ -1,4 +1,4 @@
-"""What an audit says of runs, wherever they are saved: in a folder, in moto's bucket, in one of a real S3 server."""
+"""Audits of runs wherever they are saved: in a folder, in moto's bucket, and in one of a real S3 server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 
 @pytest.fixture(params=["folder", "moto", "S3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """With a sealed run of each kind."""
+    """A place with a sealed run of each kind."""
     place: Place = tmp_path / "runs"
     if request.param == "folder":
         place.mkdir()  # type: ignore[union-attr]
@@ -82,7 +82,7 @@ def verified(place: Place) -> dict[str, Any]:
 
 
 def test_runs_as_they_were_sealed_are_in_order(place: Place, tmp_path: Path) -> None:
-    """All of them are intact, by one key; the report is written from the same."""
+    """Runs that are as they were sealed are all intact, by one key, and the report shows them."""
     told = verified(place)
     assert (told["ok"], told["counts"], told["chain"]) == (True, {"intact": len(KINDS)}, [])
     assert [key["seals"] for key in told["keys"]] == [len(KINDS)]
@@ -94,7 +94,7 @@ def test_runs_as_they_were_sealed_are_in_order(place: Place, tmp_path: Path) -> 
 
 
 def test_what_became_of_runs_since_is_found(place: Place) -> None:
-    """One says something else, one is gone, one was never sealed, one was sealed a second time, one was overwritten."""
+    """A changed, a missing, an unsealed, a resealed and an overwritten run are each reported as such."""
     names = {kind: f"{run_id_of(kind)}-release.ipynb" for kind in KINDS}
     changed = recorded("failed")
     changed["metadata"]["ecr_widgets"]["actor"] = "eve"
@@ -124,7 +124,7 @@ def test_what_became_of_runs_since_is_found(place: Place) -> None:
 
 
 def test_what_was_killed_before_its_seal_is_sealed_later(place: Place) -> None:
-    """Once; a copy of a run that has a seal gets none, and what another wrote over a sealed run is left to `verify`."""
+    """A run that was not sealed is sealed once by `audit seal`, and a copy of a sealed run is not."""
     late, copy = recorded("failed"), recorded("deployed")
     late["metadata"]["ecr_widgets"]["run_id"] = "20261120T101010Z-abcdef"
     save(place, "20261120T101010Z-abcdef-release.ipynb", late, sealed=False)
@@ -136,7 +136,7 @@ def test_what_was_killed_before_its_seal_is_sealed_later(place: Place) -> None:
 
 
 def test_a_head_tells_that_the_newest_seals_were_cut_off(place: Place, tmp_path: Path) -> None:
-    """With their runs, so that nothing else does."""
+    """With an exported head, `audit verify` finds that the newest seals and their runs were removed."""
     head = tmp_path / "head.txt"
     head.write_text(asked(place, "head").output)
     assert asked(place, "verify", "--head", str(head)).exit_code == 0
@@ -155,7 +155,7 @@ def test_a_head_tells_that_the_newest_seals_were_cut_off(place: Place, tmp_path:
 
 
 def test_seals_of_runs_that_acted_on_images_can_be_attached(place: Place) -> None:
-    """All of them, or one by its run's id, with the notebook that was sealed."""
+    """Sealed runs that acted on images can be attached, all or one by its id, with the notebook as it was sealed."""
     ring, run_id = default_ring(), run_id_of("deployed")
     assert run_id in {each.seal.run_id for each in attachable(place, ring)}
     found = find_attachable(place, run_id, ring)
@@ -169,14 +169,14 @@ def test_seals_of_runs_that_acted_on_images_can_be_attached(place: Place) -> Non
 
 
 def listed(place: Place) -> dict[str, str | None]:
-    """What a list says of each run's seal."""
+    """Return what a list says about each run's seal."""
     with Index(place, None, ring=default_ring()) as index:
         index.update()
         return {row.path: row.seal for row in index.rows()}
 
 
 def test_what_was_removed_on_purpose_is_retired(place: Place) -> None:
-    """Then it is missed no more; what was never sealed cannot be retired, and nothing was with it."""
+    """A removed run can be retired and is no longer missing; if one of the names was never sealed, none is retired."""
     name = f"{run_id_of('deployed')}-release.ipynb"
     remove(place, name)
     refused = asked(place, "retire", name, "nobody.ipynb")
@@ -193,7 +193,7 @@ def test_what_was_removed_on_purpose_is_retired(place: Place) -> None:
 
 
 def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(place: Place) -> None:
-    """In verify and in lists alike; what replaces the retired one is in order."""
+    """An overwritten run can be retired, and the next overwrite is reported again, in verify and in lists."""
     name = "fixed.ipynb"
 
     def said() -> tuple[str, str | None]:
@@ -210,7 +210,7 @@ def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(place: Pla
 
 
 def test_nobody_retires_what_another_has_sealed(place: Place, tmp_path: Path) -> None:
-    """It is refused by its key, which signs no retirement."""
+    """Retiring a run that another key sealed is refused, and the run stays missing."""
     name = f"{run_id_of('deployed')}-release.ipynb"
     remove(place, name)
     with pytest.raises(RecordError, match="is another's"):
@@ -219,7 +219,7 @@ def test_nobody_retires_what_another_has_sealed(place: Place, tmp_path: Path) ->
 
 
 def altered(place: Place, name: str, *, ring: KeyRing | None = None) -> str:
-    """Why the run of that name is not resumed."""
+    """Return why the run of that name is not resumed."""
     stored = store_of(place).read(name)
     assert stored is not None
     run_id = json.loads(stored.content)["metadata"]["ecr_widgets"]["run_id"]
@@ -232,7 +232,7 @@ def edited(notebook: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 def test_what_is_resumed_is_what_was_sealed_or_was_never_sealed(place: Place, tmp_path: Path) -> None:
-    """Who signed it does not matter, nor how it is written down; what another has sealed there says nothing of this run."""
+    """A run can be resumed if it is as it was sealed, by any key, or was never sealed; a changed one cannot."""
     name = f"{run_id_of('failed')}-release.ipynb"
     stranger = KeyRing(tmp_path / "theirs")
     assert altered(place, name) == altered(place, name, ring=stranger) == ""
@@ -252,7 +252,7 @@ def test_what_is_resumed_is_what_was_sealed_or_was_never_sealed(place: Place, tm
 
 
 def test_a_run_that_was_killed_again_has_the_seal_of_its_attempt_before(place: Place) -> None:
-    """It is as good as one without a seal; what only says so, or had succeeded, is not."""
+    """A killed run whose sealed attempt is listed in it can be resumed; a made-up or successful attempt does not count."""
     name = f"{run_id_of('failed')}-release.ipynb"
     stored = store_of(place).read(name)
     assert stored is not None
@@ -276,7 +276,7 @@ def test_a_run_that_was_killed_again_has_the_seal_of_its_attempt_before(place: P
 def days(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[BucketPath, list[datetime]]:
-    """A bucket with two runs on each of two days, and what its clock says."""
+    """A bucket with two runs on each of two days, and a clock that can be set."""
     place, clock = bucket_of(request, request.param, monkeypatch), [MIDNIGHT]
     monkeypatch.setattr(S3Store, "now", lambda self: clock[0])
     for number, ago in enumerate((-20, -10, 10, 20)):
@@ -297,7 +297,7 @@ def checked(place: BucketPath) -> Verification:
 
 
 def test_a_day_follows_the_one_before(days: tuple[BucketPath, list[datetime]]) -> None:
-    """A whole day, or the last seals of one, cannot be taken away without a trace."""
+    """If a day's last seals or all of them are removed, `audit verify` reports it at the next day."""
     place, _ = days
     assert checked(place).ok
     for name in ("seals/2026/11/21/000000000002.json", "seals/2026/11/21/000000000001.json"):
@@ -310,7 +310,7 @@ def test_a_day_follows_the_one_before(days: tuple[BucketPath, list[datetime]]) -
 def test_a_seal_that_came_to_its_day_after_midnight_is_in_order(
     days: tuple[BucketPath, list[datetime]],
 ) -> None:
-    """Others had begun the next day by then."""
+    """A seal that was added to its day after midnight is in order, although the next day had begun."""
     place, clock = days
     clock[0] = MIDNIGHT - timedelta(seconds=1)
     save(place, "late.ipynb", of_its_own(9))
@@ -321,7 +321,7 @@ def test_a_seal_that_came_to_its_day_after_midnight_is_in_order(
 def test_a_run_is_retired_on_another_day_than_it_was_sealed_on(
     days: tuple[BucketPath, list[datetime]], tmp_path: Path
 ) -> None:
-    """Whichever day is looked at first, and from the files of days that are over."""
+    """A run can be retired on another day than it was sealed on, before and after the days are compacted."""
     place, clock = days
     for number, minute in ((4, 30), (5, 40)):
         clock[0] = MIDNIGHT + timedelta(days=number - 4, minutes=minute)
@@ -346,7 +346,7 @@ def test_a_run_is_retired_on_another_day_than_it_was_sealed_on(
 def test_of_two_who_compact_at_once_one_writes_each_day(
     days: tuple[BucketPath, list[datetime]], request: pytest.FixtureRequest
 ) -> None:
-    """Both are done, and what is there is whole."""
+    """If two compact at the same time, each day's file is written by one of them, and the list is whole."""
     if "moto" in request.node.callspec.id:
         pytest.skip("moto lets two win")
     place, clock = days

@@ -1,4 +1,4 @@
-"""One set of cases for ECR's control plane: in memory and the sandbox's."""
+"""One set of cases for ECR's control plane: in memory and in the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = f"arn:aws:kms:eu-west-1:444333222111:key/{KEY_ID}"
 
 
 def test_the_identity_names_an_account_and_an_arn(ports: Ports) -> None:
-    """Account ids are twelve digits, kept as text."""
+    """The identity has a twelve-digit account id as text, and an ARN."""
     identity = ports.ecr.identity()
     assert len(identity.account) == 12
     assert identity.account.isdigit()
@@ -27,7 +27,7 @@ def test_the_identity_names_an_account_and_an_arn(ports: Ports) -> None:
 
 
 def test_a_token_is_for_the_accounts_registry_and_fresh(ports: Ports) -> None:
-    """What was just issued is good now and not for ever."""
+    """A new token is for user AWS, is fresh now, and is no longer fresh when it expires."""
     token, now = ports.ecr.authorization_token(), ports.clock.now()
     assert (token.user, bool(token.password)) == ("AWS", True)
     assert token.is_fresh_at(now)
@@ -36,7 +36,7 @@ def test_a_token_is_for_the_accounts_registry_and_fresh(ports: Ports) -> None:
 
 
 def test_a_repository_is_created_once(ports: Ports) -> None:
-    """The second call finds what the first made, with its settings, and says so."""
+    """A repository is created once; a second call finds it with the settings of the first and says so."""
     name = "contract/created"
     assert ports.ecr.find_repository(name) is None
     first, made = ports.ecr.create_repository(name, tags_immutable=True, scan_on_push=True)
@@ -61,7 +61,7 @@ def test_a_repository_is_created_once(ports: Ports) -> None:
 def test_an_encryption_is_chosen_at_creation(
     ports: Ports, name: str, asked: Encryption | None, told: str
 ) -> None:
-    """ECR tells a key by ARN, whatever it was named by; a second call with another one changes nothing."""
+    """An encryption is set at creation, its key is reported by ARN, and a second call with another one changes nothing."""
     name, other = f"contract/encryption-{name}", Encryption("KMS", "alias/other")
     made, _ = ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False, encryption=asked)
     again, _ = ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False, encryption=other)
@@ -70,7 +70,7 @@ def test_an_encryption_is_chosen_at_creation(
 
 
 def test_an_image_is_found_by_tag_and_by_digest(ports: Ports, context: Path) -> None:
-    """Both name the same image; a tag that nobody pushed names none."""
+    """An image is found by tag and by digest, and an unknown tag finds none."""
     image = ports.pushed("contract/found", context)
     assert image.digest is not None
     by_tag, by_digest = (ports.ecr.find_image("contract/found", each) for each in ("1", image.digest))
@@ -81,13 +81,13 @@ def test_an_image_is_found_by_tag_and_by_digest(ports: Ports, context: Path) -> 
 
 
 def test_an_image_in_no_repository_is_told_from_a_missing_one(ports: Ports) -> None:
-    """A wrong repository is an error, not an absence."""
+    """Looking for an image in a missing repository is an error."""
     with pytest.raises(RepositoryNotFound):
         ports.ecr.find_image("contract/nobody", "1")
 
 
 def test_repositories_and_images_are_listed(ports: Ports, context: Path) -> None:
-    """Each of them, with the same values as when it is asked for by name; a missing repository is an error."""
+    """Listed repositories and images have the same values as those found by name; a missing repository is an error."""
     image = ports.pushed("contract/listed", context)
     found = {each.name: each for each in ports.ecr.list_repositories()}
     assert found["contract/listed"] == ports.ecr.find_repository("contract/listed")
@@ -98,7 +98,7 @@ def test_repositories_and_images_are_listed(ports: Ports, context: Path) -> None
 
 
 def test_settings_are_changed_one_by_one(ports: Ports) -> None:
-    """What is not given stays; a missing repository is an error."""
+    """Settings that are not given stay unchanged; a missing repository is an error."""
     name = "contract/settings"
     ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=True)
     ports.ecr.change_repository(name, tag_rule=TagRule(immutable=True))
@@ -114,7 +114,7 @@ def test_settings_are_changed_one_by_one(ports: Ports) -> None:
 
 
 def test_the_rule_for_tags_has_exceptions(ports: Ports) -> None:
-    """At creation and later, both ways round; a change of another setting leaves them."""
+    """The tag rule can have exceptions, at creation and later, and a change of another setting keeps them."""
     name = "contract/excepted"
     made, _ = ports.ecr.create_repository(
         name, tags_immutable=True, scan_on_push=False, tag_exceptions=("dev-*", "test-*")
@@ -130,7 +130,7 @@ def test_the_rule_for_tags_has_exceptions(ports: Ports) -> None:
 
 
 def test_a_lifecycle_policy_is_kept(ports: Ports) -> None:
-    """None before the first; then what was set, whatever its spaces."""
+    """A lifecycle policy is absent until it is set, and is then read as it was set."""
     name = "contract/lifecycle"
     ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False)
     assert ports.ecr.find_lifecycle_policy(name) is None
@@ -143,7 +143,7 @@ def test_a_lifecycle_policy_is_kept(ports: Ports) -> None:
 
 
 def test_an_image_gets_another_tag_without_a_pull(ports: Ports, context: Path) -> None:
-    """Setting it again is no error; a tag that must not move is TagImmutable; an unknown digest is ImageNotFound."""
+    """An image can be tagged again, twice with the same tag; an unknown digest or an immutable tag is an error."""
     image = ports.pushed("contract/tagged", context)
     assert image.digest is not None
     for _ in range(2):
@@ -161,7 +161,7 @@ def test_an_image_gets_another_tag_without_a_pull(ports: Ports, context: Path) -
 
 
 def test_images_are_deleted_with_all_their_tags(ports: Ports, context: Path) -> None:
-    """And one that is gone already is no failure."""
+    """An image is deleted with all its tags, and deleting a missing one is no failure."""
     image = ports.pushed("contract/deleted", context)
     assert image.digest is not None
     ports.ecr.tag_image("contract/deleted", image.digest, "other")
@@ -171,7 +171,7 @@ def test_images_are_deleted_with_all_their_tags(ports: Ports, context: Path) -> 
 
 
 def test_a_repository_goes_with_its_images_only_where_that_was_allowed(ports: Ports, context: Path) -> None:
-    """Else it is refused; one that is missing is an error."""
+    """A repository with images is deleted only if that is allowed, and a missing one is an error."""
     ports.pushed("contract/gone", context)
     with pytest.raises(RegistryError):
         ports.ecr.delete_repository("contract/gone", with_images=False)
@@ -182,13 +182,13 @@ def test_a_repository_goes_with_its_images_only_where_that_was_allowed(ports: Po
 
 
 def test_an_image_that_was_never_scanned_has_no_findings(ports: Ports, context: Path) -> None:
-    """None, which is something else than zero findings."""
+    """An image that was never scanned has None as findings, not zero findings."""
     image = ports.pushed("contract/unscanned", context)
     assert ports.ecr.find_findings("contract/unscanned", image.digest or "") is None
 
 
 def test_a_policy_is_previewed_before_it_is_set(ports: Ports, context: Path) -> None:
-    """The images that would expire are named with the rule that applies, and nothing is deleted."""
+    """A policy preview names the images that would expire and the rule, and sets and deletes nothing."""
     name = "contract/preview"
     for number in (1, 2):
         (context / "Dockerfile").write_text(f"FROM busybox\nLABEL preview={number}\n")

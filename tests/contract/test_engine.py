@@ -43,7 +43,7 @@ def pull(ports: Ports, image: ImageReference) -> PullOutcome:
 
 
 def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: Path) -> None:
-    """Every tag is set, and progress is told."""
+    """A build returns the id that all its tags lead to, and reports progress."""
     told: list[Progress] = []
     built = ports.engine.build(
         find_context(context, "Dockerfile"),
@@ -66,7 +66,7 @@ def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: P
 
 
 def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) -> None:
-    """The outcome names what the registry serves, and pushing the same again changes nothing, on every engine."""
+    """A push returns the digest that the registry serves, and pushing the same image again changes nothing."""
     image = ports.pushed("contract/pushed", context)
     token = ports.ecr.authorization_token()
     tagged = image.with_tag("1")
@@ -77,7 +77,7 @@ def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) 
 
 
 def test_the_same_image_has_one_digest_in_every_repository(ports: Ports, context: Path) -> None:
-    """Under a second tag and in a second repository; a tag that moves away and back is a change each time."""
+    """An image has the same digest under every tag and in every repository; moving a tag away and back changes it each time."""
     first = ports.pushed("contract/first", context)
     built = ports.engine.find_image_id(str(first.with_tag("1"))) or ""
     ports.ecr.create_repository("contract/second", tags_immutable=False, scan_on_push=False)
@@ -94,7 +94,7 @@ def test_the_same_image_has_one_digest_in_every_repository(ports: Ports, context
 
 
 def test_a_pull_brings_back_what_was_pushed(ports: Ports, context: Path) -> None:
-    """By tag and by digest, the image has the id that was built, and the digest is the one that the registry serves."""
+    """A pull by tag or digest returns the id that was built and the registry's digest; a missing tag is an error."""
     image = ports.pushed("contract/pulled", context)
     built = ports.engine.find_image_id(str(image.with_tag("1")))
     for asked in (image, image.with_tag("1")):
@@ -108,7 +108,7 @@ def test_a_pull_brings_back_what_was_pushed(ports: Ports, context: Path) -> None
 
 
 def test_what_was_pulled_by_an_index_is_pushed_as_that_index(ports: Ports, context: Path) -> None:
-    """An immutable tag elsewhere gets the index with all its images, from every engine."""
+    """An image that was pulled by an index is pushed as the whole index."""
     first = ports.pushed("contract/index", context)
     (context / "Dockerfile").write_text(f"FROM busybox\nLABEL second={context.parent.name}\n")
     second = ports.push(build(ports, context), first.with_tag("2")).image
@@ -130,7 +130,7 @@ def test_what_was_pulled_by_an_index_is_pushed_as_that_index(ports: Ports, conte
 
 
 def test_a_push_that_the_registry_refuses_says_which_refusal(ports: Ports, context: Path) -> None:
-    """A missing repository and an immutable tag are told apart, a refused token is renewed, whatever the engine says."""
+    """A missing repository and an immutable tag give different errors, and a refused token is renewed once."""
     ports.ecr.create_repository("contract/immutable", tags_immutable=True, scan_on_push=False)
     registry = ports.session.token().registry
     target = ImageReference.parse(f"{registry}/contract/immutable:1")
@@ -154,7 +154,7 @@ def test_a_push_that_the_registry_refuses_says_which_refusal(ports: Ports, conte
 
 
 def push_image_with(ports: Ports, token: AuthorizationToken, source: str, target: ImageReference) -> None:
-    """Push with a token that no renewal makes better."""
+    """Push with a token that stays wrong after renewal."""
     session = RegistrySession(ports.ecr, ports.clock)
     session._token = token
     session.renew = lambda: token  # type: ignore[method-assign]
@@ -163,7 +163,7 @@ def push_image_with(ports: Ports, token: AuthorizationToken, source: str, target
 
 
 def test_a_name_without_a_tag_is_not_pushed(ports: Ports) -> None:
-    """An engine would push every tag there is."""
+    """A reference without a tag is not pushed, because an engine would push all tags."""
     token = ports.ecr.authorization_token()
     with pytest.raises(PushError, match="no tag"):
         ports.engine.push(
@@ -172,14 +172,14 @@ def test_a_name_without_a_tag_is_not_pushed(ports: Ports) -> None:
 
 
 def test_an_image_that_is_not_there_cannot_be_named(ports: Ports) -> None:
-    """Nor has it been pushed anywhere."""
+    """Tagging an image that does not exist is an error."""
     with pytest.raises(ImageNotFound):
         ports.engine.tag("contract/nobody:1", ImageReference.parse("contract/other:1"))
     assert ports.engine.look_at("contract/nobody:1") is None
 
 
 def test_an_image_in_the_registry_tells_its_platform(ports: Ports, context: Path) -> None:
-    """Read from its configuration by digest, no pull needed; an image that is not there is an error."""
+    """An image's platform is read from the registry without a pull; a missing image is an error."""
     image = ports.pushed("contract/details", context)
     token = ports.ecr.authorization_token()
     assert ports.registry.read_details(image, token) == ImageDetails("linux/amd64")

@@ -29,7 +29,7 @@ def demo(ports: Ports) -> Environment:
 
 
 def until(ports: Ports, look: Callable[[], T], good: Callable[[T], bool]) -> T:
-    """Look until it is good; both clocks get there, the fake's at once."""
+    """Look until it is good; the fake's clock skips the time."""
     deadline_s = ports.clock.monotonic_s() + 60
     while not good(found := look()):
         assert ports.clock.monotonic_s() < deadline_s, found
@@ -38,14 +38,14 @@ def until(ports: Ports, look: Callable[[], T], good: Callable[[T], bool]) -> T:
 
 
 def test_an_environment_is_found_by_its_exact_name(ports: Ports) -> None:
-    """A part of a name names nothing."""
+    """An environment is found only by its exact name."""
     assert demo(ports).name == "demo"
     assert ports.layer0.find_environment("dem") is None
     assert ports.layer0.version()
 
 
 def test_deploys_of_one_name_count_up(ports: Ports) -> None:
-    """Versions never repeat, listings are oldest first and of exactly that name."""
+    """Deploys of one name have increasing versions and are listed oldest first, without those of similar names."""
     made = [ports.layer0.create_deploy("contract-counted", dockerrun(command=f"sleep {n}")) for n in (1, 2)]
     ports.layer0.create_deploy("contract-counted2", dockerrun())
     assert made[0].version < made[1].version
@@ -55,7 +55,7 @@ def test_deploys_of_one_name_count_up(ports: Ports) -> None:
 
 
 def test_a_deploy_gives_back_what_was_stored(ports: Ports) -> None:
-    """In whatever spelling, the content is the same; an unknown id is an error."""
+    """A deploy is read back with the content that was stored; an unknown id is an error."""
     made = ports.layer0.create_deploy("contract-stored", dockerrun())
     read = ports.layer0.read_deploy(made.deploy_id).dockerrun
     assert read is not None
@@ -65,7 +65,7 @@ def test_a_deploy_gives_back_what_was_stored(ports: Ports) -> None:
 
 
 def test_a_service_is_created_runs_and_moves(ports: Ports, context: Path) -> None:
-    """Its primary deployment is the deploy last given, and gets to run."""
+    """A service is created, updated to another deploy, and runs it, and its logs can be read."""
     image = str(ports.pushed("contract/service", context))
     first, second = (
         ports.layer0.create_deploy("contract-moving", dockerrun(image, f"echo {word}; sleep 60"))
@@ -89,7 +89,7 @@ def test_a_service_is_created_runs_and_moves(ports: Ports, context: Path) -> Non
 
 
 def test_a_task_runs_to_its_end_and_tells_its_exit_code(ports: Ports, context: Path) -> None:
-    """The job names the task, the task ends, its log is there."""
+    """A task runs to its end and has its exit code and log; its job names it."""
     image = str(ports.pushed("contract/task", context))
     deploy = ports.layer0.create_deploy("contract-ending", dockerrun(image, "echo done; exit $CODE"))
     job_id = ports.layer0.start_task(
@@ -112,6 +112,6 @@ def test_a_task_runs_to_its_end_and_tells_its_exit_code(ports: Ports, context: P
 
 
 def test_an_unknown_service_is_an_error(ports: Ports) -> None:
-    """Reading by id never gives an empty service."""
+    """Reading an unknown service id is an error."""
     with pytest.raises(EntityNotFound):
         ports.layer0.read_service("nobody123456")

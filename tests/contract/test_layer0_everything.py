@@ -1,4 +1,4 @@
-"""Layer0's other calls, one set of cases: in memory and the sandbox's server."""
+"""One set of cases for Layer0's other calls: in memory and the sandbox's server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def test_an_environment_lives_from_creation_to_deletion(ports: Ports) -> None:
-    """It is listed, read, changed, linked both ways, and gone with its services when its job has ended."""
+    """An environment is created, listed, changed, linked both ways, and deleted with its services."""
     layer0 = ports.layer0
     made = layer0.create_environment("contract-env", min_count=1)
     other = layer0.create_environment("contract-other")
@@ -55,7 +55,7 @@ def test_an_environment_lives_from_creation_to_deletion(ports: Ports) -> None:
 
 
 def test_deleting_what_does_not_stand_is_a_job_that_fails(ports: Ports) -> None:
-    """The call itself succeeds; the job tells, and names the task that has its log."""
+    """Deleting an entity that does not exist starts a job that fails and names the task with its log."""
     for delete in (ports.layer0.delete_environment, ports.layer0.delete_service):
         job = ended(ports, delete("nobody123456"))
         assert (job.state, job.request, job.task_id) == (JobState.ERROR, "nobody123456", None)
@@ -63,7 +63,7 @@ def test_deleting_what_does_not_stand_is_a_job_that_fails(ports: Ports) -> None:
 
 
 def test_a_load_balancer_is_made_changed_and_deleted(ports: Ports) -> None:
-    """What is given comes back, in capitals; each part is changed for itself."""
+    """A load balancer is created, changed part by part, and deleted."""
     layer0, where = ports.layer0, demo(ports).environment_id
     listened = [free_port(), free_port()]
     check = HealthCheck("HTTP:80/health", interval=10)
@@ -97,7 +97,7 @@ def test_a_load_balancer_is_made_changed_and_deleted(ports: Ports) -> None:
 
 
 def test_a_load_balancer_that_aws_refuses_is_not_asked_for(ports: Ports) -> None:
-    """Half of it would be left behind: nothing is."""
+    """A load balancer that AWS would refuse is refused before anything is created."""
     where = demo(ports).environment_id
     with pytest.raises(InputError):
         ports.layer0.create_load_balancer(
@@ -107,7 +107,7 @@ def test_a_load_balancer_that_aws_refuses_is_not_asked_for(ports: Ports) -> None
 
 
 def test_a_service_scales_to_several_and_to_none(ports: Ports, context: Path) -> None:
-    """Counts follow; each copy has its log; once deleted it is gone from lists and look-ups."""
+    """A service is scaled to several copies and to none, and is not found after its deletion."""
     layer0, where = ports.layer0, demo(ports).environment_id
     image = str(ports.pushed("contract/scaled", context))
     deploy = layer0.create_deploy("contract-scaled", dockerrun(image, "echo here; sleep 60"))
@@ -130,7 +130,7 @@ def test_a_service_scales_to_several_and_to_none(ports: Ports, context: Path) ->
 
 
 def test_a_task_is_listed_and_deleted(ports: Ports, context: Path) -> None:
-    """While its container still runs; a second deletion names nothing."""
+    """A running task is listed and can be deleted once."""
     layer0, where = ports.layer0, demo(ports).environment_id
     image = str(ports.pushed("contract/deleted", context))
     deploy = layer0.create_deploy("contract-deleted", dockerrun(image))
@@ -149,7 +149,7 @@ def test_a_task_is_listed_and_deleted(ports: Ports, context: Path) -> None:
 
 
 def test_a_deleted_deploy_is_gone_and_its_version_is_not_reused(ports: Ports) -> None:
-    """The next one counts on, as long as another version stands."""
+    """A deleted deploy cannot be read, and the next version counts on from the newest."""
     layer0 = ports.layer0
     first, second = (layer0.create_deploy("contract-gone", dockerrun()) for _ in "ab")
     layer0.delete_deploy(first.deploy_id)
@@ -163,7 +163,7 @@ def test_a_deleted_deploy_is_gone_and_its_version_is_not_reused(ports: Ports) ->
 
 
 def test_logs_are_cut_by_time(ports: Ports, context: Path) -> None:
-    """What ended before the window is empty, what lies in it is there."""
+    """Logs can be limited to a time window."""
     layer0, where = ports.layer0, demo(ports).environment_id
     image = str(ports.pushed("contract/logs", context))
     deploy = layer0.create_deploy("contract-logs", dockerrun(image, "echo here; sleep 60"))

@@ -45,7 +45,7 @@ def token_for(host: str, password: str = "unused") -> AuthorizationToken:
 
 @dataclass(frozen=True)
 class Stocked:
-    """A registry with repository `contract/case`, a token for it and a way to store an image under a tag."""
+    """A registry with the repository `contract/case`, a token for it, and a way to store an image under a tag."""
 
     registry: Registry
     token: AuthorizationToken
@@ -63,7 +63,7 @@ class Stocked:
 
 @pytest.fixture(params=["fake", "sandbox", "docker-registry"])
 def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]:
-    """Each case runs against all three."""
+    """Each case runs against all three registries."""
     if request.param == "fake":
         yield _in_memory()
         return
@@ -77,7 +77,7 @@ def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]
 
 @contextmanager
 def docker_registry(folder: Path) -> Iterator[AuthorizationToken]:
-    """A registry of Docker's own, which takes any token."""
+    """Docker's own registry, which accepts any token."""
     binary = shutil.which("docker-registry")
     if binary is None:
         pytest.skip("docker-registry is not installed: apt-get install docker-registry")
@@ -147,7 +147,7 @@ def _wait_for(port: int) -> None:
 
 
 def push(token: AuthorizationToken, tag: str, content: bytes) -> str:
-    """Store an image of one layer by the protocol's own calls, and give back its digest."""
+    """Store an image of one layer by the protocol's own calls, and return its digest."""
     http = urllib3.PoolManager()
     base = f"http://{token.registry}/v2/contract/case"
     headers = urllib3.make_headers(basic_auth=f"{token.user}:{token.password}")
@@ -171,26 +171,26 @@ def push(token: AuthorizationToken, tag: str, content: bytes) -> str:
 
 
 def test_a_pushed_image_is_found_by_tag_and_digest(stocked: Stocked) -> None:
-    """The digest is the manifest's, by whichever name it is asked for."""
+    """A pushed image is found by tag and by digest, with its manifest's digest."""
     digest = stocked.push("one", b"layer")
     assert [stocked.find(":one"), stocked.find(f"@{digest}")] == [digest, digest]
 
 
 def test_a_tag_moves_to_the_newest_push(stocked: Stocked) -> None:
-    """The last push under a tag is what it names, and the older image stays by digest."""
+    """A tag names the last push, and the older image is still found by digest."""
     first, second = stocked.push("moving", b"first"), stocked.push("moving", b"second")
     assert (stocked.find(":moving"), stocked.find(f"@{first}")) == (second, first)
 
 
 def test_a_missing_image_is_none(stocked: Stocked) -> None:
-    """A tag that nobody pushed is no error."""
+    """Looking for an unknown tag finds None."""
     stocked.push("one", b"layer")
     assert stocked.find(":nobody") is None
 
 
 @pytest.mark.parametrize("stocked", ["fake", "sandbox"], indirect=True)
 def test_a_wrong_password_and_a_missing_repository_are_told_apart(stocked: Stocked) -> None:
-    """ECR refuses both, each in its own way."""
+    """A wrong password and a missing repository give different errors."""
     wrong = replace(stocked.token, password="wrong-password")
     with pytest.raises(AuthorizationError):
         stocked.registry.find_digest(stocked.image(":one"), wrong)
@@ -200,7 +200,7 @@ def test_a_wrong_password_and_a_missing_repository_are_told_apart(stocked: Stock
 
 
 def test_a_copy_has_the_same_digest(stocked: Stocked) -> None:
-    """Under the new tag and by digest; a second copy is no error; an image that is not there is ImageNotFound."""
+    """A copy has the source's digest, can be repeated, and of a missing image is an error."""
     digest = stocked.push("copied", b"to be copied")
     source = stocked.image(f"@{digest}")
     for _ in range(2):
@@ -222,7 +222,7 @@ def test_a_copy_has_the_same_digest(stocked: Stocked) -> None:
 
 
 def referrer(stocked: Stocked, subject: str, number: int = 0) -> tuple[ImageReference, bytes]:
-    """A referrer without anything to configure, its blobs put; named by digest."""
+    """Put a referrer with an empty configuration and its blobs, and return its name by digest and its content."""
     image = stocked.image(f"@{subject}")
     config, layer = (
         stocked.registry.put_blob(image, blob, stocked.token) for blob in (b"{}", b"evidence %d" % number)
@@ -241,7 +241,7 @@ def referrer(stocked: Stocked, subject: str, number: int = 0) -> tuple[ImageRefe
 
 
 def test_what_refers_to_an_image_is_listed_once(stocked: Stocked) -> None:
-    """By the registry or under the fallback tag: type and notes are in the list; put twice, it is there once."""
+    """A referrer is listed once with type and annotations, even if it is put twice; a blob over the limit is refused."""
     digest = stocked.push("referred", b"has referrers")
     image = stocked.image(f"@{digest}")
     assert stocked.registry.list_referrers(image, stocked.token).entries == ()
@@ -264,7 +264,7 @@ def test_what_refers_to_an_image_is_listed_once(stocked: Stocked) -> None:
 
 
 def test_a_referrer_is_copied_unchanged(stocked: Stocked) -> None:
-    """The same digest in the other repository, listed with the image there; a second time nothing changes."""
+    """A referrer is copied unchanged and listed with the image's copy, and copying it again changes nothing."""
     digest = stocked.push("evident", b"has evidence")
     source = stocked.image(f"@{digest}")
     stocked.registry.copy_image(
@@ -282,7 +282,7 @@ def test_a_referrer_is_copied_unchanged(stocked: Stocked) -> None:
 
 
 def test_a_subject_need_not_be_there(stocked: Stocked) -> None:
-    """A referrer may come before its image; what is not there at all is an error of its own."""
+    """A referrer can be put before its image exists; reading a missing manifest or blob is an error."""
     stocked.push("one", b"layer")
     nobody = "sha256:" + "e" * 64
     name, content = referrer(stocked, nobody)
@@ -299,7 +299,7 @@ def test_a_subject_need_not_be_there(stocked: Stocked) -> None:
 
 @pytest.mark.parametrize("stocked", ["sandbox"], indirect=True)
 def test_a_long_list_comes_in_pages(stocked: Stocked) -> None:
-    """All of them are read, by type where the registry is asked for one."""
+    """A list of 120 referrers is read in full, in pages, and can be limited to one type."""
     digest = stocked.push("popular", b"has many referrers")
     for number in range(120):
         name, content = referrer(stocked, digest, number)
@@ -312,7 +312,7 @@ def test_a_long_list_comes_in_pages(stocked: Stocked) -> None:
 
 @pytest.mark.parametrize("stocked", ["docker-registry"], indirect=True)
 def test_where_the_registry_keeps_no_list_a_tag_does(stocked: Stocked) -> None:
-    """Docker's registry has no list; the tag's index says what it would, and is said to be one."""
+    """With a registry that lists no referrers, they are listed from the fallback tag, and the list says so."""
     digest = stocked.push("one", b"layer")
     name, content = referrer(stocked, digest)
     stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
@@ -323,7 +323,7 @@ def test_where_the_registry_keeps_no_list_a_tag_does(stocked: Stocked) -> None:
 def test_an_index_is_copied_with_its_images_from_registry_to_registry(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Layers that nobody has go over in full, with progress in bytes; those that stand are not sent again."""
+    """An index is copied to another registry with its images; layers that are already there are not sent again."""
     ours = _in_sandbox(sandbox)
     children = [push(ours, f"child{number}", bytes([number]) * 3_000_000) for number in range(2)]
     index_type = "application/vnd.oci.image.index.v1+json"
@@ -364,7 +364,7 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
 
 
 def test_a_registry_that_is_not_there_is_unavailable() -> None:
-    """Nobody listening is said as that."""
+    """A registry that does not answer is reported as unavailable."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         host = f"127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(RegistryUnavailable, match="does not answer"):

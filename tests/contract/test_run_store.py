@@ -1,4 +1,4 @@
-"""What every store of saved runs promises."""
+"""What every store of saved runs guarantees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
 
 
 def test_what_was_put_is_read_with_its_stamp(store: RunStore) -> None:
-    """Content and stamp are those of the last put; a name that nobody has put reads as nothing."""
+    """A read returns content and stamp of the last put, and None for an unknown name."""
     assert store.read("a") is None
     first = store.put("a", b"1", replacing=None)
     assert store.read("a") == (b"1", first)
@@ -33,7 +33,7 @@ def test_what_was_put_is_read_with_its_stamp(store: RunStore) -> None:
 
 
 def test_nothing_is_put_over_what_was_not_read(store: RunStore) -> None:
-    """Neither where there is something already nor where it is another by now; what is there stays."""
+    """A put with an old stamp, or without one over existing content, is refused and changes nothing."""
     old = store.put("a", b"1", replacing=None)
     new = store.put("a", b"2", replacing=old)
     for stamp in (None, old):
@@ -46,7 +46,7 @@ def test_nothing_is_put_over_what_was_not_read(store: RunStore) -> None:
 
 
 def test_of_many_that_put_a_new_name_one_wins(store: RunStore, request: pytest.FixtureRequest) -> None:
-    """The others are told, and the content is the winner's."""
+    """If several put a new name at the same time, one wins and the others are refused."""
     if "moto" in request.node.callspec.id:
         pytest.skip("moto lets two win")
     won: list[bytes] = []
@@ -71,7 +71,7 @@ def test_of_many_that_put_a_new_name_one_wins(store: RunStore, request: pytest.F
 
 
 def test_what_was_read_can_be_removed(store: RunStore) -> None:
-    """Once, and nothing else than that; a name that is gone already is no error."""
+    """A name is removed only with its current stamp, and removing it again is no error."""
     old = store.put("a", b"1", replacing=None)
     new = store.put("a", b"2", replacing=old)
     with pytest.raises(Replaced):
@@ -82,7 +82,7 @@ def test_what_was_read_can_be_removed(store: RunStore) -> None:
 
 
 def test_names_are_in_order_and_begin_behind_one(store: RunStore) -> None:
-    """Run ids sort by time, so whoever knows one finds what came later."""
+    """Names are listed in order, and can start after a given one."""
     for name in ("b", "c", "a"):
         store.put(name, b"", replacing=None)
     assert list(store.names()) == ["a", "b", "c"]
@@ -90,7 +90,7 @@ def test_names_are_in_order_and_begin_behind_one(store: RunStore) -> None:
 
 
 def test_stamps_are_those_that_a_name_is_read_with(store: RunStore) -> None:
-    """What was replaced since has another one, so that whoever kept it need not read."""
+    """Listed stamps equal those of a read, and change when the content is replaced."""
     for name in ("b", "c", "a"):
         store.put(name, name.encode(), replacing=None)
     stamps = dict(store.stamps())
@@ -102,7 +102,7 @@ def test_stamps_are_those_that_a_name_is_read_with(store: RunStore) -> None:
 
 
 def test_names_with_a_prefix_are_found_alone(store: RunStore) -> None:
-    """A run is found by its id without a look at all others, and what is no run is in nobody's way."""
+    """Names can be listed by prefix."""
     for name in ("a-1.ipynb", "b-1.ipynb", "b-2.ipynb", "c-1.ipynb"):
         store.put(name, b"", replacing=None)
     assert list(store.names(prefix="b-")) == ["b-1.ipynb", "b-2.ipynb"]
@@ -110,7 +110,7 @@ def test_names_with_a_prefix_are_found_alone(store: RunStore) -> None:
 
 
 def test_many_are_read_in_order(store: RunStore) -> None:
-    """Those that are gone by then are left out."""
+    """Several names are read in the given order, and missing ones are skipped."""
     names = [f"{number:03}" for number in range(70)]
     for name in names[1:]:
         store.put(name, name.encode(), replacing=None)
@@ -118,5 +118,5 @@ def test_many_are_read_in_order(store: RunStore) -> None:
 
 
 def test_the_stores_time_is_now(store: RunStore) -> None:
-    """Aware, and not another day than this machine's."""
+    """The store's time has a time zone and is within a day of this machine's."""
     assert abs(store.now() - datetime.now(UTC)) < timedelta(days=1)

@@ -24,7 +24,7 @@ LOG = {"awslogs-group": "/ecs/demo", "awslogs-region": "us-east-1", "awslogs-str
 
 @dataclass
 class Target:
-    """A deploy target, and what belongs to it."""
+    """A deploy target, and what the cases need with it."""
 
     ports: Ports
     services: Services
@@ -45,7 +45,7 @@ class Target:
         return found
 
     def document(self, image: str = "busybox", command: str = "sleep 60") -> bytes:
-        """Of one container."""
+        """Return a document with one container."""
         container: dict[str, Any] = {"name": "timeout", "image": image, "memory": 10}
         container["command"] = ["sh", "-c", command]
         if self.is_ecs:
@@ -61,7 +61,7 @@ class Target:
         )
 
     def running(self, service: Service) -> Service:
-        """Once its primary deployment runs alone."""
+        """Wait until its primary deployment runs alone, and return the service."""
         return self.until(
             lambda: self.services.read_service(service.service_id),
             lambda each: (
@@ -73,7 +73,7 @@ class Target:
         )
 
     def until(self, look: Callable[[], T], good: Callable[[T], bool]) -> T:
-        """Look until it is good; both clocks get there, the fake's at once."""
+        """Look until it is good; the fake's clock skips the time."""
         deadline_s = self.ports.clock.monotonic_s() + 60
         while not good(found := look()):
             assert self.ports.clock.monotonic_s() < deadline_s, found
@@ -90,7 +90,7 @@ def target(request: pytest.FixtureRequest, ports: Ports) -> Target:
 
 @pytest.fixture
 def ecs(ports: Ports) -> Target:
-    """For what Layer0 has no like of."""
+    """ECS only, for what Layer0 does not have."""
     return Target(ports, ports.ecs, "ecs:demo")
 
 
@@ -104,7 +104,7 @@ def lines_of(logs: tuple[ContainerLog, ...]) -> list[str]:
 
 
 def test_a_place_is_found_by_its_exact_name_or_id(target: Target) -> None:
-    """A part of a name names nothing; it is in the list of all."""
+    """An environment is found by its exact name or id, and is listed."""
     assert target.place.name == target.environment
     assert target.services.find_environment(target.place.environment_id) == target.place
     assert target.services.find_environment(target.environment[:-1]) is None
@@ -114,13 +114,13 @@ def test_a_place_is_found_by_its_exact_name_or_id(target: Target) -> None:
 
 
 def test_a_target_says_where_it_is_and_what_it_is_asked(target: Target) -> None:
-    """Two targets are never mistaken for each other."""
+    """A target has an address, and names its requests in its own dialect."""
     assert target.services.address()
     assert target.services.request("create_deploy").startswith(f"{target.services.dialect()}: ")
 
 
 def test_deploys_of_one_name_count_up(target: Target) -> None:
-    """Versions never repeat, listings are oldest first and of exactly that name, and without documents."""
+    """Deploys of one name have increasing versions, and are listed oldest first, without similar names or documents."""
     made = [target.deploy("services-counted", command=f"sleep {n}") for n in (1, 2)]
     target.deploy("services-counted2")
     assert made[0].version < made[1].version
@@ -136,7 +136,7 @@ def test_deploys_of_one_name_count_up(target: Target) -> None:
 
 
 def test_a_deploy_gives_back_what_was_stored(target: Target) -> None:
-    """In whatever spelling and with whatever is filled in, the content is the same; an unknown id is an error."""
+    """A deploy is read back with the content that was stored, however it is spelled; an unknown id is an error."""
     dialect = target.services.dialect()
     read = target.services.read_deploy(target.deploy("services-stored").deploy_id).dockerrun
     assert read is not None
@@ -148,7 +148,7 @@ def test_a_deploy_gives_back_what_was_stored(target: Target) -> None:
 
 
 def test_a_forgotten_deploy_is_listed_no_more(target: Target) -> None:
-    """Where it can still be read it says that it cannot be deployed."""
+    """A deleted deploy is no longer listed; Layer0 cannot read it any more, and ECS reports it as inactive."""
     made = target.deploy("services-forgotten")
     target.services.delete_deploy(made.deploy_id)
     assert target.services.list_deploys("services-forgotten") == ()
@@ -160,7 +160,7 @@ def test_a_forgotten_deploy_is_listed_no_more(target: Target) -> None:
 
 
 def test_a_service_is_created_runs_and_moves(target: Target, context: Path) -> None:
-    """Its primary deployment is the deploy last given, and gets to run, with the same number of copies."""
+    """A service is created, updated to another deploy, and runs it with the same number of copies."""
     image = str(target.ports.pushed("services/moving", context))
     first, second = (
         target.deploy("services-moving", image, f"echo {word}; sleep 60") for word in ("one", "two")
@@ -191,7 +191,7 @@ def test_a_service_is_created_runs_and_moves(target: Target, context: Path) -> N
 
 
 def test_copies_say_what_they_run_where_the_target_knows(target: Target, context: Path) -> None:
-    """By digest, and of which deployment they are; Layer0 knows nothing of single copies."""
+    """ECS lists copies with their deployment and image digest; Layer0 lists none."""
     image = target.ports.pushed("services/copies", context)
     service = target.running(target.created("services-copies", target.deploy("services-copies", str(image))))
     copies = target.services.list_copies(service.service_id)
@@ -209,7 +209,7 @@ def test_copies_say_what_they_run_where_the_target_knows(target: Target, context
 
 
 def test_a_service_is_scaled(target: Target, context: Path) -> None:
-    """Its copies follow; no deployment is started for it."""
+    """Scaling a service changes its copies without a new deployment."""
     image = str(target.ports.pushed("services/scaled", context))
     service = target.running(target.created("services-scaled", target.deploy("services-scaled", image)))
     target.services.scale_service(service.service_id, 2)
@@ -219,7 +219,7 @@ def test_a_service_is_scaled(target: Target, context: Path) -> None:
 
 
 def test_copies_that_crash_say_how_they_ended(target: Target, context: Path) -> None:
-    """The deployment holds a reason a stop, and the log of what died is there."""
+    """A deployment whose copies crash has the reasons, and the log of the dead copies can be read."""
     image = str(target.ports.pushed("services/crash", context))
     deploy = target.deploy("services-crash", image, "echo cannot open /etc/app; exit 3")
     if isinstance(target.services, FakeEcs):
@@ -240,7 +240,7 @@ def test_copies_that_crash_say_how_they_ended(target: Target, context: Path) -> 
 
 
 def test_a_task_runs_to_its_end_and_tells_its_exit_code(target: Target, context: Path) -> None:
-    """Its request is found again by who made it and what for; the request names the task, the task ends, its log is there."""
+    """A task's request is found by who made it and what for; the task ends with exit code and log."""
     services, place = target.services, target.place.environment_id
     image = str(target.ports.pushed("services/task", context))
     deploy_id = target.deploy("services-ending", image, "echo done; exit $CODE").deploy_id
@@ -273,7 +273,7 @@ def test_a_task_runs_to_its_end_and_tells_its_exit_code(target: Target, context:
 
 
 def test_what_does_not_exist_is_an_error(target: Target) -> None:
-    """Reading by id never gives an empty service or task."""
+    """Reading an unknown service, or reading or deleting an unknown task, is an error."""
     nobody = "nobody123456"
     service_id = task_id = nobody
     if target.is_ecs:
@@ -288,7 +288,7 @@ def test_what_does_not_exist_is_an_error(target: Target) -> None:
 
 
 def test_the_same_token_creates_one_service(ecs: Target) -> None:
-    """However often it is asked for; another attempt under the same name is refused."""
+    """Creating a service twice with the same token makes one; another token for the same name is refused."""
     deploy = ecs.deploy("services-token")
     made = ecs.created("services-token", deploy)
     assert ecs.created("services-token", deploy).service_id == made.service_id
@@ -299,7 +299,7 @@ def test_the_same_token_creates_one_service(ecs: Target) -> None:
 
 
 def test_the_same_token_starts_one_task(ecs: Target) -> None:
-    """However often it is asked for."""
+    """Starting a task twice with the same token starts one."""
     deploy_id = ecs.deploy("services-once").deploy_id
     place = ecs.place.environment_id
     ids = {
@@ -310,7 +310,7 @@ def test_the_same_token_starts_one_task(ecs: Target) -> None:
 
 
 def test_settings_are_read_as_they_were_given(target: Target) -> None:
-    """Layer0 has none, and takes none."""
+    """A service's settings are read back as given and can be changed; Layer0 refuses settings."""
     services = target.services
     deploy = target.deploy("services-settings")
     settings = {
