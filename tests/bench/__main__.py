@@ -1,7 +1,7 @@
-"""`make bench`: what the kit takes, side by side with what people use today.
+"""`make bench`: what the kit costs, compared with the tools that people use today.
 
-Both sides of a row run in turn, A B A B, in one go on one machine; `ratio` is the median of the pairwise ratios, so that
-a machine that slows down in between slows both. Writes `build/bench.json` and prints a table.
+Both sides of a row run alternately, A B A B, in one session on one machine; `ratio` is the median of the pairwise ratios, so
+that a machine that slows down in between affects both. Writes `build/bench.json` and prints a table.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def compare(
     runs: int,
     warm_up: bool = True,
 ) -> Row:
-    """Time both in turn; each gets the number of its run."""
+    """Time both sides alternately; each gets the number of its run."""
     pairs = []
     for number in range(-1 if warm_up else 0, runs):
         pair = (_seconds(ours, number), _seconds(other, number))
@@ -98,7 +98,7 @@ def _run(*words: str | Path, environ: dict[str, str] | None = None, cwd: Path | 
 
 
 def import_row(runs: int) -> Row:
-    """`import ecr_widgets` against importing what it stands on, in fresh interpreters."""
+    """`import ecr_widgets` against importing the libraries it uses, in fresh interpreters."""
     return compare(
         "import",
         lambda _: _run(sys.executable, "-c", "import ecr_widgets"),
@@ -110,7 +110,7 @@ def import_row(runs: int) -> Row:
 
 
 def startup_row(runs: int, folder: Path) -> Row:
-    """An empty runbook through both commands."""
+    """An empty runbook run by both commands."""
     book = folder / "empty.ipynb"
     book.write_text(json.dumps(EMPTY_RUNBOOK))
     return compare(
@@ -124,7 +124,7 @@ def startup_row(runs: int, folder: Path) -> Row:
 
 
 def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
-    """The release runbook against a script of `aws`, `docker` and `curl`, on one sandbox."""
+    """The release runbook against a script of `aws`, `docker` and `curl`, in one sandbox."""
     other_name = "script of aws, docker and curl"
     with walkthroughs(folder / "layer0", HERE / "walkthrough.sh", "demo") as (ours, script):
         cold = compare(
@@ -147,7 +147,7 @@ def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
 
 
 def ecs_walkthrough_rows(runs: int, folder: Path) -> list[Row]:
-    """The same runbook onto a cluster of ECS against a script of `aws ecs`, `docker` and `aws ecs wait`."""
+    """The same runbook for an ECS cluster against a script of `aws ecs`, `docker` and `aws ecs wait`."""
     other_name = "script of aws ecs, docker and aws ecs wait"
     with walkthroughs(folder / "ecs", HERE / "walkthrough_ecs.sh", "ecs:demo") as (ours, script):
         cold = compare(
@@ -192,7 +192,7 @@ def store_rows(runs: int, folder: Path) -> list[Row]:
 def walkthroughs(
     folder: Path, path: Path, environment: str
 ) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
-    """The release runbook and a script, on one sandbox; each is given a name for what it makes."""
+    """Return the release runbook and a script, in one sandbox; each is given a name for what it makes."""
     from ecr_widgets.sandbox import Sandbox
 
     folder.mkdir()
@@ -205,7 +205,7 @@ def walkthroughs(
             if not made.exists():
                 shutil.copytree(ROOT / "notebooks" / "wait", made)
                 dockerfile = made / "Dockerfile.wait"
-                # A line of its own makes an image of its own: nothing of another run's can be reused.
+                # An extra line makes an image of its own, so that nothing from another run can be reused.
                 dockerfile.write_text(dockerfile.read_text() + f"\nLABEL bench={name}\n")
             return made
 
@@ -239,8 +239,8 @@ def engine_rows(runs: int, folder: Path) -> list[Row]:
     folder.mkdir()
     ours, other, written = contestants(folder)
     timed = compare("engine", ours, other, other_name="papermill's own engine", aim=0.6, runs=runs)
-    # As it is typed. Our command does without a format checker whose import takes longer than all of such a run; by
-    # papermill's door, as above, it is loaded before any engine is asked, and both sides pay for it.
+    # The commands as people type them. Ours does not load a format checker whose import takes longer than the whole run;
+    # papermill, as above, loads it before it calls any engine, so that both sides pay for it.
     book = folder / "book.ipynb"
     typed = compare(
         "engine, by command",
@@ -276,7 +276,7 @@ def layer0_row(runs: int, folder: Path) -> Row:
 
 
 def runs_rows(runs: int, folder: Path) -> list[Row]:
-    """20 small runs one after another and 8 at once: wall time, and memory of the 8 together."""
+    """20 small runs in sequence and 8 in parallel: wall time, and memory of the 8 together."""
     from tests.bench.runs import at_once, contestants, one_by_one
 
     folder = folder / "small"
@@ -317,7 +317,7 @@ def runs_rows(runs: int, folder: Path) -> list[Row]:
 
 
 def fleet_rows(runs: int, folder: Path) -> list[Row]:
-    """60 runs, 8 at once: wall time, and memory of all processes together."""
+    """60 runs, 8 in parallel: wall time, and memory of all processes together."""
     from tests.bench.fleet import AT_ONCE, COUNT, Contest
 
     contest = Contest(folder / "fleet")
@@ -346,56 +346,56 @@ def fleet_rows(runs: int, folder: Path) -> list[Row]:
 
 
 def audit_rows(runs: int, folder: Path) -> list[Row]:
-    """Saved runs by the thousand: read, indexed, asked, sealed, verified."""
+    """Thousands of saved runs: read, indexed, queried, sealed, verified."""
     from tests.bench.audit import measured
 
     return [Row(*each) for each in measured(runs, folder / "audit")]
 
 
 def audit_on_s3_rows(runs: int, folder: Path) -> list[Row]:
-    """Saved runs by the hundred thousand in a bucket, and an index of a million."""
+    """Hundreds of thousands of saved runs in a bucket, and an index of a million."""
     from tests.bench.audit_on_s3 import measured
 
     return [Row(*each) for each in measured(runs, folder / "audit-on-s3")]
 
 
 def attest_rows(runs: int, folder: Path) -> list[Row]:
-    """What it adds to a run to attach its seal, against the push of 50 MB."""
+    """The time that attaching its seal adds to a run, against the push of 50 MB."""
     from tests.bench.attest import measured
 
     return [Row(*each) for each in measured(runs, folder / "attest")]
 
 
 def panel_rows(runs: int) -> list[Row]:
-    """Images by the thousand in a panel, against one page of DescribeImages and against tables that people use."""
+    """Thousands of images in a panel, against one page of DescribeImages and against tables that people use."""
     from tests.bench.panel import measured
 
     return [Row(*each) for each in measured(runs)]
 
 
 def push_rows(runs: int, folder: Path) -> list[Row]:
-    """400 MB in 5 layers: pushes against `docker push`, a copy against `skopeo copy`, on the engine that is asked."""
+    """400 MB in 5 layers: pushes against `docker push`, a copy against `skopeo copy`, on the configured engine."""
     from tests.bench.push import measured
 
     return [Row(*each) for each in measured(runs, folder / "push")]
 
 
 def build_rows(runs: int, folder: Path) -> list[Row]:
-    """100 MB in 5 layers: builds against `docker buildx build` and the classic one, on the engine that is asked."""
+    """100 MB in 5 layers: builds against `docker buildx build` and the classic builder, on the configured engine."""
     from tests.bench.build import measured
 
     return [Row(*each) for each in measured(runs, folder / "build")]
 
 
 def time_to_know_rows(runs: int, folder: Path) -> list[Row]:
-    """Deploys on ECS that cannot run: until a tool ends with the reason, against two that people use."""
+    """Deploys on ECS that cannot run: the time until a tool ends with the reason, against two tools that people use."""
     from tests.bench.time_to_know import measured
 
     return [Row(*each) for each in measured(runs, folder / "know")]
 
 
 def main() -> None:
-    """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
+    """Measure, write and print; group names on the command line select groups, and the file's other rows are kept."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         folder = Path(made)

@@ -1,9 +1,8 @@
-"""What it adds to a run to attach its seal, against the push of an image of 50 MB to the same registry.
+"""The time that attaching its seal adds to a run, against the push of an image of 50 MB to the same registry.
 
-The first row is the switch: a run by our command that pushes such an image, with ECR_WIDGETS_ATTEST=1 and without it, each to its
-very end, in turn. What it adds is the difference; the push is the one in the run without it, by its own record. The second row
-is the same work in a process that has loaded nothing for it, as `ecr-widgets attest` does: from the call on, with imports,
-token and requests.
+The first row is the switch: a run by our command that pushes such an image, with ECR_WIDGETS_ATTEST=1 and without it, each to
+its very end, alternately. The difference is compared with the push recorded in the run without it. The second row is the same
+work in a process that has loaded nothing for it, as `ecr-widgets attest` does it, including imports, token and requests.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _CELLS = (
 
 
 def measured(runs: int, folder: Path) -> Iterator[Measured]:
-    """Both rows."""
+    """Return both rows."""
     folder.mkdir()
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(folder / "sandbox"))
@@ -59,7 +58,7 @@ def measured(runs: int, folder: Path) -> Iterator[Measured]:
         run("first", "1")
         added: Pairs = []
         alone: Pairs = []
-        # A difference of two runs is less even than either.
+        # The difference of two runs varies more than either, so there are twice as many.
         for number in range(2 * runs):
             order = ("0", "1") if number % 2 else ("1", "0")
             taken = {switch: run(f"{number}-{switch}", switch) for switch in order}
@@ -89,7 +88,7 @@ def _notebook() -> dict[str, object]:
 
 
 def _build(engine: docker.DockerClient, context: Path, name: str) -> None:
-    """An image of one layer that no registry has: half of it is random, half compresses well."""
+    """Build an image of one layer that no registry has: half of it is random, half compresses well."""
     context.mkdir(exist_ok=True)
     (context / "layer").write_bytes(os.urandom(_BYTES // 2) + b"and so on\n" * (_BYTES // 20))
     (context / "Dockerfile").write_text("FROM scratch\nCOPY layer /layer\n")
@@ -97,7 +96,7 @@ def _build(engine: docker.DockerClient, context: Path, name: str) -> None:
 
 
 def _run(book: Path, image: str, tag: str, environ: dict[str, str]) -> tuple[Cost, Cost, Path]:
-    """A run by our command: what it took, what the push in it took, and where it is saved."""
+    """Run our command; return what it took, what the push in it took, and where the run is saved."""
     command = Path(sys.executable).with_name("ecr-widgets")
     words: list[str | Path] = [command, "run", book, "-p", "image", image, "-p", "tag", tag, "--json"]
     used, started_s = os.times(), time.perf_counter()

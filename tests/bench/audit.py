@@ -1,14 +1,14 @@
-"""Row group `audit`: saved runs by the thousand, read, indexed, asked, sealed and verified.
+"""Row group `audit`: thousands of saved runs that are read, indexed, queried, sealed and verified.
 
-Reading is compared with what people use for it, in turn on the same files, each time in a fresh interpreter and without its
-imports. The other rows have nobody to compare with: their `other` is the aim itself. All files are distinct, about 60 kB
+Reading is compared with the tools that people use for it, alternately on the same files, each time in a fresh interpreter and
+without its imports. The other rows have no counterpart: their `other` is the aim itself. All files are distinct, about 60 kB
 each, made from recorded runs, and in the page cache: what is measured is the work, not the disk.
 
-The recorded runs are of 17 to 42 kB; the rest is a log in one text, as the kit saves it. That is no help to us: nbformat takes
-such a text quicker than the same size in cells, and without it our ratio is about a seventh better. The aims of reading are
-those of a plan that counted a bare decode. Of 55 µs of processor time for a file, 3 are its stamp, 7 the kernel's copy, 15 a
-decoder's way over 60 kB without making anything of them, 9 the look for bytes that are no UTF-8, 17 the cells with their
-records, which are decoded and checked one by one. The verdict takes 20 more, the row of a list 30, and SQLite 16.
+The recorded runs have 17 to 42 kB; the rest is a log in one text, as the kit saves it. This does not favour us: nbformat
+reads such a text faster than the same size in cells, and without it our ratio is about a seventh better. The aims of reading
+come from a plan that counted only decoding. Of 55 µs of processor time per file, 3 are for its stamp, 7 for the kernel's
+copy, 15 for a decoder's pass over 60 kB without creating objects, 9 for the check for invalid UTF-8, and 17 for the cells
+with their records, which are decoded and checked one by one. The verdict takes 20 more, the row of a list 30, and SQLite 16.
 
 BENCH_AUDIT_RUNS sets how many runs the large folder holds (100,000; it takes 6 GB below TMPDIR and is removed).
 """
@@ -44,10 +44,10 @@ _child = partial(child, "tests.bench.audit")
 
 
 def measured(runs: int, folder: Path) -> Iterator[Line]:
-    """All rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
+    """Return all rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
     large = int(os.environ.get("BENCH_AUDIT_RUNS", "100000"))
     folder.mkdir(parents=True, exist_ok=True)
-    # Not at the end of a quarter of an hour, and never until the disk is full.
+    # Checked first: not after a quarter of an hour, and never until the disk is full.
     if (free := shutil.disk_usage(folder).free) < (needed := max(large, _SEALED) * _BYTES_EACH):
         raise SystemExit(
             f"audit takes {needed / 1e9:.1f} GB in {folder.parent} and {free / 1e9:.1f} are free;"
@@ -77,7 +77,7 @@ def _scrapbooks() -> tuple[str, str]:
 
 
 def _by_seals(runs: int, some: Path, keys: Path) -> Iterator[Line]:
-    """A list that is made of seals, and the check that hashes every file, against readers of the same files."""
+    """A list made from seals, and the check that hashes every file, against readers of the same files."""
     told, action = _scrapbooks()
     for name, ours, (other, theirs), aim in (
         (f"audit, cold list of {_COMPARED:,} sealed", "list", (told, action), 1 / 40),
@@ -142,7 +142,7 @@ def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterato
     cold = _child("index", runs_folder, file)
     of = f"{count:,}"
     yield alone(*_cold_index(count, cold))
-    # The process itself at its peak; or with its helpers, which share pages with it, as it was seen at any moment.
+    # The most memory of the process itself, or seen at any moment together with its helpers, which share pages with it.
     yield alone(f"audit, memory at {of}", [cold["together_mb"]], 300.0, "MB")
     first = count
     for new in (0, 10, 1_000):
@@ -150,7 +150,7 @@ def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterato
         for number in range(runs):
             generate(runs_folder, new, seed=number + 2, first=first)
             first += new
-            # Long enough that no file is too young to be believed.
+            # Long enough that no file is too young to be trusted.
             time.sleep(0.2)
             updates.append(_child("index", runs_folder, file))
             assert number == 0 or updates[-1]["read"] == new, updates[-1]
@@ -161,7 +161,7 @@ def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterato
 
 
 def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[Line]:
-    """The same where all are sealed, and as a part of what the first list of them took."""
+    """The same with all runs sealed, also as a share of the time of their first list."""
     keys, file = folder / "keys", folder / "sealed.sqlite"
     _child("seal", runs_folder, keys)
     time.sleep(0.2)
@@ -185,7 +185,7 @@ def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) ->
 
 
 def _cold_index(count: int, cold: dict[str, Any]) -> tuple[str, list[float], float, str]:
-    # The plan has an aim for 10,000; at other sizes the same for each run.
+    # The plan has an aim for 10,000; at other sizes the aim per run is the same.
     return f"audit, cold index of {count:,}", [cold["s"]], 60.0 * count / 10_000, "s"
 
 

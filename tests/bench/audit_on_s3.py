@@ -1,8 +1,8 @@
-"""Row group `audit on S3`: many runs in one bucket, a year of them, listed by somebody who has no index yet.
+"""Row group `audit on S3`: a year of runs in one bucket, listed by someone without an index.
 
-100,000 runs are on a real S3 server of this machine: their names, the files of closed days, and the seals of the open day; of closed days
-only the last seals are objects, for no list asks for others. What a million take is measured on a store that makes up names as it is
-asked for them, with real files and seals: there it is the index that counts, and no server of this machine.
+100,000 runs are on a real S3 server of this machine: their names, the files of closed days, and the seals of the open day; of
+closed days only the last seals are objects, because no list asks for others. A million are measured on a store that generates
+names on request, with real files and seals: there the index is measured, not a server of this machine.
 
 BENCH_AUDIT_S3 and BENCH_AUDIT_ROWS set how many (100,000 and 1,000,000; the latter take 3 GB below TMPDIR and are removed).
 """
@@ -56,7 +56,7 @@ _ETAG = '"99914b932bd37a50b983c5e7c90ae93b"'
 
 
 def measured(runs: int, folder: Path) -> Iterator[Line]:
-    """Every row: name, ours, other, name of the other, unit, ratio, aim, runs."""
+    """Return every row: name, ours, other, name of the other, unit, ratio, aim, runs."""
     folder.mkdir()
     yield from _on_a_server(runs, folder, int(os.environ.get("BENCH_AUDIT_S3", "100000")))
     yield from _of_many(runs, folder, int(os.environ.get("BENCH_AUDIT_ROWS", "1000000")))
@@ -107,13 +107,13 @@ def _days() -> list[date]:
 
 
 def run_name(day: date, number: int) -> str:
-    """As the engine names a run: ids of a day in order of their time."""
+    """Return a run's name as the engine makes it: the ids of a day are in the order of their time."""
     started = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=number * 20)
     return f"{started:%Y%m%dT%H%M%SZ}-{number:06x}-release.ipynb"
 
 
 def _seals(day: date, count: int, keys: Path) -> Iterator[tuple[bytes, bytes]]:
-    """A day's chain, each seal with the row in front of it: a recorded run with times, service and digest of its own."""
+    """A day's chain, each seal after its row: a recorded run with times, service and digest of its own."""
     content = json.dumps(recorded("deployed")).encode()
     run = read_content(content, "")
     assert isinstance(run, Run)
@@ -161,7 +161,7 @@ def _make_day(folder: Path, keys: Path, count: int, day: date) -> None:
 
 
 def _fill(s3: Buckets, place: BucketPath, count: int, keys: Path) -> None:
-    """Put names, day files and the open day's seals into a bucket, by as many requests at once as the server likes."""
+    """Put names, day files and the open day's seals into a bucket, with many requests at a time."""
     each = count // _DAYS
     KeyRing(keys).signing_key(now=datetime.now(UTC))
     *closed, today = _days()
@@ -180,7 +180,7 @@ def _fill(s3: Buckets, place: BucketPath, count: int, keys: Path) -> None:
 
 
 def _put_day(s3: Buckets, place: BucketPath, count: int, day: date) -> None:
-    # Not by boto3, which takes several times longer for each than the server does.
+    # Without boto3, which takes several times longer per request than the server.
     line = http.client.HTTPConnection(urlsplit(s3.url).netloc)
     for number in range(1, count + 1):
         line.request("PUT", f"/{place.bucket}/{place.key}/{run_name(day, number)}", _BODY)
@@ -198,7 +198,7 @@ def _sha256(content: bytes) -> str:
 
 
 class MadeUp:
-    """A store of so many runs a day, whose files of closed days are in a folder; as much of `RunStore` as lists ask."""
+    """A store of that many runs a day, with the files of closed days in a folder; it has what lists use of `RunStore`."""
 
     def __init__(self, folder: Path, each: int) -> None:
         self._folder, self._each = folder, each
@@ -289,7 +289,7 @@ def _query(folder: str, file: str) -> None:
                     started_s = time.perf_counter()
                     assert list(index.rows(query))
                     each_s.append(time.perf_counter() - started_s)
-                # The first one reads the index from the disk, or finds it in the page cache.
+                # The first query reads the index from the disk, or finds it in the page cache.
                 told[name] = statistics.median(each_s)
             return told
 

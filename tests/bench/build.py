@@ -1,7 +1,7 @@
 """100 MB in 5 layers built: our step against `docker buildx build`, and without BuildKit against the classic `docker build`.
 
-Both sides use the engine that the docker command would ask; DOCKER_HOST chooses another. Our side is a worker that is
-there already, as a notebook's kernel is; the engine's own work is the same on both, so what differs is the client.
+Both sides use the engine that the docker command would use; DOCKER_HOST selects another. Our side is a worker that is already
+running, like a notebook's kernel; the engine's own work is the same for both, so the client makes the difference.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILES, FILE_BYTES = 5, 20_000_000
 
 @dataclass(frozen=True)
 class Contest:
-    """One builder, spoken to by us and by Docker's own command."""
+    """One builder, used by us and by Docker's own command."""
 
     ours: Worker
     command: tuple[str, ...]
@@ -33,14 +33,14 @@ class Contest:
     folder: Path
 
     def build(self, side: str) -> Cost:
-        """What stands in that side's folder."""
+        """Build that side's folder."""
         context = str(self.folder / side)
         if side == "ours":
             return self.ours("build", context, f"bench/{side}")
         return run_command(*self.command, "--tag", f"bench/{side}", context, environ=self.environ)
 
     def renew(self, side: str, number: int) -> None:
-        """Files that no layer of the engine's has; the first is the same, as dependencies mostly are."""
+        """Write files that are in none of the engine's layers, and a small one that stays the same."""
         context = self.folder / side
         context.mkdir(exist_ok=True)
         lines = ["FROM scratch", f"LABEL bench={side}{number}"]
@@ -54,7 +54,7 @@ class Contest:
 
 
 def measured(runs: int, folder: Path) -> Iterator[Measured]:
-    """The rows, each named after the engine's version and store."""
+    """Return the rows, each named after the engine's version and store."""
     folder.mkdir()
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(folder / "sandbox"))

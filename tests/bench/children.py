@@ -1,4 +1,4 @@
-"""Actions that are measured in a fresh interpreter each, and rows that have nobody to compare with but their aim."""
+"""Actions that are each measured in a fresh interpreter, and rows that are compared with their aim only."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Line = tuple[str, float, float, str, str, float, float, int]
 
 
 def alone(name: str, values: Sequence[float], aim: float, unit: str) -> Line:
-    """A row against its aim."""
+    """Return a row compared with its aim."""
     value = statistics.median(values)
     print(f"  {name}: {value:.5f} {unit}", file=sys.stderr)
     return name, round(value, 5), aim, "the aim itself", unit, round(value / aim, 4), 1.0, len(values)
 
 
 def child(module: str, action: str, *words: str | Path) -> dict[str, Any]:
-    """What an action of a module tells, and the most memory that it and its helpers took together, in MB."""
+    """Return what an action of a module reports, and the most memory that it and its helpers took together, in MB."""
     started = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", module, action, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    # Seldom, for looking takes time from what is measured; the small rows are over before.
+    # Not often, because looking takes time from what is measured; small rows end before the first look.
     with most_memory({started.pid}, every_s=0.5) as most:
         out, errors = started.communicate()
     if started.returncode:
@@ -45,7 +45,7 @@ def child(module: str, action: str, *words: str | Path) -> dict[str, Any]:
 
 
 def timed(work: Callable[[], Any]) -> None:
-    """In the child: do it, and tell what it says, wall and processor time in seconds, and its own most memory in MB."""
+    """In the child: do the work and print its report, its wall and processor time in seconds, and its most memory in MB."""
     used_s, started_s = _used_s(), time.perf_counter()
     told = work() or {}
     took = {"s": time.perf_counter() - started_s, "cpu_s": _used_s() - used_s}
@@ -53,5 +53,5 @@ def timed(work: Callable[[], Any]) -> None:
 
 
 def _used_s() -> float:
-    """Processor time of this process and of its helpers that have ended."""
+    """Return the processor time of this process and of its helpers that have ended."""
     return sum(os.times()[:4])

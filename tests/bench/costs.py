@@ -1,4 +1,4 @@
-"""What one call of a client costs, ours or another's: wall time, CPU and most memory, in pairs that take turns."""
+"""What one call of a client costs, ours or another: wall time, CPU and most memory, measured alternately in pairs."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Pairs = list[tuple[Cost, Cost]]
 
 
 class Worker:
-    """Our side, in a process that is there already, as a notebook's kernel is."""
+    """Our side, in a process that is already running, like a notebook's kernel."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def __call__(self, *asked: str) -> Cost:
-        """Have it do something."""
+        """Have it do the work and return what that took."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(asked), file=self._process.stdin, flush=True)
@@ -78,7 +78,7 @@ def serve(calls: Mapping[str, Callable[..., None]]) -> None:
 
 
 def run_command(*words: str, environ: Mapping[str, str]) -> Cost:
-    """Another's command, from its start to its end."""
+    """Run another tool's command from start to end."""
     started_s = time.perf_counter()
     child = subprocess.Popen(
         words, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -98,7 +98,7 @@ def run_command(*words: str, environ: Mapping[str, str]) -> Cost:
 
 
 def in_turn(act: Callable[[str, int], Cost], runs: int) -> Pairs:
-    """Both sides as often, ours first in each pair. Whoever is second finds a warmer machine, so they take turns."""
+    """Measure both sides equally often, alternately, because the second one finds a warmer machine."""
     found = []
     for number in range(runs):
         order = SIDES if number % 2 == 0 else SIDES[::-1]
@@ -109,7 +109,7 @@ def in_turn(act: Callable[[str, int], Cost], runs: int) -> Pairs:
 
 
 def row(name: str, other_name: str, aim: float, pairs: Pairs, what: str = "wall_s") -> Measured:
-    """One row: medians, and the median of the pairs' ratios."""
+    """Return one row: medians, and the median of the pairs' ratios."""
     found: Sequence[tuple[float, float]] = [(getattr(a, what), getattr(b, what)) for a, b in pairs]
     return (
         name,
@@ -124,14 +124,14 @@ def row(name: str, other_name: str, aim: float, pairs: Pairs, what: str = "wall_
 
 
 def peak_mb(pid: int | str) -> float:
-    """Most memory that it ever had; of a child, `ru_maxrss` tells what its parent had before it became itself."""
+    """Return the most memory a process ever had; for a child, `ru_maxrss` includes its parent's memory before exec."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def _watch(pid: int, peaks: list[float]) -> None:
     with suppress(OSError):
-        # A process that has ended and was not asked for its end has no memory any more.
+        # A process that has ended and was not reaped has no memory any more.
         while (peak := peak_mb(pid)) > 0.0:
             peaks.append(peak)
             time.sleep(0.01)

@@ -11,7 +11,7 @@ from typing import Any
 
 _CELLS = 20
 _OUTPUT = "print('y' * 99 * 50_000, end='')  # 5 MB"
-# Both are called the same way, so that nothing but the engine differs. What the process has written since its start is
+# Both are called the same way, so that only the engine differs. The bytes a process has written since its start are
 # the kernel's own count, sockets included.
 _CALL = """
 import sys, papermill
@@ -22,7 +22,7 @@ print(io['wchar'])
 
 
 def contestants(folder: Path) -> tuple[Callable[[int], None], Callable[[int], None], dict[str, list[int]]]:
-    """Ours, papermill's own, and how many bytes each run wrote."""
+    """Return ours, papermill's own, and how many bytes each run wrote."""
     book = folder / "book.ipynb"
     sources = [f"x{number} = {number}; print(x{number})" for number in range(_CELLS - 1)]
     sources.insert(3, _OUTPUT)

@@ -1,4 +1,4 @@
-"""Sixty runs of a small runbook, eight at once: one fleet of ours against `xargs -P 8 papermill`."""
+"""Sixty runs of a small runbook, eight in parallel: one fleet of ours against `xargs -P 8 papermill`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Contest:
         self.used: dict[str, list[int]] = {"ours": [], "other": []}
 
     def ours(self, number: int) -> None:
-        """A fleet in one wave; in a folder of its own, as the other side overwrites its files."""
+        """Run a fleet in one wave, in a folder of its own, because the other side overwrites its files."""
         runs = self._folder / f"runs-{number}"
         words = ["--targets", self._targets, "--waves", "100%", "--at-once", AT_ONCE, "--runs", runs]
         self._measure("ours", [BIN / "ecr-widgets", "fleet", self._book, *words])
 
     def other(self, _: int) -> None:
-        """As people do it in a shell."""
+        """Run the same as people do it in a shell."""
         papermill = [BIN / "papermill", self._book, f"{self._folder}/out-{{}}.ipynb", "--no-progress-bar"]
         words = ["xargs", "-P", AT_ONCE, "-I{}", *papermill, "-r", "tag", "{}"]
         self._measure("other", words, "\n".join(map(str, range(COUNT))))

@@ -1,7 +1,7 @@
-"""Row `layer0`: what the kit asks of Layer0 against what the `l0` command asks for the same, on one server in memory.
+"""Row `layer0`: the kit's requests to Layer0 against those of the `l0` command for the same work, on one server in memory.
 
-The `l0` command's requests are those that it was recorded with; its own start is left out, and so is ours: both sides
-send theirs over one kept connection from this process, and only requests, answers and decoding count.
+The `l0` command's requests are those recorded from it. The start of both commands is left out: both sides send their requests
+over one open connection from this process, and only requests, answers and decoding count.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class L0:
     _http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=1))
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request and its decoded answer."""
+        """Send one request and decode its answer."""
         self.requests += 1
         headers = {"Authorization": f"Basic {self.token}", "User-Agent": "Go-http-client/1.1"}
         content = None
@@ -60,7 +60,7 @@ class L0:
 
 
 def kit_work(api: Layer0Api, name: str) -> None:
-    """The same with the kit's client."""
+    """The same work with the kit's client."""
     assert len(api.list_services()) == SERVICES
     latest = api.find_latest_deploy("name21")
     assert latest is not None
@@ -69,7 +69,7 @@ def kit_work(api: Layer0Api, name: str) -> None:
 
 
 def fill(folder: Path) -> None:
-    """A Layer0 with services that want no copies, and deploys of 50 names."""
+    """Fill a Layer0 with services that want no copies, and deploys of 50 names."""
     store = Store(folder)
     store.save(Environment("api", "api"))
     store.tag("environment", "api", name="api", os="linux")
@@ -92,7 +92,7 @@ def fill(folder: Path) -> None:
 
 @contextmanager
 def both(folder: Path) -> Iterator[tuple[Callable[[int], None], Callable[[int], None], str]]:
-    """Ours and the other side, and what they asked."""
+    """Return our side and the other, and what they asked."""
     fill(folder)
     with serve(FakeContainers(), folder=folder) as served:
         other = L0(served.url, served.token)

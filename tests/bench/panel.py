@@ -1,8 +1,8 @@
 """Row group `panel`: a repository of 100, 10,000 and 100,000 images in a panel, and in the tables that people use.
 
-ECR's place is taken by a server on loopback that answers DescribeImages, a page of 1,000 at a time, as AWS does: both sides
-of the first row ask it through boto3, in turn, in one interpreter whose client is ready. Memory and bytes are measured in an
-interpreter each.
+A server on loopback stands in for ECR and answers DescribeImages in pages of 1,000, as AWS does: both sides of the first row
+call it through boto3, alternately, in one interpreter whose client is ready. Memory and bytes are each measured in a separate
+interpreter.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_TABLED = 10_000
 
 
 def measured(runs: int) -> Iterator[_LINE]:
-    """All rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
+    """Return all rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
     if PROGRAM is not None:
         opened = _child("browser", "http://127.0.0.1:9", runs)
         yield _against("panel of 40 kB, opened in a browser", opened["took_s"], 0.05, "50 ms", ("ms", 1e-3))
@@ -152,7 +152,7 @@ def _page(start: int, count: int, images: int) -> bytes:
 
 
 def _first(runs: int) -> dict[str, Any]:
-    """Seconds until the picture is handed to the front end, and of one page by boto3 alone."""
+    """Return the seconds until the picture is handed to the front end, and those of one page by boto3 alone."""
     from botocore.config import Config
 
     from ecr_widgets import connect
@@ -182,13 +182,13 @@ def _seconds(call: Any) -> float:
 
 
 def _panel() -> dict[str, Any]:
-    """All images read, the picture drawn: memory that this took, bytes that a notebook keeps."""
+    """Read all images and draw the picture; return the memory that this took and the bytes that a notebook keeps."""
     from ecr_widgets import connect
     from ecr_widgets.panels.images import ImagesPanel
     from ecr_widgets.recording.terminal import QuietSink
 
     panel = ImagesPanel(connect(sink=QuietSink()), "team/app")
-    # Made before, as the tables have theirs: 8 MB of boto3's descriptions of AWS are nobody's.
+    # Made before, as for the tables: boto3's 8 MB of descriptions of AWS count for neither side.
     _ = panel._look._outside.ecr._ecr  # type: ignore[attr-defined]
     before = _memory()
     pieces = panel.read()
@@ -215,7 +215,7 @@ async ([source, saved, runs]) => {
 
 
 def _opened(runs: int) -> dict[str, Any]:
-    """Median seconds until a saved panel as large as one can be is laid out."""
+    """Return the median seconds until a saved panel of the largest possible size is laid out."""
     from datetime import UTC, datetime
 
     from ecr_widgets.model.record import PANEL_MIME
@@ -233,7 +233,7 @@ def _opened(runs: int) -> dict[str, Any]:
 
 
 def _table(name: str) -> dict[str, Any]:
-    """The same images in a table that people use, as it is shown and saved."""
+    """Show and save the same images in a table that people use."""
     import boto3
 
     if name == "itables":
@@ -264,7 +264,7 @@ def _table(name: str) -> dict[str, Any]:
 
 
 def _saved(bundle: dict[str, str]) -> int:
-    """Bytes of a notebook whose one output this is, as front ends write it, less those of an empty one."""
+    """Return the bytes of a notebook with this one output, as front ends write it, less those of an empty one."""
     import nbformat
     from nbformat import v4
 
@@ -276,7 +276,7 @@ def _saved(bundle: dict[str, str]) -> int:
 
 
 def _memory() -> int:
-    """Resident bytes of this process."""
+    """Return the resident bytes of this process."""
     import gc
 
     gc.collect()

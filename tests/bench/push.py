@@ -1,7 +1,7 @@
 """400 MB in 5 layers to a registry: our push step against `docker push`, and our copy against `skopeo copy`.
 
-Both sides use the engine that the docker command would ask; DOCKER_HOST chooses another. Our side is a worker that is
-there already, as a notebook's kernel is; what is measured of either side is the client, since the engine is the same.
+Both sides use the engine that the docker command would use; DOCKER_HOST selects another. Our side is a worker that is already
+running, like a notebook's kernel; the engine is the same for both, so the client is measured.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Bench:
 
     @property
     def host(self) -> str:
-        """The registry that is pushed to."""
+        """The host of the registry that is pushed to."""
         return str(self.near.status().registry_host)
 
     def new_image(self, name: str) -> str:
-        """Layers that no registry has: half of each is random, half compresses well."""
+        """Make layers that no registry has: half of each is random, half compresses well."""
         self.made += 1
         context = self.folder / "context"
         shutil.rmtree(context, ignore_errors=True)
@@ -57,7 +57,7 @@ class Bench:
         return self._build(name, context, lines)
 
     def changed(self, name: str, source: str) -> str:
-        """One small layer on top of it."""
+        """Add one small layer on top."""
         self.made += 1
         context = self.folder / "small"
         context.mkdir(exist_ok=True)
@@ -70,7 +70,7 @@ class Bench:
         return name
 
     def docker_push(self, source: str, repository: str, tag: str) -> Cost:
-        """By Docker's own command, the name given first that it pushes by."""
+        """Push with Docker's own command, after tagging the image with the name to push."""
         name = f"{self.host}/{repository}:{tag}"
         tagged, pushed = (
             self._command("docker", "tag", source, name),
@@ -81,7 +81,7 @@ class Bench:
         )
 
     def skopeo_copy(self, source: str, target: str) -> Cost:
-        """From registry to registry."""
+        """Copy from registry to registry."""
         passwords = [_password(each) for each in (self.near, self.far)]
         return self._command(
             *("skopeo", "--insecure-policy", "copy", "--all", "--quiet", "--src-tls-verify=false"),
@@ -100,7 +100,7 @@ class Bench:
 
 
 def measured(runs: int, folder: Path) -> Iterator[Measured]:
-    """The rows, each named after the engine's version and store."""
+    """Return the rows, each named after the engine's version and store."""
     folder.mkdir()
     with ExitStack() as stack:
         near = stack.enter_context(Sandbox(folder / "near"))
@@ -163,7 +163,7 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
         bench.ours("create-far", *(f"bench/{side}-copy{number}" for side in SIDES))
 
     def copy(side: str, number: int) -> Cost:
-        # Each copies what the other did not: the far registry has no layer of it.
+        # Each side copies layers that the far registry does not have.
         source, target = f"{bench.host}/bench/{side}:first{number}", f"{far}/bench/{side}-copy{number}:1"
         return bench.ours("copy", source, target) if side == "ours" else bench.skopeo_copy(source, target)
 
@@ -193,7 +193,7 @@ def _log_in(sandbox: Sandbox, folder: Path) -> None:
 
 
 def work(far_environ: dict[str, str]) -> None:
-    """Our side: does what each line of standard input asks for, and answers with what it took."""
+    """Our side: do what each line of standard input asks for, and answer with what it took."""
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_engine import DockerEngine

@@ -1,4 +1,4 @@
-"""Twenty runs of a small runbook one after another, and eight at once, by our command and by papermill's."""
+"""Twenty runs of a small runbook in sequence, and eight in parallel, by our command and by papermill's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMALL = {
 
 
 def contestants(folder: Path) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
-    """Commands of one run each, ours and papermill's; each is given a name that no other run has."""
+    """Return commands of one run each, ours and papermill's; each is given a name that no other run has."""
     book = folder / "small.ipynb"
     book.write_text(json.dumps(SMALL))
 
@@ -54,19 +54,19 @@ def contestants(folder: Path) -> tuple[Callable[[str], list[str]], Callable[[str
 
 
 def one_by_one(command: Callable[[str], list[str]], count: int) -> None:
-    """So many runs, each after the one before."""
+    """Run that many, one after the other."""
     for number in range(count):
         subprocess.run(command(f"one-{number}"), capture_output=True, check=True)
 
 
 def at_once(command: Callable[[str], list[str]], count: int) -> int:
-    """So many runs at the same time; the most memory that all their processes had together, in bytes."""
+    """Run that many in parallel; return the most memory that all their processes had together, in bytes."""
     started = [
         subprocess.Popen(
             command(f"many-{number}"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Kernels belong to their run's session.
+            # Kernels belong to the session of their run.
             start_new_session=True,
         )
         for number in range(count)
@@ -80,7 +80,7 @@ def at_once(command: Callable[[str], list[str]], count: int) -> int:
 
 @contextmanager
 def most_memory(roots: set[int], *, every_s: float) -> Iterator[Callable[[], int]]:
-    """Look so often at what processes and all below them hold together; the call gives the most seen, in bytes."""
+    """Sample the memory of the processes and all below them; the yielded call returns the most seen, in bytes."""
     most, stop = [0], threading.Event()
 
     def watch() -> None:
@@ -97,7 +97,7 @@ def most_memory(roots: set[int], *, every_s: float) -> Iterator[Callable[[], int
 
 
 def _memory_below(roots: set[int]) -> int:
-    """Proportional set size of the processes and all their descendants, in bytes."""
+    """Return the proportional set size of the processes and all their descendants, in bytes."""
     parents: dict[int, int] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():

@@ -1,9 +1,9 @@
-"""Rows `time to know`: from the update of a service whose deploy cannot run to the end of the tool, with the reason.
+"""Rows `time to know`: from the update of a service whose deploy cannot run until the tool ends with the reason.
 
-Four deploys on one sandbox with real containers: one whose container crashes, one whose image is missing, one that never
-gets healthy, one that cannot be placed. Each tool moves a service of its own that runs well, all three at the same time,
-and the next three begin when ours has ended. A tool that ends without the reason, or well, does not know: it counts with `LONGEST_S`, as one does that is still
-waiting then. That flatters it: `aws ecs wait services-stable` gives up after 600 s, `ecs deploy` after 300 s.
+Four deploys in one sandbox with real containers: the container crashes, the image is missing, the container never gets
+healthy, or it cannot be placed. Each tool updates a healthy service of its own, all three at the same time, and the next
+three start when ours has ended. A tool that ends without the reason, or with success, or is still waiting, counts with
+`LONGEST_S`. That flatters it: `aws ecs wait services-stable` gives up after 600 s, `ecs deploy` after 300 s.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Known:
 
 
 def measured(runs: int, folder: Path) -> Iterator[tuple[Any, ...]]:
-    """A row a failure; the other is the better of the two tools, which the row names."""
+    """Return a row per failure; the other is the better of the two tools, which the row names."""
     folder.mkdir()
     ecs_deploy = _installed(folder / "venv")
     found: list[Known] = []
@@ -89,7 +89,7 @@ def measured(runs: int, folder: Path) -> Iterator[tuple[Any, ...]]:
 
 
 def _installed(folder: Path) -> Path:
-    """The `ecs` command, in an environment of its own."""
+    """Install the `ecs` command in an environment of its own, and return it."""
     for words in (
         (sys.executable, "-m", "venv", folder),
         (folder / "bin" / "pip", "install", "-q", ECS_DEPLOY),

@@ -1,6 +1,6 @@
-"""Notebooks to be run by two engines: one for each thing that a notebook can ask of whoever runs it.
+"""Notebooks to be run by two engines, one for each feature that a notebook can use.
 
-Beside these are papermill's own test notebooks, where its installed package ships them.
+papermill's own test notebooks are added if its installed package ships them.
 """
 
 from __future__ import annotations
