@@ -90,7 +90,7 @@ def test_the_tool_is_the_same_to_the_engine_at_each_build(tmp_path: Path, enviro
     told = []
     for user in ("state", "state", "another"):
         assert build(plugin, environ | {"XDG_STATE_HOME": str(tmp_path / user)}) == IMAGE_ID
-        # buildx looks into its own folder, a docker command with BuildKit built in into Docker's.
+        # buildx reads its own folder; a docker command with built-in BuildKit reads Docker's.
         of_buildx, of_docker = plugin.started()["identities"]
         assert of_buildx == of_docker
         told.append(of_buildx)

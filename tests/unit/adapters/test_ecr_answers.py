@@ -64,7 +64,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def client(server: Scripted) -> BotoEcr:
-    os.environ["AWS_ENDPOINT_URL"] = server.url  # the fixture above takes it back
+    os.environ["AWS_ENDPOINT_URL"] = server.url  # restored by the fixture above
     return BotoEcr()
 
 

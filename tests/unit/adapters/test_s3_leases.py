@@ -120,7 +120,7 @@ def test_a_holder_that_slept_has_it_back_where_nobody_took_it(hosts: Hosts) -> N
 
 
 def test_whoever_comes_back_after_two_others_knows_it(hosts: Hosts) -> None:
-    """A holder that returns after another host took and released the lease has lost it, and is told to whom."""
+    """A holder that returns after another host took and released the lease has lost it, and the lease names that host."""
     one, other = hosts.new("one"), hosts.new("other")
     lease = one.take(NAME, "service web")
     hosts.pass_time(2 * TTL_S)

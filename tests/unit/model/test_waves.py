@@ -77,7 +77,7 @@ def test_each_target_is_in_one_wave_and_no_wave_is_empty(sizes: list[str], count
     ],
 )
 def test_the_rule_counts_failures_so_far(so_far: Counts, stop_after: int, follows: Verdict) -> None:
-    """More failures than allowed stop a fleet, an unknown outcome does at once, and a waiting target pauses it."""
+    """More failures than allowed, or any unknown outcome, stop a fleet; a waiting target pauses it."""
     assert verdict(so_far, stop_after=stop_after) is follows
 
 

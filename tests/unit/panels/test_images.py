@@ -310,7 +310,7 @@ def test_an_image_is_built_from_a_folder_and_pushed(open_desk: Desk, world: Worl
 def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
     open_desk: Desk, world: World, digests: list[str], button: str
 ) -> None:
-    """The registry is asked again before a tag is set, so that one set elsewhere meanwhile is moved only after a confirmation."""
+    """The registry is asked again before a tag is set: one that was set elsewhere since is moved only after a confirmation."""
     world.tags["app", "stable"] = digests[0]
     open_desk.type("Local image", "app")
     open_desk.type("Tag", "stable")
