@@ -34,7 +34,7 @@ from tests.bench.children import Line, alone, child, timed
 _COMPARED = 2_000
 _SEALED = 10_000
 _BYTES_EACH = 65_000
-"""Of the disk: a run, in whole blocks, and its part of the index."""
+"""Disk space per run, in whole blocks, with its part of the index."""
 _TOLD = {
     "read": f"read {_COMPARED:,}",
     "judge": f"read and judge {_COMPARED:,}",

@@ -52,7 +52,7 @@ _SERVICES = 40
 _SERVICE = "demo/svc-7"
 _BODY = b"{}"
 _ETAG = '"99914b932bd37a50b983c5e7c90ae93b"'
-"""Of the body that stands for each notebook: nobody opens one whose seal names its ETag."""
+"""ETag of the body that replaces each notebook: none is opened if its seal names its ETag."""
 
 
 def measured(runs: int, folder: Path) -> Iterator[Line]:

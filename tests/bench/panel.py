@@ -28,7 +28,7 @@ _PAGE = 1000
 _LINE = tuple[str, float, float, str, str, float, float, int]
 _TABLES = ("pandas to_html", "itables", "ipydatagrid")
 _MOST_TABLED = 10_000
-"""Rows that the tables are given at most: more takes them minutes and gigabytes."""
+"""The most rows that the tables are given: more takes them minutes and gigabytes."""
 
 
 def measured(runs: int) -> Iterator[_LINE]:

@@ -38,7 +38,7 @@ class Failure:
     name: str
     container: dict[str, Any]
     reason: str
-    """Part of what says why."""
+    """Part of the text that gives the reason."""
 
 
 FAILURES = (

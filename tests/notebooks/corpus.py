@@ -42,7 +42,7 @@ class Book:
 
 SKIP, RAISES = "skip-execution", "raises-exception"
 _DIES = "import os, time; time.sleep(0.5); os._exit(3)"
-"""Late enough for the kernel to say that the cell has begun, which either engine notes only if it comes."""
+"""Late enough for the kernel to report that the cell has started; both engines note that only if it is reported."""
 WIDGET = "import ipywidgets\nout = ipywidgets.Output()\nout"
 SHOW = (
     "print([(o['output_type'], o.get('text') or o.get('ename') or sorted(o['data'])) for o in out.outputs])"
@@ -123,7 +123,7 @@ BOOKS = (
     Book("matplotlib-inline", ["%config InlineBackend\n'x'"]),
 )  # fmt: skip
 _SLOW = ("keyboard_interrupt",)
-"""Those of papermill's that sleep for a minute."""
+"""papermill's notebooks that sleep for a minute."""
 _ALL = ("exit code", "counts", "outputs", "sources", "hidden", "widgets", "language")
 _EXIT_0 = (("exit code",), "a run did not succeed where an exit with 0 kept cells from being run")
 DIFFERENT: Mapping[str, tuple[Sequence[str], str]] = {
@@ -141,7 +141,7 @@ DIFFERENT: Mapping[str, tuple[Sequence[str], str]] = {
     ),
     "papermill-notimplemented_translator": (_ALL, "its cells are R, and the engine runs Python"),
 }
-"""What this engine does otherwise on purpose, and why."""
+"""What this engine does differently on purpose, and why."""
 
 
 def papermills_own() -> tuple[Book, ...]:

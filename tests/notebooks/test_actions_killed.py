@@ -1,4 +1,4 @@
-"""Manual actions in a panel, in kernels that are killed and in several kernels at a time."""
+"""Manual actions in a panel, in kernels that are killed and in several kernels at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slots of schedules: each is run once, a failed run is reported, and nothing runs twice at a time."""
+"""Slots of schedules: each is run once, a failed run is reported, and nothing runs twice at the same time."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def saved_in(folder: Path) -> list[str]:
 
 
 def test_a_run_that_ended_badly_and_was_never_sealed_is_resumed(tmp_path: Path) -> None:
-    """A failed run that was never sealed is resumed for its slot, not run again from the start."""
+    """A failed run that was never sealed is resumed for its slot, and no new run is made."""
     write_runbook(tmp_path, [COUNT, "open('go').close()"])
     run(tmp_path, "--slot", "k", code=1)
     (tmp_path / "runs" / "seals.jsonl").unlink()
@@ -141,7 +141,7 @@ def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path
     run(tmp_path, "--slot", "n1")
     (first,) = saved_in(tmp_path)
     runs, ran = tmp_path / "runs", 1
-    runs.chmod(0o775)  # else it can be nobody's but this user's
+    runs.chmod(0o775)  # otherwise only this user could have written it
     other = first.replace("@n1.", "@n2.")
     shutil.copyfile(runs / first, runs / other)
     assert (
@@ -186,7 +186,7 @@ def test_a_killed_run_is_resumed_with_the_runbooks_own_cells(tmp_path: Path) -> 
     notebook["cells"][-1]["source"] = "open('evil', 'w')"
     saved.write_text(json.dumps(notebook))
     assert "was changed since it was sealed" in run(tmp_path, "--slot", "s", code=2).stderr
-    (tmp_path / "runs" / "seals.jsonl").unlink()  # as of a run that was killed
+    (tmp_path / "runs" / "seals.jsonl").unlink()  # as after a kill
     assert run(tmp_path, "--slot", "s").stdout.startswith("succeeded: ")
     assert ((tmp_path / "count").read_text(), (tmp_path / "evil").exists()) == ("xx", False)
     if os.getuid() == 0:

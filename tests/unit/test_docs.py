@@ -58,7 +58,7 @@ def test_every_command_line_of_a_block_is_taken(
 ) -> None:
     """Each `ecr-widgets …` line in a shell block names a command and has only options and arguments that it accepts."""
     reader_folder(tmp_path)
-    for name in ("backup.ipynb", "colleague.key", "head.txt"):  # a page's earlier lines make them
+    for name in ("backup.ipynb", "colleague.key", "head.txt"):  # made by earlier lines of a page
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     for block in blocks(page):

@@ -24,7 +24,7 @@ INSTEAD = {
     r"in vain\b": "without success",
     r"ha(s|ve) .{1,30} look after": "run",
 }
-"""What is not written, as a pattern, and what is written for it."""
+"""Phrases that are not used, as patterns, and what to write instead."""
 _STUMBLED = re.compile("|".join(rf"\b(?:{each})" for each in INSTEAD), re.IGNORECASE)
 
 

@@ -29,7 +29,7 @@ from tests.audit.runs import recorded
 from tests.buckets import Buckets
 
 DAYS = tuple(datetime(2026, 11, day, 12, tzinfo=UTC) for day in (20, 21, 23, 24))
-"""The last one is open; on one before nobody ran anything."""
+"""The last day is open, and the 22nd has no runs."""
 ALL = Query()
 OF_A_DAY = ("deployed", "proven", "failed")
 

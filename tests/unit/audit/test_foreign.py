@@ -124,7 +124,7 @@ SHAPES: dict[str, Any] = {
 }  # fmt: skip
 
 _REFUSED = {"nbformat 3 with cells where 4 has them", "jupyter, cell without outputs or count"}
-"""Shapes that nbformat itself finds fault with."""
+"""Shapes that nbformat itself refuses."""
 
 
 @pytest.mark.parametrize("shape", SHAPES)

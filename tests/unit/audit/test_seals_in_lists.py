@@ -169,7 +169,7 @@ def _rebuild(folder: Path, barrier: Any, failed: Any) -> None:
 
 
 def test_several_rebuild_at_once(tmp_path: Path) -> None:
-    """Four processes that rebuild the index at a time all see every run."""
+    """Four processes that rebuild the index at the same time all see every run."""
     generate(tmp_path / "runs", 40, size_bytes=1)
     context = multiprocessing.get_context("fork")
     barrier, failed = context.Barrier(4), context.Queue()

@@ -29,7 +29,7 @@ def run(*steps: StepRecord) -> Run:
 
 FULL = {"environment": "demo", "service": "web"}
 OLD = {"service": "web"}
-"""As rollback, wait and verify recorded it once."""
+"""As rollback, wait and verify recorded it in earlier releases."""
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ EXACT: dict[str, Callable[[str], str]] = {
     "tags": lambda s: "</i>".join(escape(c) for c in s),
     "C": lambda s: ", ".join(f"0x{ord(c):02x}" for c in s),
 }
-"""The secret and nothing else of what a mask would leave."""
+"""Forms of the secret alone: once it is masked, nothing else is left."""
 AROUND: dict[str, Callable[[str], str]] = {
     "Pygments": lambda s: highlight(f"token = {s}", PythonLexer(), HtmlFormatter()),
     "rich, narrow": rich_columns,
@@ -129,7 +129,7 @@ AROUND: dict[str, Callable[[str], str]] = {
     **{f"od -An {kind}": od("-An", "-t", kind) for kind in ("x1", "x1z", "x2", "o1", "c")},
     "xxd in JSON": lambda s: json.dumps(json.dumps(xxd(s))),
 }  # fmt: skip
-"""The secret with something around it that a mask may leave or take."""
+"""Forms with something around the secret that a mask may leave or remove."""
 
 
 IN_PIECES = {
@@ -137,7 +137,7 @@ IN_PIECES = {
     for name, form in (EXACT | AROUND).items()
     if name not in ("C", "a letter taken back", "xxd in JSON", "od") and "-An" not in name
 }
-"""Those that are found however a stream brings them."""
+"""Forms that are found wherever a stream is cut."""
 
 
 @pytest.fixture(params=[SECRET, PLAIN], ids=["signs", "letters"])

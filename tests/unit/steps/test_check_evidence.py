@@ -103,7 +103,7 @@ RULES: dict[str, tuple[dict[str, Any], Mapping[str, Any], Mapping[str, Any], str
         {"approval": Approval("bob", "alice", "2026-11-22T00:00:00Z", "plan-1")}, "approved:",
     ),
 }  # fmt: skip
-"""A rule, what meets it, what does not, and what is said then."""
+"""A rule, what meets it, what does not, and the error for that."""
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -121,7 +121,7 @@ def test_a_task_whose_reply_was_lost_is_found_by_its_job(
     to.layer0.create_deploy("d", b"{}")
     FakeLayer0.start_task(
         to.layer0, "demo24e9e412", "job", "d.1", {}, run_id="", token=""
-    )  # one of before counts for nothing
+    )  # an earlier one does not count
     if alike:
         with pytest.raises(OutcomeUnknown, match="found nothing"):
             perform(CreateTask("demo", "job", "d.1"), outside)

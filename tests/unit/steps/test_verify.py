@@ -42,7 +42,7 @@ def test_verify_finds_the_pushed_digest_running(outside: Outside) -> None:
 ODD = (
     '{{"containerdefinitions": [{{"image": "{image}", "environment": [{{"name": "A"}}, {{"name": "A"}}]}}]}}'
 )
-"""Stored by other means: this kit writes no such Dockerrun."""
+"""Stored by other tools: this kit writes no such Dockerrun."""
 
 
 @pytest.mark.parametrize("host", [REGISTRY, "111222333444.dkr-ecr.us-east-1.on.aws"])
