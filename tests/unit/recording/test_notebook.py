@@ -1,4 +1,4 @@
-"""Records as outputs of cells: who worked, and where."""
+"""Records as cell outputs: who worked, and where."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.fakes import FakeClock, World
 
 
 class Announced(RunChannel):
-    """An engine that hears of every intent and every outcome."""
+    """An engine that receives every intent and every outcome."""
 
     def __init__(self, *, until_outcome: bool = False) -> None:
         self.heard: list[tuple[str, str]] = []
@@ -38,7 +38,7 @@ class Announced(RunChannel):
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The metadata of all that was displayed."""
+    """Return the metadata of everything that was displayed."""
     kept: list[dict[str, Any]] = []
 
     def show(_: object, *, metadata: dict[str, Any] | None = None, **__: object) -> None:
@@ -59,7 +59,7 @@ def perform(sink: RecordSink) -> None:
 
 @pytest.mark.parametrize("sink", [NotebookSink(None), Places(["place"])], ids=["cell", "panel"])
 def test_work_by_hand_says_who_did_it_and_where(shown: list[dict[str, Any]], sink: RecordSink) -> None:
-    """With the intent, while it works and with the outcome: what is saved last has it whenever it is saved."""
+    """A record made by hand names the person and host with the intent, during the work, and with the outcome."""
     perform(sink)
     assert len(shown) == 3
     by = {"actor": actor(), "host": socket.gethostname()}
@@ -68,7 +68,7 @@ def test_work_by_hand_says_who_did_it_and_where(shown: list[dict[str, Any]], sin
 
 
 def test_a_run_that_an_engine_saves_says_it_once_in_the_notebook(shown: list[dict[str, Any]]) -> None:
-    """Its records' displays are as they were."""
+    """In a run saved by an engine, the records' displays do not repeat the person and host."""
     channel = Announced()
     perform(NotebookSink(channel))
     assert channel.heard == [("ecrw-run-1-1", "intended"), ("ecrw-run-1-1", "succeeded")]
@@ -76,7 +76,7 @@ def test_a_run_that_an_engine_saves_says_it_once_in_the_notebook(shown: list[dic
 
 
 def test_a_step_ends_though_its_engine_is_gone(shown: list[dict[str, Any]]) -> None:
-    """What was done is displayed and given back; the saved run keeps the intent."""
+    """A step ends and displays its outcome even if its engine is gone."""
     channel = Announced(until_outcome=True)
     perform(NotebookSink(channel))
     assert channel.heard == [("ecrw-run-1-1", "intended")]

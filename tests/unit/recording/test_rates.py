@@ -1,4 +1,4 @@
-"""Rates of long work."""
+"""The speed of long work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def layer(done: int, unit: str = "bytes") -> Progress:
 
 
 def test_a_rate_is_what_was_done_since_a_part_was_first_seen() -> None:
-    """In bytes a second, each part for itself; what was done before it was seen does not count."""
+    """A rate is in bytes a second since a part was first seen, and separate for each part."""
     rates = Rates()
     assert rates.rate(layer(1_000_000), 5.0) is None
     assert rates.rate(layer(4_000_000), 7.0) == 1_500_000
@@ -20,7 +20,7 @@ def test_a_rate_is_what_was_done_since_a_part_was_first_seen() -> None:
 
 
 def test_no_rate_is_told_too_soon_or_of_what_has_none() -> None:
-    """A first moment, work that stands still, and counts of other things."""
+    """No rate is given too soon, for work that makes no progress, or for counts other than bytes."""
     rates = Rates()
     assert rates.rate(layer(0), 0.0) is None
     assert rates.rate(layer(1_000), 0.1) is None
@@ -29,12 +29,12 @@ def test_no_rate_is_told_too_soon_or_of_what_has_none() -> None:
 
 
 def test_a_rate_is_shown_in_human_units() -> None:
-    """Behind how far it is."""
+    """A rate is shown in human units after the progress."""
     assert progress_text(layer(4_000_000), 1_500_000.4).endswith("4.0 MB of 10.0 MB, 1.5 MB/s")
 
 
 def test_all_parts_together_are_one_observation() -> None:
-    """Once two have a size; a layer that has arrived counts whole, one that is unpacked from 0 counts no less."""
+    """All parts are summed once two have a size; a layer that has arrived counts whole, and progress never goes back."""
     total = Total()
     total.take(layer(5_000_000))
     assert total.observed() is None
@@ -49,7 +49,7 @@ def test_all_parts_together_are_one_observation() -> None:
 
 
 def test_a_part_that_is_sent_again_counts_from_the_start() -> None:
-    """While the engine counts down to that, too: nothing is said to have arrived."""
+    """A part that is sent again counts from zero, also while the engine counts down to the retry."""
     total = Total()
     total.take(layer(5_000_000))
     total.take(Progress("3c4d", "pushing", 1, 10, "bytes"))

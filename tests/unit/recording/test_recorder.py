@@ -1,4 +1,4 @@
-"""From intent to outcome."""
+"""Steps are recorded from intent to outcome."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def test_the_outcome_keeps_what_the_step_gave_and_lifts_changed(recorder: Record
 
 
 def test_a_secret_that_a_build_prints_is_not_in_its_progress(recorder: Recorder, sink: ListSink) -> None:
-    """What is shown while a step works is what somebody else's program says."""
+    """A known secret in a build's progress is masked."""
     recorder.perform("build_image", {}, lambda told: told(Progress("build", "token hunter22", 1, 2)))
     assert sink.observed == [Progress("build", "token ***", 1, 2)]
 
 
 def test_an_error_is_recorded_and_raised_again(recorder: Recorder) -> None:
-    """A failed step's record names the error, its log, and no known secret."""
+    """A failed step's record has the error, its hint and log, without known secrets, and the error is raised again."""
 
     def act(_: object) -> Outcome:
         raise BuildError("step 2 failed: hunter22", log=["RUN echo hunter22", "boom"], hint="mend it")
@@ -109,7 +109,7 @@ def test_an_error_is_recorded_and_raised_again(recorder: Recorder) -> None:
 def test_a_lost_reply_or_an_interrupt_leaves_the_outcome_unknown(
     recorder: Recorder, error: BaseException
 ) -> None:
-    """What may or may not have happened is recorded as unknown, never as failed."""
+    """A lost reply or an interrupt is recorded as unknown, not as failed."""
 
     def act(_: object) -> Outcome:
         raise error
@@ -120,7 +120,7 @@ def test_a_lost_reply_or_an_interrupt_leaves_the_outcome_unknown(
 
 
 def test_steps_are_numbered_from_one(recorder: Recorder) -> None:
-    """Sequence numbers count the run's steps."""
+    """The steps of a run are numbered from one."""
     for _ in range(3):
         recorder.perform("login", {}, lambda _: Outcome(ImageReference.parse("a/b"), changed=False))
     assert [record.sequence for record in recorder.records] == [1, 2, 3]

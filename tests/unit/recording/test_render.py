@@ -18,12 +18,12 @@ PUSHED = INTENDED.succeeded({"digest": "sha256:ab"}, changed=True, ended_at=STAR
 
 
 def test_plain_text_tells_step_state_and_values() -> None:
-    """The text form names the step, whether anything changed, inputs and outcome."""
+    """The plain text names the step, its state, whether it changed anything, its inputs and its outcome."""
     assert to_text(PUSHED) == "✓ push_image succeeded in 2.0 s, changed: true\n  tag: 1\n  digest: sha256:ab"
 
 
 def test_a_wait_shows_the_rollout_as_a_picture() -> None:
-    """Old and new copies over time, with the same in words for who sees none; the plain text has no part of it."""
+    """A wait's HTML shows old and new copies over time as a picture with alternative text; the plain text leaves them out."""
     outcome = {
         "deploy_id": "web.5",
         "desired_count": 2,
@@ -38,7 +38,7 @@ def test_a_wait_shows_the_rollout_as_a_picture() -> None:
 
 
 def test_a_plan_has_a_sign_a_line() -> None:
-    """Its picture says without colour what comes and what goes; its text stays as it is; no line can open a tag."""
+    """A plan's HTML marks each difference with a sign instead of colour and escapes it; its text is unchanged."""
     lines = ["added /a: 1", "removed /b: <img src=x>", "changed /c: 1 → 2"]
     record = replace(PUSHED, outcome={"differences": lines, "warnings": ["mind the gap"]})
     assert re.findall("<b>([^<]*) </b>([a-z]+)", to_html(record)) == [
@@ -51,7 +51,7 @@ def test_a_plan_has_a_sign_a_line() -> None:
 
 
 def test_an_unchanged_step_says_so() -> None:
-    """A step that found the wanted state says that it already existed, a deletion that there was nothing any more."""
+    """A step that changed nothing says that its result already existed, or after a deletion that it was already gone."""
     unchanged = replace(PUSHED, changed=False)
     assert "changed: false, it already existed" in to_text(unchanged)
     assert "changed: false, it was already gone" in to_text(replace(unchanged, step="delete_service"))
@@ -59,7 +59,7 @@ def test_an_unchanged_step_says_so() -> None:
 
 
 def test_a_failed_step_shows_its_error_and_log() -> None:
-    """Error message and log lines are part of both forms."""
+    """Both forms show a failed step's error message and log lines."""
     failed = INTENDED.ended_badly(StepState.FAILED, {"message": "boom", "log": ["a", "b"]}, ended_at=STARTED)
     for form in (to_text(failed), to_html(failed)):
         assert "boom" in form
@@ -70,7 +70,7 @@ def test_a_failed_step_shows_its_error_and_log() -> None:
     "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</code><svg onload=alert(1)>"]
 )
 def test_html_escapes_everything_from_outside(hostile: str) -> None:
-    """No value can open a tag or leave an attribute."""
+    """No value from outside can open a tag or leave an attribute."""
     record = replace(PUSHED, step=hostile, inputs={hostile: hostile}, outcome={"x": [hostile]})
     html = to_html(record, (Progress(hostile, hostile),))
     assert hostile not in html
@@ -80,7 +80,7 @@ def test_html_escapes_everything_from_outside(hostile: str) -> None:
 
 
 def test_control_and_direction_characters_are_shown_not_sent() -> None:
-    """Terminal escapes and bidi marks appear as escapes."""
+    """Terminal escapes and bidirectional marks are shown as escapes."""
     shown = to_text(replace(PUSHED, inputs={"tag": "a\x1b[31mb\u202ec"}))
     assert "\x1b" not in shown
     assert "\u202e" not in shown
@@ -88,13 +88,13 @@ def test_control_and_direction_characters_are_shown_not_sent() -> None:
 
 
 def test_html_needs_no_style_sheet() -> None:
-    """Only what untrusted JupyterLab keeps is used: no style element, class, id or handler."""
+    """The HTML has no style element, class, id, position or script, which JupyterLab removes from untrusted outputs."""
     html = to_html(INTENDED, (Progress("layer", "pushing", 5, 10, "bytes"),))
     assert not any(banned in html for banned in ("<style", "class=", " id=", "position:", "<script"))
 
 
 def test_progress_is_told_in_human_units() -> None:
-    """Bytes are told in decimal units."""
+    """Progress in bytes is shown in decimal units."""
     assert progress_text(Progress("1a2b", "pushing", 1_500_000, 3_000_000_000, "bytes")) == (
         "1a2b: pushing 1.5 MB of 3.00 GB"
     )
@@ -104,7 +104,7 @@ def test_progress_is_told_in_human_units() -> None:
     "step", ["find_uses", "find_unused_images", "find_findings", "check_repository", "verify"]
 )
 def test_a_look_says_nothing_of_what_stood(step: str) -> None:
-    """It changes nothing in any case, so that nothing could have stood already."""
+    """A step that only looks does not say that anything already existed."""
     told = to_text(replace(PUSHED, step=step, changed=False))
     assert told.startswith(f"✓ {step} succeeded")
     assert "stood" not in told
@@ -120,7 +120,7 @@ def test_a_look_says_nothing_of_what_stood(step: str) -> None:
     ids=["few members", "long members", "a list of objects"],
 )
 def test_values_are_shown_a_line_each_where_they_are_long(value: object, shown: str) -> None:
-    """A long list reads down, and an object in it stays on its line."""
+    """A short value is shown on one line, a long one with an item per line; an object in a list stays on its line."""
     told = to_text(replace(PUSHED, inputs={}, outcome={"value": value}))
     lines = shown.split("\n")
     assert told.split("value:", 1)[1] == (
@@ -137,7 +137,7 @@ def test_values_are_shown_a_line_each_where_they_are_long(value: object, shown: 
     ],
 )
 def test_a_plan_says_what_its_steps_would_do(step: str, changed: object, said: str) -> None:
-    """A look is told from a change that is not due."""
+    """A plan says of each step whether it would change something, has nothing to change, or only looks."""
     planned = replace(
         INTENDED,
         step=step,
@@ -149,6 +149,6 @@ def test_a_plan_says_what_its_steps_would_do(step: str, changed: object, said: s
 
 
 def test_warnings_are_shown_even_where_a_step_takes_one_line() -> None:
-    """Who watches a run sees what a step would have people look at."""
+    """The one-line form of a step still shows its warnings."""
     text = to_text(replace(PUSHED, outcome={"deploy_id": "web.1", "warnings": ["drops /x", "drops /y"]}))
     assert brief_text(text).splitlines()[1:] == ["  ! drops /x", "  ! drops /y"]

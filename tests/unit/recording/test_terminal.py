@@ -1,4 +1,4 @@
-"""What a terminal shows while steps are at work."""
+"""What a terminal shows while steps are running."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ view.close(record.succeeded({"digest": "1a"}, changed=True, ended_at=began + tim
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_a_push_shows_all_layers_together_and_leaves_one_line(columns: int) -> None:
-    """The first bar is of the whole push, the others of its layers; none of them stays."""
+    """A push shows a bar for the total and one for each layer, and leaves one line."""
     shown = on_a_terminal(["-c", PUSH], columns=columns)
     assert shown.exit_code == 0
     assert "push_image  total: 1 of 3 parts, 20.0 MB of 30.0 MB" in shown.raw
@@ -42,14 +42,14 @@ def test_a_push_shows_all_layers_together_and_leaves_one_line(columns: int) -> N
 
 
 def test_a_terminal_without_colours_gets_none() -> None:
-    """NO_COLOR is honoured: signs and words say all that colours do."""
+    """With NO_COLOR set, a terminal gets no colours."""
     shown = on_a_terminal(["-c", PUSH], environ={"NO_COLOR": "1"})
     assert "\x1b[32m" not in shown.raw
     assert "\x1b[32m✓" in on_a_terminal(["-c", PUSH]).raw
 
 
 def test_nobody_draws_once_the_bars_are_gone() -> None:
-    """A thread that still writes when Python ends makes it abort, whatever the exit code was to be."""
+    """After the bars are stopped, no thread of theirs is left, because one that still writes at exit makes Python abort."""
     before = set(threading.enumerate())
     bars = make_bars()
     bars.start()
@@ -59,7 +59,7 @@ def test_nobody_draws_once_the_bars_are_gone() -> None:
 
 
 def test_a_terminal_shows_an_error_once() -> None:
-    """The command's last line is the error; the record above it has what that has not. In a log the record is whole."""
+    """A terminal shows an error once, below a short record; in a log the record includes the error."""
     script = (
         PUSH.replace(
             'view.close(record.succeeded({"digest": "1a"}, changed=True,',

@@ -1,4 +1,4 @@
-"""The shipped runbooks, handed out for editing."""
+"""Copying the shipped runbooks for editing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_copy_has_every_file_and_runs(tmp_path: Path) -> None:
-    """Runbooks and the files that they name, each told by its path."""
+    """A copy has every runbook and the files that they name, prints each path, and can be read."""
     done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path / "new" / "books")])
     copied = files_in(tmp_path / "new" / "books")
     assert (done.exit_code, copied) == (0, files_in(shipped_folder()))
@@ -29,7 +29,7 @@ def test_a_copy_has_every_file_and_runs(tmp_path: Path) -> None:
 
 
 def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
-    """A second copy overwrites nothing, and does not say nothing."""
+    """A second copy keeps an edited file and says so, and adds a missing one."""
     CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
     mine, gone = tmp_path / "wait" / "Dockerfile.wait", tmp_path / "release.ipynb"
     mine.write_text("FROM mine")
@@ -41,7 +41,7 @@ def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
 
 
 def test_only_what_is_shipped_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what its use left in the folder: saved runs, checkpoints, a .env with keys."""
+    """What use left in the shipped folder, such as saved runs, checkpoints and .env files, is not copied."""
     for name in ("a.ipynb", "wait/b", "runs/c.ipynb", ".ipynb_checkpoints/d.ipynb", ".env", "wait/.env"):
         path = tmp_path / "shipped" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def test_only_what_is_shipped_is_copied(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("where", ["file/books", "/proc/books"])
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, where: str) -> None:
-    """One line with the path and the reason, and exit code 2."""
+    """If the target folder cannot be made, the error is one line with the path and the reason, and exit code 2."""
     (tmp_path / "file").write_text("")
     done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path / where)])
     assert done.exit_code == 2

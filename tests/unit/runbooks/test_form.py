@@ -1,4 +1,4 @@
-"""What a runbook has to look like, and what a new one looks like."""
+"""The form that a runbook must have, and that a new one has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AWS_KEY_ID = "AKIA" + "ABCDEFGHIJKLMNOP"
 
 
 def written(folder: Path, **changes: Any) -> Path:
-    """A new runbook; `parameters`, `step` and `title` replace a cell's source."""
+    """Write a new runbook; `parameters`, `step` and `title` replace a cell's source."""
     book = new_runbook("mine")
     places = {"title": 0, "note": 1, "parameters": 2, "step": 7, "word": 4, "check": 5}
     for name, source in changes.items():
@@ -31,12 +31,12 @@ def written(folder: Path, **changes: Any) -> Path:
 
 @pytest.mark.parametrize("path", [book.path for book in list_runbooks()], ids=lambda path: path.stem)
 def test_every_shipped_runbook_has_the_form(path: Path) -> None:
-    """What we ask of others we keep ourselves."""
+    """Every shipped runbook passes the check of its form."""
     assert check_form(path) == ()
 
 
 def test_a_new_runbook_passes(tmp_path: Path) -> None:
-    """And reads as one, with parameters."""
+    """A new runbook passes the check and can be read with its parameters."""
     path = written(tmp_path)
     assert check_form(path) == ()
     assert [each.name for each in read_runbook(path).parameters] == ["repository", "reference"]
@@ -104,18 +104,18 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
     ],
 )
 def test_what_breaks_the_form_is_named(tmp_path: Path, changes: dict[str, str], what: str) -> None:
-    """Each breach by its cell, with what to do."""
+    """A breach of the form is reported."""
     assert any(what in str(breach) for breach in check_form(written(tmp_path, **changes)))
 
 
 def test_a_cell_that_python_cannot_read_ends_the_check_with_an_error_of_ours(tmp_path: Path) -> None:
-    """And not with a traceback: thousands of names behind each other are more than its parser takes."""
+    """A cell that is too deep for Python's parser ends the check with an InputError, not a traceback."""
     with pytest.raises(InputError, match="recursion"):
         check_form(written(tmp_path, step="found = kit" + ".a" * 20_000 + "()"))
 
 
 def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> None:
-    """So are notebooks without a parameters cell."""
+    """Saved outputs, a step without text before it and a missing parameters cell are reported."""
     book = new_runbook("mine")
     book["cells"][7]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
     del book["cells"][6]
@@ -137,7 +137,7 @@ def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> N
     ],
 )
 def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None, why: str) -> None:
-    """In words of ours, wherever it is given."""
+    """A file that is not a notebook is refused with a reason by the check and by the reader."""
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_text(content)
@@ -149,7 +149,7 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None, why
 
 
 def test_the_command_makes_and_checks(tmp_path: Path) -> None:
-    """A new one is never written over another; breaches are exit code 1, what is no notebook is 2."""
+    """`runbooks new` never overwrites a file; `runbooks check` exits with 1 for breaches and 2 for a file that is no notebook."""
     run = CliRunner().invoke
     folder = str(tmp_path)
     path = str(tmp_path / "mine.ipynb")
@@ -168,7 +168,7 @@ def test_the_command_makes_and_checks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("book", list_runbooks(), ids=lambda book: book.name)
 def test_help_of_a_runbook_tells_its_whole_cell(book: Runbook) -> None:
-    """Title, and each parameter with type, default and comment."""
+    """A runbook's help has its title, and the type, default and comment of each parameter."""
     told = CliRunner().invoke(main, ["run", book.name, "--help"])
     assert told.exit_code == 0
     assert book.title in told.output

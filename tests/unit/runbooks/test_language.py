@@ -1,4 +1,4 @@
-"""Which notebooks the engine takes for Python's."""
+"""Which notebooks the engine accepts as Python."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ecr_widgets.runbooks.language import refuse_other_language
     ],
 )
 def test_a_notebook_of_pythons_is_taken(metadata: Any) -> None:
-    """Also one that says little: its kernel's name is Python's, or there is none."""
+    """A Python notebook is accepted, even if only its kernel's name says so or nothing does."""
     refuse_other_language(metadata)
 
 
@@ -42,6 +42,6 @@ def test_a_notebook_of_pythons_is_taken(metadata: Any) -> None:
     ],
 )
 def test_a_notebook_of_another_language_is_refused(metadata: Any) -> None:
-    """Whatever says so first: `x = 'echo 1'` is good Python too."""
+    """A notebook of another language is refused, even if its cells would be valid Python."""
     with pytest.raises(InputError, match="the notebook is refused"):
         refuse_other_language(metadata)

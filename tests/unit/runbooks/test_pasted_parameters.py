@@ -1,4 +1,4 @@
-"""Parameters that were pasted into a notebook past our checks."""
+"""Parameters that were pasted into a notebook without our checks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ecr_widgets.runbooks.pasted_parameters import check_declared
     ],
 )
 def test_a_value_of_another_type_is_refused(annotation: Any, value: Any) -> None:
-    """The message names the parameter and tells how to give it."""
+    """A value of another type than declared is refused with the parameter's name."""
     with pytest.raises(UnknownParameter, match="parameter 'given' refused"):
         check_declared({"__annotations__": {"given": annotation}, "given": value})
 
@@ -45,12 +45,12 @@ def test_a_value_of_another_type_is_refused(annotation: Any, value: Any) -> None
     ],
 )
 def test_what_fits_or_is_no_parameter_passes(annotation: Any, value: Any) -> None:
-    """Annotations of other kinds are somebody's own business."""
+    """A value that fits, and a variable with an annotation that no parameter can have, are accepted."""
     check_declared({"__annotations__": {"given": annotation}, "given": value})
 
 
 def test_a_notebook_without_annotations_passes() -> None:
-    """Nothing is declared, so nothing can be wrong."""
+    """A notebook without annotated values is accepted."""
     check_declared({"tag": 1.1})
     check_declared({"__annotations__": {"tag": str}})
 
@@ -66,7 +66,7 @@ CONNECT = "from ecr_widgets import connect\n\nkit = connect()"
 
 
 def history(*pasted: str) -> dict[str, Any]:
-    """What a kernel holds at its connect cell."""
+    """Return a kernel's namespace at its connect cell."""
     cells = ["", CELL, *pasted, CONNECT]
     namespace: dict[str, Any] = {}
     for cell in cells[:-1]:
@@ -85,7 +85,7 @@ def history(*pasted: str) -> dict[str, Any]:
     ],
 )
 def test_what_was_pasted_behind_the_cell_is_checked_by_it(pasted: str, why: str) -> None:
-    """Limits, names, None and what is in an object, as the kernel's own history has the cell."""
+    """A value pasted after the parameters cell is checked against that cell, as the kernel's history has it."""
     with pytest.raises(UnknownParameter, match=why):
         check_declared(history(pasted))
 
@@ -99,13 +99,13 @@ def test_what_was_pasted_behind_the_cell_is_checked_by_it(pasted: str, why: str)
     ],
 )
 def test_what_fits_the_cell_and_what_is_no_paste_passes(pasted: str) -> None:
-    """A cell that does more than assign is somebody's own."""
+    """A pasted cell that fits, or does more than assign, is accepted."""
     check_declared(history(pasted))
     check_declared({**history(), "In": ["", "from ecr_widgets import connect", CELL, "kit = connect()"]})
 
 
 def test_the_cell_as_it_was_run_last_decides() -> None:
-    """Who widens a limit by hand and runs the cell again is not held to the old one."""
+    """The parameters cell as it was last run decides which limits apply."""
     namespace = history()
     wider = CELL.replace("0 or more", "-5 or more")
     check_declared({**namespace, "count": -5, "In": ["", CELL, CONNECT, wider, CONNECT]})
