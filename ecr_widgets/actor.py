@@ -85,10 +85,10 @@ def actor() -> str:
 
 def _login_uid(about: Path) -> int | None:
     try:
-        told = int((about / "loginuid").read_text(encoding="ascii"))
+        user_id = int((about / "loginuid").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None  # a kernel without audit support
-    return None if told == _NOBODY_LOGGED_IN else told
+    return None if user_id == _NOBODY_LOGGED_IN else user_id
 
 
 def _callers(environ: Mapping[str, str]) -> frozenset[int]:

@@ -26,16 +26,16 @@ def proven_deploys(runs: RunStore, service_id: str) -> Mapping[str, Proof]:
     verified: dict[str, dict[str, Proof]] = {}
     prefixes: dict[str, str] = {}
     for record, actor in _records(runs):
-        told = {name: each for name, each in record.outcome.items() if isinstance(each, str)}
-        if record.state is not StepState.SUCCEEDED or "service_id" not in told or "deploy_id" not in told:
+        texts = {name: each for name, each in record.outcome.items() if isinstance(each, str)}
+        if record.state is not StepState.SUCCEEDED or "service_id" not in texts or "deploy_id" not in texts:
             continue
         if record.step == "verify":
             proof = Proof(record.ended_at or record.started_at, actor)
-            verified.setdefault(told["service_id"], {}).setdefault(told["deploy_id"], proof)
-        elif record.step == "adopt" and told.get("same_service_id") == service_id:
-            name = told["deploy_id"].rpartition(".")[0]
-            prefixes[told["service_id"]] = (
-                told.get("same_deploy_id", "").rpartition(":")[0].removesuffix(name)
+            verified.setdefault(texts["service_id"], {}).setdefault(texts["deploy_id"], proof)
+        elif record.step == "adopt" and texts.get("same_service_id") == service_id:
+            name = texts["deploy_id"].rpartition(".")[0]
+            prefixes[texts["service_id"]] = (
+                texts.get("same_deploy_id", "").rpartition(":")[0].removesuffix(name)
             )
     inherited = {
         f"{prefix}{':'.join(deploy_id.rpartition('.')[::2])}": proof

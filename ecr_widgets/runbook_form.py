@@ -93,7 +93,7 @@ class RunbookForm:
         """Values as a person types them, by name."""
         self.reason = ""
         """Why the run is made."""
-        self.told = ""
+        self.status = ""
         """How the last run ended."""
         self.steps: tuple[str, ...] = ()
         """The last run's steps so far, one line each."""
@@ -172,12 +172,12 @@ class RunbookForm:
             raise InputError(
                 said.splitlines()[-1].removeprefix("ecr-widgets: ") if said else "it was refused"
             )
-        told: Mapping[str, Any] = json.loads(result)
-        if told["state"] == "refused":
-            raise InputError(told["reason"])
-        self.saved = place_of(told["notebook"])
+        end: Mapping[str, Any] = json.loads(result)
+        if end["state"] == "refused":
+            raise InputError(end["reason"])
+        self.saved = place_of(end["notebook"])
         self.steps = self._steps_in(self.saved)
-        return told
+        return end
 
     def _watch(self, since: str, before: set[str]) -> None:
         """Read the run's progress from its notebook."""
@@ -213,12 +213,12 @@ class RunbookForm:
             for each in self._book.parameters
         )
         steps = "".join(f"<div>{escape(visible(each))}</div>" for each in self.steps)
-        told = f"<div><b>{escape(visible(self.told))}</b></div>" if self.told else ""
+        status = f"<div><b>{escape(visible(self.status))}</b></div>" if self.status else ""
         link = _link_to(self.saved) if self.saved is not None else ""
         values = (
             f"<details><summary>{escape(visible(self._typed()))}</summary><table>{rows}</table></details>"
         )
-        return f"<div><b>{escape(self._book.title)}</b>{steps}{told}{link}{values}</div>"
+        return f"<div><b>{escape(self._book.title)}</b>{steps}{status}{link}{values}</div>"
 
     def _typed(self) -> str:
         """The values that differ from the runbook's, in one line."""
@@ -238,7 +238,7 @@ class RunbookForm:
         lines = (f"{each.name} = {self._shown(each)}" for each in self._book.parameters)
         return {
             "text/html": self.to_html(),
-            "text/plain": visible("\n".join((self._book.title, *lines, *self.steps, self.told))),
+            "text/plain": visible("\n".join((self._book.title, *lines, *self.steps, self.status))),
         }
 
     def _ipython_display_(self) -> None:
@@ -323,13 +323,13 @@ class RunbookForm:
         bar.begin("planning …" if plan else "running …")
 
         def work() -> None:
-            self.told = "planning…" if plan else "running…"
+            self.status = "planning…" if plan else "running…"
             self._redraw()
             try:
-                self.told = _end_of(self.run(plan=plan), plan=plan)
+                self.status = _end_of(self.run(plan=plan), plan=plan)
             except InputError as error:
-                self.told = f"refused: {error}"
-            bar.end(self.told)
+                self.status = f"refused: {error}"
+            bar.end(self.status)
             self._typed_in(bar)
 
         Thread(target=work, daemon=True).start()
@@ -357,14 +357,14 @@ def _step_line(record: StepRecord) -> str:
     return f"{sign} {record.step}{took}"
 
 
-def _end_of(told: Mapping[str, Any], *, plan: bool) -> str:
+def _end_of(result: Mapping[str, Any], *, plan: bool) -> str:
     """How a run ended, from its `run --json` document; the link to its notebook is shown separately."""
-    reason = f" ({told['reason']})" if told["reason"] else ""
-    sign = "✓" if told["state"] == "succeeded" else "✗"
-    end = f"{sign} {'plan ' if plan else ''}{told['state']}{reason}"
+    reason = f" ({result['reason']})" if result["reason"] else ""
+    sign = "✓" if result["state"] == "succeeded" else "✗"
+    end = f"{sign} {'plan ' if plan else ''}{result['state']}{reason}"
     if not plan:
         return end
-    due = ", ".join(each["step"] for each in told["steps"] if each["changed"])
+    due = ", ".join(each["step"] for each in result["steps"] if each["changed"])
     return f"{end}; would change: {due or 'nothing'}"
 
 

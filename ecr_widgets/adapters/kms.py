@@ -37,14 +37,14 @@ class KmsKey:
         Raises:
             SettingsError: The key is of another kind, or not for signing.
         """
-        told = translated("kms:GetPublicKey", lambda: self._client.get_public_key(KeyId=self.arn))
-        if _ALGORITHM not in told.get("SigningAlgorithms", ()):
+        answer = translated("kms:GetPublicKey", lambda: self._client.get_public_key(KeyId=self.arn))
+        if _ALGORITHM not in answer.get("SigningAlgorithms", ()):
             raise SettingsError(f"{self.arn} does not sign by {_ALGORITHM}", hint=KIND)
-        return bytes(told["PublicKey"])
+        return bytes(answer["PublicKey"])
 
     def sign(self, content: bytes) -> bytes:
         """An ECDSA signature over the content, in DER."""
-        told = translated(
+        answer = translated(
             "kms:Sign",
             lambda: self._client.sign(
                 KeyId=self.arn,
@@ -53,7 +53,7 @@ class KmsKey:
                 SigningAlgorithm=_ALGORITHM,
             ),
         )
-        return bytes(told["Signature"])
+        return bytes(answer["Signature"])
 
     @cached_property
     def _client(self) -> Any:

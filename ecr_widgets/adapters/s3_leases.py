@@ -97,7 +97,7 @@ class _Seen:
             return 0.0
         return max(0.0, self.lasts_s - max(self.aged.age_s or 0.0, unchanged_s))
 
-    def told(self, unchanged_s: float = 0.0) -> str:
+    def words(self, unchanged_s: float = 0.0) -> str:
         """Who holds it and for how long, for people."""
         who = str(self.note) if self.note else "somebody whose lease cannot be read"
         return f"{who}; its lease ends in {self.left_s(unchanged_s):.0f} s unless it is renewed"
@@ -172,7 +172,7 @@ class S3Lease:
             self._lost_to = f"the lease on {self._note.target} was removed"
         elif seen.note is None or seen.note.taking != self._note.taking:
             is_free = seen.note is not None and seen.note.free
-            self._lost_to = f"{seen.note} held it meanwhile" if is_free else f"{seen.told()}"
+            self._lost_to = f"{seen.note} held it meanwhile" if is_free else seen.words()
         else:
             self._stamp = seen.aged.stamp
             return True
@@ -252,7 +252,7 @@ class S3Leases:
                 # Somebody else was quicker; their lease is read next.
                 left_s = 1.0
             if now_s >= deadline_s and seen is not None:
-                raise self._busy(target, seen.told(unchanged_s))
+                raise self._busy(target, seen.words(unchanged_s))
             self.clock.sleep(min(_POLL_S, left_s))
 
     def _take(self, name: str, target: str, run_id: str, seen: _Seen | None) -> S3Lease:
@@ -305,7 +305,7 @@ class S3Leases:
     def holder(self, name: str) -> str | None:
         """Who holds a lease; None if nobody does."""
         seen = self.look(name)
-        return None if seen is None or seen.left_s(0.0) <= 0 else seen.told()
+        return None if seen is None or seen.left_s(0.0) <= 0 else seen.words()
 
     def look(self, name: str, *, patience_s: float | None = None) -> _Seen | None:
         """Read a lease; None if it was never taken."""

@@ -150,19 +150,19 @@ class S3Store:
         patience_s: float = _WRITE_PATIENCE_S,
     ) -> Stamp:
         nonce = secrets.token_hex(16)
-        told: dict[str, Any] = {"IfNoneMatch": "*"} if replacing is None else {"IfMatch": replacing}
-        told["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        told["ContentType"] = _TYPES.get(name.rpartition(".")[2], "application/json")
+        arguments: dict[str, Any] = {"IfNoneMatch": "*"} if replacing is None else {"IfMatch": replacing}
+        arguments["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        arguments["ContentType"] = _TYPES.get(name.rpartition(".")[2], "application/json")
         if final and self._retention is not None:
             until = self._now_here() + timedelta(days=self._retention.days)
-            told |= {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}
+            arguments |= {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}
             # With Object Lock S3 insists on a header that names the algorithm; the checksum's own header is not enough.
-            told["ChecksumAlgorithm"] = "SHA256"
+            arguments["ChecksumAlgorithm"] = "SHA256"
 
         def put() -> Stamp:
             try:
                 reply = self._client.put_object(
-                    **self._at(name), Body=content, Metadata={_NONCE: nonce}, **told
+                    **self._at(name), Body=content, Metadata={_NONCE: nonce}, **arguments
                 )
             except aws.ClientError as error:
                 if _code(error) in _LOST_RACE | (_GONE if replacing is not None else frozenset()):
@@ -204,17 +204,17 @@ class S3Store:
 
     def _listed(self, after: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
         root = self._key("")
-        told: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": root + prefix}
-        told |= {"StartAfter": root + after} if after else {}
-        told |= {} if "/" in prefix else {"Delimiter": "/"}
+        arguments: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": root + prefix}
+        arguments |= {"StartAfter": root + after} if after else {}
+        arguments |= {} if "/" in prefix else {"Delimiter": "/"}
         while True:
             page = self._trying(
-                "list the runs", lambda: self._client.list_objects_v2(**told), _READ_PATIENCE_S
+                "list the runs", lambda: self._client.list_objects_v2(**arguments), _READ_PATIENCE_S
             )
             yield from ((each["Key"].removeprefix(root), each["ETag"]) for each in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return
-            told["ContinuationToken"] = page["NextContinuationToken"]
+            arguments["ContinuationToken"] = page["NextContinuationToken"]
 
     def now(self) -> datetime:
         reply = self._trying(

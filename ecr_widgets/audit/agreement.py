@@ -24,9 +24,9 @@ def disagreements(run: Run) -> Iterator[str]:
         if step.ended_at is not None and step.ended_at < step.started_at:
             yield f"{step.step} ended before it started"
         for name in _SAME:
-            told = step.outcome.get(name)
-            if told and (asked := step.inputs.get(name)) and asked != told:
-                yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and reports {told!r:.80}"
+            reported = step.outcome.get(name)
+            if reported and (asked := step.inputs.get(name)) and asked != reported:
+                yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and reports {reported!r:.80}"
     yield from _of_images(steps)
     yield from _of_deploys(steps)
 
@@ -73,14 +73,14 @@ def _same_image(deploy: StepRecord, verify: StepRecord) -> bool:
     return bool(one != other and one and other) or _image(deploy.outcome) == _image(verify.outcome)
 
 
-def _image(told: Mapping[str, object]) -> tuple[str, str]:
+def _image(values: Mapping[str, object]) -> tuple[str, str]:
     """Repository with registry, and digest, of the image in inputs or an outcome; each is empty if missing."""
-    image = told.get("image")
+    image = values.get("image")
     name, at, digest = image.partition("@") if isinstance(image, str) else ("", "", "")
     head, colon, tag = name.rpartition(":")
     return (head if colon and "/" not in tag else name), digest if at else ""
 
 
-def _key(told: Mapping[str, object], name: str) -> object:
-    value = told.get(name)
+def _key(values: Mapping[str, object], name: str) -> object:
+    value = values.get(name)
     return value if isinstance(value, str) else None

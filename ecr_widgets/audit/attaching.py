@@ -148,15 +148,15 @@ def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret
     """
     _check(run, holds_secret)
     for image in images_of(run.seal):
-        told = (run.seal.run_id or "", str(image))
+        names = (run.seal.run_id or "", str(image))
         try:
             named, token = registries.resolve(image)
             state, referrer = attach_payload(payload_of(run), registries, named, token)
-            yield Attached(*told, state, referrer=referrer)
+            yield Attached(*names, state, referrer=referrer)
         except ImageNotFound as error:
-            yield Attached(*told, "gone", error.message)
+            yield Attached(*names, "gone", error.message)
         except EcrWidgetsError as error:
-            yield Attached(*told, NOT_ATTACHED, str(error))
+            yield Attached(*names, NOT_ATTACHED, str(error))
 
 
 def images_of(seal: Seal) -> Iterable[ImageReference]:

@@ -62,16 +62,16 @@ def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) ->
     created = {"org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at)}
     payload = Payload(NOTEBOOK_TYPE, _LAYER_TYPE, notebook, created)
     for image in images_of(run.seal):
-        told = (run.seal.run_id or "", str(image))
+        names = (run.seal.run_id or "", str(image))
         try:
             named, token = registries.resolve(image)
             _refuse_other_readers(registries, named)
             state, referrer = attach_payload(payload, registries, named, token)
-            yield Attached(*told, state, referrer=referrer, what="notebook")
+            yield Attached(*names, state, referrer=referrer, what="notebook")
         except ImageNotFound as error:
-            yield Attached(*told, "gone", error.message, what="notebook")
+            yield Attached(*names, "gone", error.message, what="notebook")
         except EcrWidgetsError as error:
-            yield Attached(*told, NOT_ATTACHED, str(error), what="notebook")
+            yield Attached(*names, NOT_ATTACHED, str(error), what="notebook")
 
 
 def _refuse_other_readers(registries: Registries, image: ImageReference) -> None:

@@ -132,10 +132,10 @@ def read_source(raw: bytes) -> Source:
         raw: The source as in the notebook: JSON of a string or a list of lines; empty if there is none.
     """
     try:
-        told = _decode(raw) if raw else ""
+        source = _decode(raw) if raw else ""
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return Source(hidden="its source is no text")
-    return _read(told if isinstance(told, str) else "".join(told), 0)
+    return _read(source if isinstance(source, str) else "".join(source), 0)
 
 
 def _read(text: str, depth: int) -> Source:
@@ -312,9 +312,9 @@ class _Reader:
             elif name == "ecr_widgets" and renamed:
                 self._hidden.append("it imports ecr_widgets under another name")
 
-    def _called_magic(self, method: str, told: list[object]) -> None:
-        texts = [each for each in told if isinstance(each, str)]
-        if len(texts) != len(told) or not texts or method not in _MAGICS:
+    def _called_magic(self, method: str, arguments: list[object]) -> None:
+        texts = [each for each in arguments if isinstance(each, str)]
+        if len(texts) != len(arguments) or not texts or method not in _MAGICS:
             self._hidden.append(f"it uses get_ipython().{method}")
         elif method in ("system", "getoutput"):
             self.magic("bash", texts[0], "")

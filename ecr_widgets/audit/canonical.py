@@ -90,7 +90,7 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
     """Return what changed between two forms, in words; empty if nothing did."""
     if before.sha256 == after.sha256:
         return ()
-    told = [
+    changes = [
         f"metadata {name} was {_how(name, before.metadata, after.metadata)}"
         for name in sorted(before.metadata.keys() | after.metadata.keys())
         if before.metadata.get(name) != after.metadata.get(name)
@@ -99,15 +99,15 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
     for cell_id, parts in cells_before.items():
         other = cells_after.get(cell_id)
         if other is None:
-            told.append(f"cell {cell_id} was removed")
+            changes.append(f"cell {cell_id} was removed")
         else:
-            told += [
+            changes += [
                 f"cell {cell_id}: {what} changed"
                 for what, a, b in zip(("source", "outputs", "metadata or count"), parts, other, strict=True)
                 if a != b
             ]
-    told += [f"cell {cell_id} was added" for cell_id in cells_after if cell_id not in cells_before]
-    return tuple(told) or ("cells are in another order, or their ids repeat",)
+    changes += [f"cell {cell_id} was added" for cell_id in cells_after if cell_id not in cells_before]
+    return tuple(changes) or ("cells are in another order, or their ids repeat",)
 
 
 def within_reach(value: Any) -> Any:

@@ -86,8 +86,8 @@ def _moves(run: Run) -> Iterator[Move]:
             )
 
 
-def _approval(told: Any) -> Approval | None:
-    if not isinstance(told, dict) or not told.get("approved_by"):
+def _approval(approval: Any) -> Approval | None:
+    if not isinstance(approval, dict) or not approval.get("approved_by"):
         return None
-    members = {name: told.get(name) for name in Approval.__struct_fields__}
+    members = {name: approval.get(name) for name in Approval.__struct_fields__}
     return Approval(**{name: value if isinstance(value, str) else None for name, value in members.items()})

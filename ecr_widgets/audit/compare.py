@@ -34,10 +34,10 @@ class Difference:
 
 def compare_runs(runs: Place, older: Row, newer: Row) -> tuple[Difference, ...]:
     """Compare two saved runs, including their cells' output: for each cell the first lines that only one run has."""
-    told = differences(show_run(runs, older), show_run(runs, newer))
+    changes = differences(show_run(runs, older), show_run(runs, newer))
     first, second = (outputs_of(files_of(runs), row.path) for row in (older, newer))
     return (
-        *told,
+        *changes,
         *(
             Difference(f"output of cell {cell_id}", before, after)
             for cell_id in dict.fromkeys((*first, *second))
@@ -62,14 +62,14 @@ def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Dif
     )
 
 
-def _facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in _ABOUT:
-        if told.get(name) is not None:
-            yield name, str(told[name])
-    for name, value in told["parameters"].items():
+        if shown.get(name) is not None:
+            yield name, str(shown[name])
+    for name, value in shown["parameters"].items():
         yield f"parameter {name}", _text(value)
     seen: Counter[str] = Counter()
-    for step in told["steps"]:
+    for step in shown["steps"]:
         seen[step["step"]] += 1
         again = f" ({seen[step['step']]})" if seen[step["step"]] > 1 else ""
         place = f"step {step['step']}{again}"

@@ -61,15 +61,15 @@ class FolderSeals(SealBook):
             if not stat.S_ISREG(about.st_mode):
                 raise OSError("not a regular file")
             stamp = Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
-            standing = self._database.execute(
+            cached = self._database.execute(
                 "SELECT changed_ns, size, inode, end, sha256, past FROM chains WHERE prefix = ?", (prefix,)
             ).fetchone()
-            if standing is not None and Stamp(*standing[:3]) == stamp:
+            if cached is not None and Stamp(*cached[:3]) == stamp:
                 return
             digest, past, end = hashlib.sha256(), Past(), 0
-            if standing is not None:
-                if _hash_up_to(file, standing[3], digest) == standing[4]:
-                    past, end = _decode_past(standing[5]), standing[3]
+            if cached is not None:
+                if _hash_up_to(file, cached[3], digest) == cached[4]:
+                    past, end = _decode_past(cached[5]), cached[3]
                 else:
                     self._forget(prefix)
                     digest = hashlib.sha256()

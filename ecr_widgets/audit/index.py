@@ -162,8 +162,8 @@ class Index:
         }
         due = []
         for path, stamp in part.notebooks:
-            standing = known.pop(shown_name(path), None)
-            if standing is None or standing[2:] != stamp:
+            cached = known.pop(shown_name(path), None)
+            if cached is None or cached[2:] != stamp:
                 due.append((path, stamp))
         if not known and not due:
             return
@@ -304,8 +304,8 @@ class Index:
         self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?, ?, ?)", names)
 
     def _last_number(self) -> int:
-        told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
-        return told[0] if told else 0
+        last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+        return last[0] if last else 0
 
     def _sealed(self, path: str, newest: Newest | None, entry: _Entry) -> tuple[str | None, _Entry]:
         """Return what the notebook's seal says about it, and the entry, marked as tampered if the run was changed."""

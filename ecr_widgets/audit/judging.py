@@ -81,8 +81,8 @@ def _of_plan(run: Run) -> Judgement:
     if done:
         return Judgement(Verdict.UNPROVEN, (f"a plan in which {', '.join(done)} changed something",))
     would = [step.step for step in run.steps if step.changed]
-    told = f"it would {', '.join(would)}" if would else "it would change nothing"
-    return Judgement(Verdict.PLAN, (told,))
+    effect = f"it would {', '.join(would)}" if would else "it would change nothing"
+    return Judgement(Verdict.PLAN, (effect,))
 
 
 def _missing(run: Run) -> list[str]:

@@ -118,9 +118,9 @@ class _Reader:
             raise ValueError(f"its manifest is larger than {MAX_MANIFEST_BYTES // 1000} kB")
         manifest = self._registry.read_manifest(self._image.with_digest(entry.digest), self._token)
         try:
-            told: dict[str, Any] = json.loads(manifest.content)
-            subject, (layer,) = told["subject"]["digest"], told["layers"]
-            digest, size_bytes, kind = str(layer["digest"]), int(layer["size"]), told.get("artifactType")
+            members: dict[str, Any] = json.loads(manifest.content)
+            subject, (layer,) = members["subject"]["digest"], members["layers"]
+            digest, size_bytes, kind = str(layer["digest"]), int(layer["size"]), members.get("artifactType")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("its manifest is not that of a statement") from error
         if subject != self._image.digest:

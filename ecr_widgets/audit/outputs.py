@@ -54,12 +54,12 @@ def differing_lines(older: str, newer: str) -> Iterator[tuple[str | None, str | 
 def _text(output: _Output) -> str:
     if _OURS & output.data.keys():
         return ""
-    told = _joined(output.text)
+    content = _joined(output.text)
     if "text/plain" in output.data:
-        told += _plain(output.data["text/plain"]) + "\n"
+        content += _plain(output.data["text/plain"]) + "\n"
     if output.ename:
-        told += f"{output.ename}: {output.evalue}\n"
-    return _COLOURS.sub("", told)
+        content += f"{output.ename}: {output.evalue}\n"
+    return _COLOURS.sub("", content)
 
 
 def _plain(value: msgspec.Raw) -> str:

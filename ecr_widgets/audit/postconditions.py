@@ -138,12 +138,12 @@ def _wait(step: StepRecord, _: _Later) -> str | None:
 
 
 def _verify(step: StepRecord, _: _Later) -> str | None:
-    told = step.outcome
-    image = told.get("image")
+    outcome = step.outcome
+    image = outcome.get("image")
     digest = image.rpartition("@")[2] if isinstance(image, str) else None
-    if not is_digest(digest) or not digest == told.get("registry_digest") == told.get("running_digest"):
+    if not is_digest(digest) or not digest == outcome.get("registry_digest") == outcome.get("running_digest"):
         return "registry, running service and wanted image do not name one digest"
-    return None if _positive(told.get("running_count")) else "no copy ran"
+    return None if _positive(outcome.get("running_count")) else "no copy ran"
 
 
 def _changed_repository(step: StepRecord, later: _Later) -> str | None:
@@ -187,8 +187,12 @@ def _deleted_images(step: StepRecord, _: _Later) -> str | None:
 
 
 def _deleted_repository(step: StepRecord, _: _Later) -> str | None:
-    told = step.outcome.get("repository")
-    return None if told and told == step.inputs.get("repository") else "the outcome names another repository"
+    repository = step.outcome.get("repository")
+    return (
+        None
+        if repository and repository == step.inputs.get("repository")
+        else "the outcome names another repository"
+    )
 
 
 def _deleted_entity(step: StepRecord, _: _Later) -> str | None:
@@ -248,8 +252,8 @@ def _link(step: StepRecord, _: _Later) -> str | None:
 
 
 def _adopted(step: StepRecord, _: _Later) -> str | None:
-    told = step.outcome
-    ids = [told.get(name) for name in ("service_id", "same_service_id", "deploy_id", "same_deploy_id")]
+    outcome = step.outcome
+    ids = [outcome.get(name) for name in ("service_id", "same_service_id", "deploy_id", "same_deploy_id")]
     service_id, same_service_id, deploy_id, same_deploy_id = (
         each if isinstance(each, str) else "" for each in ids
     )

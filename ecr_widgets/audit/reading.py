@@ -206,12 +206,12 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
     kits = kits_of([source for *_, source in found])
     for cell, cell_id, source in found:
         steps = _steps(cell, cell_id, bad, only_marked=only_marked)
-        told = cell.metadata.ecr_widgets if cell.metadata is not None else None
+        ours = cell.metadata.ecr_widgets if cell.metadata is not None else None
         cells.append(
             Cell(
                 cell_id,
                 cell.execution_count,
-                told.state if told is not None else None,
+                ours.state if ours is not None else None,
                 calls_in(source, kits),
                 steps,
                 source.may_hold,
@@ -246,16 +246,16 @@ def _is_left_out(cell: wire.WireCell) -> bool:
     metadata = cell.metadata
     if metadata is None or cell.execution_count is not None or cell.outputs:
         return False
-    told = metadata.ecr_widgets
-    not_run = told is None or told.state is CellState.NOT_RUN
+    ours = metadata.ecr_widgets
+    not_run = ours is None or ours.state is CellState.NOT_RUN
     return not_run and isinstance(metadata.tags, list) and SKIP_TAG in metadata.tags
 
 
 def _is_empty(raw: msgspec.Raw) -> bool:
     if not raw:
         return True
-    told = wire.decode_value(raw)
-    return isinstance(told, (str, list)) and not "".join(map(str, told)).strip()
+    source = wire.decode_value(raw)
+    return isinstance(source, (str, list)) and not "".join(map(str, source)).strip()
 
 
 def _without_engine(
@@ -263,7 +263,7 @@ def _without_engine(
 ) -> Run:
     """Return a run by plain papermill or by hand: from its records, and from papermill only times and parameters."""
     metadata = notebook.metadata
-    told = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
+    papermill = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
     steps = [step for cell in cells for step in cell.steps]
     # A planned step stays an intent, but it was not interrupted.
     states = {step.state for step in steps if not step.is_planned}
@@ -273,19 +273,19 @@ def _without_engine(
         state = RunState.INTERRUPTED
     else:
         state = RunState.FAILED if StepState.FAILED in states else RunState.SUCCEEDED
-    started = _moment(told.start_time) if told else None
-    ended = _moment(told.end_time) if told else None
-    runbook = PurePosixPath((told and told.input_path) or name).stem
+    started = _moment(papermill.start_time) if papermill else None
+    ended = _moment(papermill.end_time) if papermill else None
+    runbook = PurePosixPath((papermill and papermill.input_path) or name).stem
     return Run(
         version=RECORD_VERSION,
         run_id=steps[-1].run_id if steps else "",
         runbook=runbook,
         state=state,
-        parameters=told.parameters if told else {},
+        parameters=papermill.parameters if papermill else {},
         started_at=started or (steps[0].started_at if steps else None),
         ended_at=ended or (steps[-1].ended_at if steps else None),
         path=name,
-        origin=Origin.PAPERMILL if told else Origin.BY_HAND,
+        origin=Origin.PAPERMILL if papermill else Origin.BY_HAND,
         cells=cells,
         bad_records=bad,
         note=note_in(notebook),

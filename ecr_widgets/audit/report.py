@@ -131,12 +131,12 @@ def _is_run(row: Row) -> bool:
 
 def _first_lines(rows: Sequence[Row], checked: Verification | None, now: datetime) -> Iterator[str]:
     counts = Counter(each.words.partition(":")[0] for each in map(look_of, rows))
-    told = ", ".join(f"{count} {each}" for each, count in counts.most_common())
+    verdicts = ", ".join(f"{count} {each}" for each, count in counts.most_common())
     order = "" if checked is None else f" · seals {checked.words}"
     times = [row.started_at for row in rows if row.started_at]
     span = f" · {min(times)[:10]} to {max(times)[:10]}" if times else ""
     yield f"<h1>Saved runs{span}{order}</h1>"
-    yield f'<p class="m">{_text(to_rfc3339(now))}: {len(rows)} notebooks: {_text(told) or "none"}.</p>'
+    yield f'<p class="m">{_text(to_rfc3339(now))}: {len(rows)} notebooks: {_text(verdicts) or "none"}.</p>'
 
 
 def _now(by_service: OneHistory, numbers: Mapping[str, int]) -> Iterator[str]:
@@ -169,10 +169,10 @@ def _linked(shown: str, row: Row, numbers: Mapping[str, int]) -> str:
 def _seals(checked: Verification | None) -> Iterator[str]:
     if checked is None:
         return
-    told = checked.to_json()
-    counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
+    checks = checked.to_json()
+    counts = ", ".join(f"{count} {finding}" for finding, count in sorted(checks["counts"].items()))
     yield f"<h2>Seals: {checked.words}</h2><p>{_text(counts) or 'no run'}</p><ul>"
-    for file in told["files"][:MAX_ROWS]:
+    for file in checks["files"][:MAX_ROWS]:
         yield f"<li><b>{_text(file['finding'])}</b> <code>{_text(file['path'])}</code>: {_text('; '.join(file['what']))}"
     for why in checked.chain[:MAX_ROWS]:
         yield f"<li><b>chain</b>: {_text(why)}"
@@ -219,16 +219,16 @@ def _chip(row: Row) -> str:
     return f'<span class="chip" style="background:{colour}">{sign} {_text(words)}</span>'
 
 
-def _details(told: dict[str, Any], number: int) -> str:
+def _details(run: dict[str, Any], number: int) -> str:
     steps = "".join(
         f'<tr><td class="s">{_text(step["step"])}<td class="s">{_text(step["state"])}'
         f'<td class="s">{_text(step["changed"])}<td class="t"><pre>{_text(step["error"] or step["outcome"])}</pre></tr>'
-        for step in told["steps"]
+        for step in run["steps"]
     )
     return (
-        f'<details id="run-{number}"><summary>{sign_of(told["verdict"])} '
-        f"{_text(told['verdict'])} {_text(told['run_id'])} {_text(told['runbook'])}</summary>"
-        f"<p>By {_text(told['actor'])} on {_text(told['host'])}. Parameters:</p><pre>{_text(told['parameters'])}</pre>"
+        f'<details id="run-{number}"><summary>{sign_of(run["verdict"])} '
+        f"{_text(run['verdict'])} {_text(run['run_id'])} {_text(run['runbook'])}</summary>"
+        f"<p>By {_text(run['actor'])} on {_text(run['host'])}. Parameters:</p><pre>{_text(run['parameters'])}</pre>"
         f"<table><tr><th>step<th>state<th>changed<th>outcome or error</tr>{steps}</table></details>"
     )
 

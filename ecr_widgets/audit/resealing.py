@@ -83,14 +83,14 @@ def resealed(
     earlier = [each for each in others if _is_against(each, newest)]
     if not earlier:
         return ()
-    told: list[str] = []
+    reasons: list[str] = []
     attempts = _attempts_of(content)
     seen = {newest.form_sha256}
     for each in sorted(earlier, key=lambda each: (each.sealed_at, each.prefix, each.place)):
         if each.form_sha256 == newest.form_sha256:
             key = keys.get(each.key)
             if each.key != newest.key and (key is None or key.valid_until > newest.sealed_at):
-                told.append(
+                reasons.append(
                     f"{each.where} of the same content is by key {each.key}, this one by {newest.key}"
                 )
         elif each.form_sha256 not in seen:
@@ -100,10 +100,10 @@ def resealed(
                 attempts.remove(its)
                 continue
             ended = f", ended {each.ended_at}" if each.ended_at else ""
-            told.append(
+            reasons.append(
                 f"{each.where} says something else of this run ({each.state}{ended}), and no attempt accounts for it"
             )
-    return tuple(told)
+    return tuple(reasons)
 
 
 def are_of_attempts(seals: Iterable[SealedRun], content: bytes) -> bool:

@@ -88,8 +88,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
-        told: dict[str, Any] = msgspec.to_builtins(self)
-        return told
+        members: dict[str, Any] = msgspec.to_builtins(self)
+        return members
 
 
 class SealedRow(msgspec.Struct, frozen=True):
@@ -186,7 +186,7 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
     if isinstance(found, NoRun):
         return Row(found.path, str(judgement.verdict), judgement.why), ()
     done = subjects_of(found)
-    told = outcome_of(found, found.steps, held=found.held, is_plan=found.is_plan)
+    result = outcome_of(found, found.steps, held=found.held, is_plan=found.is_plan)
     return (
         Row(
             found.path,
@@ -208,16 +208,16 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
             tuple(sorted(name for kind, name in done.pairs if kind == "digest")),
             deployed=tuple(name for name, changed in done.deployed.items() if changed),
             verified=tuple(sorted(done.verified)),
-            outcome=str(told.outcome),
-            outcome_words=told.words,
-            image=told.image,
-            target=told.target,
+            outcome=str(result.outcome),
+            outcome_words=result.words,
+            image=result.image,
+            target=result.target,
             note=found.note[:_LONGEST_NOTE],
-            down=told.services("down"),
-            rolled_back=told.services("back", was_down=True),
-            brought_back=told.services("back", was_down=False),
-            restored_s=told.restored_s,
-            pushed_at=to_rfc3339(told.pushed_at),
+            down=result.services("down"),
+            rolled_back=result.services("back", was_down=True),
+            brought_back=result.services("back", was_down=False),
+            restored_s=result.restored_s,
+            pushed_at=to_rfc3339(result.pushed_at),
             overridden=_overridden(found),
         ),
         tuple(sorted(done.adopted)),

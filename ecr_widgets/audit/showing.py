@@ -33,18 +33,18 @@ def show_run(runs: Place, row: Row) -> dict[str, Any]:
     return row.to_json() | {"reasons": list(reasons), "approval": approval, "steps": steps}
 
 
-def to_text(told: Mapping[str, Any]) -> Iterator[str]:
+def to_text(shown: Mapping[str, Any]) -> Iterator[str]:
     """Yield the same as lines for people."""
-    yield f"{told['verdict']}: {told['path']}"
-    for reason in told["reasons"]:
+    yield f"{shown['verdict']}: {shown['path']}"
+    for reason in shown["reasons"]:
         yield f"  because {reason}"
-    yield from _about(told)
-    for name, value in (told["approval"] or {}).items():
+    yield from _about(shown)
+    for name, value in (shown["approval"] or {}).items():
         yield f"  {name.replace('_', ' ')}: {_text(value)}"
-    for name, value in told["parameters"].items():
+    for name, value in shown["parameters"].items():
         if value not in _NOTHING:
             yield f"  parameter {name}: {json.dumps(value, ensure_ascii=False)}"
-    for step in told["steps"]:
+    for step in shown["steps"]:
         sign = {"succeeded": "✓", "failed": "✗"}.get(step["state"], "?")
         changed = "" if step["changed"] is None else f", changed: {json.dumps(step['changed'])}"
         yield f"  {sign} {step['step']} {step['state']}{_took(step)}{changed}, {step['started_at']}"
@@ -58,19 +58,19 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
                 yield f"      {name}: {_text(value)}"
 
 
-def _about(told: Mapping[str, Any]) -> Iterator[str]:
-    what = " → ".join(filter(None, (told["image"], told["target"])))
+def _about(shown: Mapping[str, Any]) -> Iterator[str]:
+    what = " → ".join(filter(None, (shown["image"], shown["target"])))
     for name, value in (
-        ("outcome", told["outcome_words"]),
+        ("outcome", shown["outcome_words"]),
         ("what", what),
-        ("why", told["note"]),
-        ("gate overridden", told["overridden"]),
+        ("why", shown["note"]),
+        ("gate overridden", shown["overridden"]),
     ):
         if value:
             yield f"  {name}: {value}"
     for name in _ABOUT:
-        if told[name] is not None:
-            yield f"  {name.replace('_', ' ')}: {told[name]}"
+        if shown[name] is not None:
+            yield f"  {name.replace('_', ' ')}: {shown[name]}"
 
 
 def _took(step: Mapping[str, Any]) -> str:

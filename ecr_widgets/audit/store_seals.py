@@ -177,11 +177,11 @@ class StoreSeals(SealBook):
             f"SELECT path, prefix, place, signer, sealed_at FROM retired WHERE path IN ({marks_of(paths)})",  # noqa: S608 -- ours
             (*paths,),
         )
-        told: list[tuple[str, str, int, Newest | _Retired]] = [
+        entries: list[tuple[str, str, int, Newest | _Retired]] = [
             (path, newest.prefix, newest.place, newest) for path, newest in self._newest_by_chain(paths)
         ]
-        told += [(*where, _Retired(signer, from_rfc3339(at))) for *where, signer, at in retired]
-        for path, _, _, each in sorted(told, key=lambda one: one[:3]):
+        entries += [(*where, _Retired(signer, from_rfc3339(at))) for *where, signer, at in retired]
+        for path, _, _, each in sorted(entries, key=lambda one: one[:3]):
             before = found.get(path)
             if isinstance(each, Newest):
                 found[path] = each.after(before)

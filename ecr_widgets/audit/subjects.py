@@ -78,8 +78,8 @@ def _other_names(step: StepRecord) -> Iterator[str]:
 
 
 def _note_names(step: StepRecord, pairs: set[tuple[str, str]]) -> None:
-    for told in (step.inputs, step.outcome):
-        for key, value in told.items():
+    for values in (step.inputs, step.outcome):
+        for key, value in values.items():
             kind = _KINDS.get(key)
             if kind is None or not value or not isinstance(value, str):
                 continue

@@ -256,7 +256,7 @@ def _seal(
     """Collect a chain's seals by name in `sealed` and by run in `of_run`; return what is wrong with the chain."""
     watcher = Watcher(keys, beginning_of(day_of(chain.prefix), chain.links[0]) if chain.is_day else Past())
     wrong: list[str] = []
-    told: set[str] = set()
+    noted: set[str] = set()
     for at, (link, trouble) in enumerate(watcher.look_at(chain.links), start=1):
         if link.seal is not None:
             name = link.seal.path if chain.is_day else chain.prefix + link.seal.path
@@ -275,10 +275,10 @@ def _seal(
                 place = f"seal {at}{f' of {chain.prefix}' if chain.is_day else ''}"
                 sealed[name] = _Sealed(link.seal, place, trouble, _overwritten(before, link.seal), run)
         if trouble is not None:
-            wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
+            wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in noted]
             if trouble.unknown_key:
                 # Report it once: the key may have made thousands of seals.
-                told.update(trouble.why)
+                noted.update(trouble.why)
     return wrong
 
 
@@ -286,8 +286,8 @@ def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
     if before is None or before.retired or before.seal.run_id == seal.run_id:
         return before.overwritten if before else ()
     old = before.seal
-    told = f"run {old.run_id} ({old.run.state}), {before.place}, was saved under this name before and is gone"
-    return (*before.overwritten, told)
+    gone = f"run {old.run_id} ({old.run.state}), {before.place}, was saved under this name before and is gone"
+    return (*before.overwritten, gone)
 
 
 def _gone(name: str, its: _Sealed) -> FileFinding:

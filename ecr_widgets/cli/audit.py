@@ -114,11 +114,11 @@ def show(*, run: str, runs: Place, as_json: bool) -> None:
     """Show RUN, given by its id, any unique part of one, or its path."""
     with open_index(runs) as index:
         row = index.find(run)
-    told = show_run(runs, row)
+    shown = show_run(runs, row)
     if as_json:
-        print_json(told)
+        print_json(shown)
         return
-    for line in to_text(told):
+    for line in to_text(shown):
         click.echo(one_line(line))
 
 
@@ -160,19 +160,19 @@ def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO 
     """
     head = read_head(head_file.read()) if head_file else None
     found = check(runs, names_in(runs), ring=default_ring(), head=head)
-    told = found.to_json()
+    checks = found.to_json()
     if as_json:
-        print_json(told)
+        print_json(checks)
     else:
-        for file in told["files"]:
+        for file in checks["files"]:
             click.echo(one_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
         for why in found.chain:
             click.echo(one_line(f"chain       {why}"))
-        for key in told["keys"]:
+        for key in checks["keys"]:
             click.echo(
                 one_line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
             )
-        counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
+        counts = ", ".join(f"{count} {finding}" for finding, count in sorted(checks["counts"].items()))
         click.echo(f"{found.words}: {counts or 'no run'}")
     ctx.exit(0 if found.ok else 1)
 

@@ -46,8 +46,8 @@ def print_runs(rows: Iterable[Row], *, wide: bool) -> bool:
     click.echo("  ".join((*(f"{header:<{width}}" for header, width, _ in _FULL), "NOTEBOOK")))
     for row in every:
         cells = [f"{one_line(of(row)) or '-':<{width}}" for _, width, of in _FULL]
-        told = "; ".join(filter(None, (row.seal if row.seal in _ODD_SEALS else "", row.remark)))
-        click.echo("  ".join((*cells, one_line(row.path + (f"  ({told})" if told else "")))))
+        remarks = "; ".join(filter(None, (row.seal if row.seal in _ODD_SEALS else "", row.remark)))
+        click.echo("  ".join((*cells, one_line(row.path + (f"  ({remarks})" if remarks else "")))))
     return True
 
 
@@ -66,13 +66,13 @@ _FULL: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
 
 def outcome_text(row: Row) -> str:
     """Return a run's outcome and the reason, and what its verdict and seal add to that."""
-    told = row.outcome_words or row.verdict
+    words = row.outcome_words or row.verdict
     if row.verdict == Verdict.TAMPERED or (
         row.outcome == Outcome.SUCCEEDED and row.verdict != Verdict.PROVEN
     ):
-        told = row.verdict
+        words = row.verdict
     seal = row.seal if row.seal in _ODD_SEALS else ""
-    return "; ".join(filter(None, (told, seal, row.remark)))
+    return "; ".join(filter(None, (words, seal, row.remark)))
 
 
 def print_figures(found: Iterable[ServiceFigures], *, wide: bool) -> None:

@@ -116,12 +116,12 @@ def _print(rows: Sequence[T], columns: Sequence[Column[T]], most: Sequence[int],
     widths = [max(map(_width, column)) for column in zip(headers, *texts, strict=True)]
 
     def line(cells: Sequence[str], paint: Callable[[int, str], str]) -> str:
-        told = []
+        padded = []
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True)):
             space = " " * (width - _width(cell))
             painted = paint(at, cell)
-            told.append(f"{space}{painted}" if columns[at].is_number else f"{painted}{space}")
-        return _GAP.join(told).rstrip()
+            padded.append(f"{space}{painted}" if columns[at].is_number else f"{painted}{space}")
+        return _GAP.join(padded).rstrip()
 
     click.echo(line(headers, lambda _, cell: click.style(cell, dim=True) if colours and cell else cell))
     for row, cells in zip(rows, texts, strict=True):

@@ -199,11 +199,11 @@ def _html(page: Page) -> Markup:
 def _doctor(page: Page) -> Markup:
     if isinstance(page.findings, str):
         return element("span", f"doctor: {page.findings}")
-    told = [
+    signs = [
         element("span", f"{'✓' if each.ok else '✗'} {each.what}{'' if each.ok else f': {each.told}'}")
         for each in page.findings
     ]
-    return element("span", *_spaced(told))
+    return element("span", *_spaced(signs))
 
 
 def _service_cells(page: Page, each: ListedService) -> tuple[str, ...]:
@@ -258,8 +258,8 @@ def _spaced(parts: Iterable[Markup]) -> tuple[Markup, ...]:
 
 
 def _text(page: Page) -> str:
-    def lines(title: str, rows: Sequence[T] | str, told: Callable[[T], str]) -> list[str]:
-        return [title, *([f"  {rows}"] if isinstance(rows, str) else [f"  {told(each)}" for each in rows])]
+    def lines(title: str, rows: Sequence[T] | str, text_of: Callable[[T], str]) -> list[str]:
+        return [title, *([f"  {rows}"] if isinstance(rows, str) else [f"  {text_of(each)}" for each in rows])]
 
     return "\n".join(
         (

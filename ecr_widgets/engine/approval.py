@@ -175,10 +175,10 @@ def _read(saved: Path) -> tuple[bytes, int]:
 
 def _requester(header: RunHeader, owner_uid: int | None) -> Person:
     """Who made a plan: the person in its header and, if it is a file, the account that owns the file as well."""
-    told = header.approval.get("requester")
+    requester = header.approval.get("requester")
     try:
         owners = set() if owner_uid is None else {owner_uid}
-        return Person(frozenset({*owners, *map(int, told["uids"])}), told["login_uid"])
+        return Person(frozenset({*owners, *map(int, requester["uids"])}), requester["login_uid"])
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"plan {header.run_id} does not say who made it", hint="make a new plan") from error
 

@@ -223,7 +223,7 @@ def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
     if RECORD_MIME in data or _size(data) <= LONGEST_DISPLAY:
         return dict(data)
     kept: dict[str, Any] = {}
-    told: list[str] = []
+    left_out: list[str] = []
     for mime, value in data.items():
         text = value if isinstance(value, str) else json.dumps(value)
         if mime == "text/plain":
@@ -232,9 +232,9 @@ def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
             kept[mime] = value
         else:
             # A truncated picture or page cannot be shown, so it is dropped.
-            told.append(f"[{mime} of {len(text)} characters was not kept; SHA-256 {_sha256(text)}]")
-    if told:
-        kept["text/plain"] = "\n".join([*([kept["text/plain"]] if "text/plain" in kept else []), *told])
+            left_out.append(f"[{mime} of {len(text)} characters was not kept; SHA-256 {_sha256(text)}]")
+    if left_out:
+        kept["text/plain"] = "\n".join([*([kept["text/plain"]] if "text/plain" in kept else []), *left_out])
     return kept
 
 

@@ -52,8 +52,8 @@ class Widgets:
             for held in (self._states, self._buffers, self._sizes, self._captures):
                 held.pop(comm, None)
             return True
-        told = content.get("data") or {}
-        state = told.get("state")
+        data = content.get("data") or {}
+        state = data.get("state")
         if not isinstance(state, dict):
             return True
         if kind == "comm_open" and content.get("target_name") == "jupyter.widget":
@@ -66,7 +66,7 @@ class Widgets:
                 self._follow(comm, state["msg_id"])
             if "outputs" in state:
                 capture.replace(state["outputs"])
-        return self._keep(comm, state, told.get("buffer_paths") or (), buffers)
+        return self._keep(comm, state, data.get("buffer_paths") or (), buffers)
 
     def _keep(
         self, comm: str, state: Mapping[str, Any], paths: Sequence[Sequence[Any]], buffers: Sequence[Any]

@@ -59,18 +59,18 @@ def interrupt() -> None:
 
 
 def _end(run: TargetRun, code: int, out: bytes, talk: bytes) -> RunEnd:
-    told: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     with suppress(ValueError, RecursionError):
         read = json.loads(out)
-        told = read if isinstance(read, dict) else {}
+        result = read if isinstance(read, dict) else {}
     last = talk.decode(errors="replace").strip().rpartition("\n")[2]
-    reason = told.get("reason") or ("" if code == 0 else last)
+    reason = result.get("reason") or ("" if code == 0 else last)
     if code < 0:
         reason = f"killed by {signal.Signals(-code).name}" + (f": {reason}" if reason else "")
     return RunEnd(
         run.target,
         code,
-        str(told.get("run_id") or ""),
+        str(result.get("run_id") or ""),
         reason[:_LONGEST_REASON],
-        ran_before=bool(told.get("ran_before")),
+        ran_before=bool(result.get("ran_before")),
     )

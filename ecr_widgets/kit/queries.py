@@ -60,12 +60,12 @@ class Queries:
         Args:
             exceptions: The requested exceptions; None if the rule does not change.
         """
-        standing = self._outside.ecr.find_repository(self.repository(repository))
-        if standing is None or exceptions is None:
+        current = self._outside.ecr.find_repository(self.repository(repository))
+        if current is None or exceptions is None:
             return ()
-        dropped = [each for each in standing.tag_exceptions if each not in exceptions]
+        dropped = [each for each in current.tag_exceptions if each not in exceptions]
         return (
-            (f"tags are '{standing.tag_rule}' now; {', '.join(dropped)} would be dropped",) if dropped else ()
+            (f"tags are '{current.tag_rule}' now; {', '.join(dropped)} would be dropped",) if dropped else ()
         )
 
     def registry(self) -> str:
@@ -216,22 +216,22 @@ class Queries:
             InvalidDockerrun: Not a Dockerrun, or it has no such container.
         """
         services = self._outside.services_of(environment)
-        standing = services.read_deploy(deploy_id).dockerrun if deploy_id else None
+        current = services.read_deploy(deploy_id).dockerrun if deploy_id else None
         if dockerrun:
             content = self._outside.files.read(dockerrun)
             read = read_dockerrun(dockerrun, content, container, variables, services.dialect())
-        elif standing is not None:
-            read = Dockerrun.stored(standing, services.dialect())
+        elif current is not None:
+            read = Dockerrun.stored(current, services.dialect())
         else:
             raise InputError("the service runs nothing yet", hint="give a Dockerrun as a file")
         wanted = read.with_image(image, container=container)
-        if standing is None:
+        if current is None:
             return tuple(map(str, contents(wanted)))
         try:
-            return tuple(map(str, diff(Dockerrun.stored(standing, services.dialect()), wanted)))
+            return tuple(map(str, diff(Dockerrun.stored(current, services.dialect()), wanted)))
         except InvalidDockerrun as error:
-            told = (_NOT_COMPARED.format(error.why), *_images_in(standing, "stands on"))
-            return (*told, *map(str, contents(wanted)))
+            lines = (_NOT_COMPARED.format(error.why), *_images_in(current, "stands on"))
+            return (*lines, *map(str, contents(wanted)))
 
 
 def _images_in(document: bytes, verb: str) -> Iterator[str]:

@@ -16,8 +16,8 @@ def age(passed: timedelta) -> str:
 
 def ago(passed: timedelta) -> str:
     """How long ago, in the largest unit that fits."""
-    told = age(passed)
-    return "just now" if told == "now" else f"{told} ago"
+    words = age(passed)
+    return "just now" if words == "now" else f"{words} ago"
 
 
 def size(size_bytes: int | None) -> str:

@@ -130,18 +130,18 @@ def read_policy(document: Any, sha256: str) -> GatePolicy:
         InputError: Not a policy; the message names the place.
     """
     try:
-        told = msgspec.convert(document, _Document, strict=False)
+        policy = msgspec.convert(document, _Document, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(f"the policy cannot be used: {error}", hint=_hint(str(error))) from error
     environments: dict[str, Rules] = {}
-    for name, rules in told.environments.items():
+    for name, rules in policy.environments.items():
         key = environment_key(name)
         if key in environments:
             raise InputError(
                 f"the policy cannot be used: it has rules for {key!r} twice", hint="join them under one name"
             )
         environments[key] = rules
-    return GatePolicy(sha256, environments, told.repositories)
+    return GatePolicy(sha256, environments, policy.repositories)
 
 
 def _hint(why: str) -> str | None:

@@ -25,8 +25,8 @@ def others_allowed(policy: str | None, account: str) -> tuple[str, ...]:
     if policy is None:
         return ()
     try:
-        told = json.loads(policy)
-        statements = told["Statement"]
+        document = json.loads(policy)
+        statements = document["Statement"]
         allowed = [each for each in _listed(statements) if each["Effect"] != "Deny"]
         found = [name for each in allowed for name in _principals(each)]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

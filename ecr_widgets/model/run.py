@@ -84,8 +84,8 @@ class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def earlier_attempts(self) -> tuple[Attempt, ...]:
         """The attempts before the last one, oldest first."""
-        told = self.attempts if isinstance(self.attempts, (list, tuple)) else ()
-        return tuple(msgspec.convert(each, Attempt) for each in told if isinstance(each, dict))
+        attempts = self.attempts if isinstance(self.attempts, (list, tuple)) else ()
+        return tuple(msgspec.convert(each, Attempt) for each in attempts if isinstance(each, dict))
 
     @property
     def waits_for_approval(self) -> bool:

@@ -104,8 +104,8 @@ class DeploysPanel(Panel):
                 self._crashed = _latest(
                     self._crashed, each.deploy_id, view.crash_logs.get(each.deploy_id, ())
                 )
-                told = tuple(filter(None, (each.reason, *each.events[:_MOST_LINES])))
-                self._events = _latest(self._events, each.deploy_id, told)
+                events = tuple(filter(None, (each.reason, *each.events[:_MOST_LINES])))
+                self._events = _latest(self._events, each.deploy_id, events)
             if view.deploy_id is not None and view.deploy_id not in self._course[-1:]:
                 self._course = (*self._course, view.deploy_id)[-_MOST_SPANS:]
         self._view = view
@@ -198,8 +198,8 @@ class DeploysPanel(Panel):
             for name, colour in zip(names, _LAYERS[-len(names) :], strict=True)
         )
         seconds = tuple((moment - course[0][0]).total_seconds() for moment, _ in course)
-        told = ", ".join(f"{each.name} from {each.values[0]:g} to {each.values[-1]:g}" for each in layers)
-        return (stacked(seconds, layers, alt=f"Running copies over {seconds[-1]:.0f} s: {told}"),)
+        changes = ", ".join(f"{each.name} from {each.values[0]:g} to {each.values[-1]:g}" for each in layers)
+        return (stacked(seconds, layers, alt=f"Running copies over {seconds[-1]:.0f} s: {changes}"),)
 
     def _condition(self, service: Service) -> str:
         """The condition of the service in a word, with a sign."""

@@ -51,8 +51,8 @@ def sizes_by_tag(images: Sequence[Image], parts: Parts) -> Drawing | None:
         f"{f'not shown: {older} older; ' if older else ''}all {len(images)} in this repository: {size(whole)}",
         _COUNTED,
     ]
-    told = "; ".join(f"{each.label} {' '.join(filter(None, each.words))}" for each in lines)
-    alt = f"Sizes of the newest tags, share of the repository and growth: {told}; {'; '.join(notes)}"
+    values = "; ".join(f"{each.label} {' '.join(filter(None, each.words))}" for each in lines)
+    alt = f"Sizes of the newest tags, share of the repository and growth: {values}; {'; '.join(notes)}"
     return amounts("tag, newest first", ("size", "share", "growth"), lines, notes, alt=alt)
 
 
@@ -103,6 +103,6 @@ def shares(taken: Mapping[str, int], count: int) -> Drawing | None:
     apart = f"{len(rest)} more {size(sum(each for _, each in rest))}; " if rest else ""
     looked = "" if len(taken) == count else f" (of {count}: the others were not looked into)"
     notes = [f"{apart}all {len(taken)}{looked}: {size(whole)}", _COUNTED]
-    told = "; ".join(f"{each.label} {' '.join(each.words)}" for each in lines)
-    alt = f"Share of storage by repository: {told}; {'; '.join(notes)}"
+    values = "; ".join(f"{each.label} {' '.join(each.words)}" for each in lines)
+    alt = f"Share of storage by repository: {values}; {'; '.join(notes)}"
     return amounts("repository, largest first", ("size", "share"), lines, notes, alt=alt)

@@ -146,9 +146,9 @@ class _NotebookView:
 def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
     """The step's progress, for its display's metadata: the total, or else the part seen last."""
     one = observed[0] if observed[0].what == TOTAL else observed[-1]
-    (told,) = progress_json((one,), rates)
-    share = {} if told["share"] is None else {SHARE_KEY: told["share"]}
-    return {PROGRESS_KEY: told["text"], **share}
+    (encoded,) = progress_json((one,), rates)
+    share = {} if encoded["share"] is None else {SHARE_KEY: encoded["share"]}
+    return {PROGRESS_KEY: encoded["text"], **share}
 
 
 class Places:

@@ -212,12 +212,12 @@ def _short(value: Any, *, inner: bool = False) -> str:
     if isinstance(value, (list, tuple)):
         text = ("; " if inner else "\n").join(_short(item, inner=True) for item in value)
     elif isinstance(value, dict):
-        told = [
+        cells = [
             f"{key}={_short(item, inner=True)}"
             for key, item in value.items()
             if not inner or item not in _NOTHING
         ]
-        text = (", " if inner or sum(map(len, told)) <= _ONE_LINE else "\n").join(told)
+        text = (", " if inner or sum(map(len, cells)) <= _ONE_LINE else "\n").join(cells)
     else:
         text = str(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"

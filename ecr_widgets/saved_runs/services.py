@@ -32,8 +32,8 @@ def _environments(steps: Sequence[StepRecord]) -> dict[str, str]:
     """The environment of each service; services that steps name with several environments are left out."""
     found: dict[str, set[str]] = {}
     for step in steps:
-        for told in (step.inputs, step.outcome):
-            service, environment = told.get("service"), told.get("environment")
+        for values in (step.inputs, step.outcome):
+            service, environment = values.get("service"), values.get("environment")
             if isinstance(service, str) and isinstance(environment, str):
                 found.setdefault(service, set()).add(environment)
     return {service: next(iter(names)) for service, names in found.items() if len(names) == 1}

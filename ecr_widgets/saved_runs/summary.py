@@ -38,11 +38,11 @@ def put_summary(notebook: dict[str, Any], redact: Callable[[Any], Any] = lambda 
     Args:
         redact: Removes known secrets from a JSON value; in HTML they would not be found.
     """
-    told = redact({
+    masked = redact({
         "header": own_metadata(notebook), "records": list(_records(notebook)), "note": _note(notebook)
     })  # fmt: skip
     source = _summary(
-        msgspec.convert(told["header"], RunHeader), tuple(_steps(told["records"])), told["note"]
+        msgspec.convert(masked["header"], RunHeader), tuple(_steps(masked["records"])), masked["note"]
     )
     cell = next((cell for cell in notebook["cells"] if is_summary(cell)), None)
     if cell is None:
@@ -81,12 +81,12 @@ def _note(notebook: Mapping[str, Any]) -> str:
 
 
 def _summary(header: RunHeader, steps: Sequence[StepRecord], note: str) -> str:
-    told = outcome_of(header, steps, held=True)
-    colour = COLOURS[told.outcome]
+    result = outcome_of(header, steps, held=True)
+    colour = COLOURS[result.outcome]
     body = element(
         "div",
-        _head(header, told, colour),
-        _table(_facts(header, steps, told, note)),
+        _head(header, result, colour),
+        _table(_facts(header, steps, result, note)),
         *_trouble(header, steps, colour),
         gantt(tuple(_bars(header, steps))) if steps else Markup(),
         style=f"border:1px solid #8888;border-left:6px solid {colour};border-radius:6px;padding:8px 14px;line-height:1.5",
@@ -95,17 +95,17 @@ def _summary(header: RunHeader, steps: Sequence[StepRecord], note: str) -> str:
     return body.translate(_NO_MARKDOWN)
 
 
-def _head(header: RunHeader, told: RunOutcome, colour: str) -> Markup:
+def _head(header: RunHeader, result: RunOutcome, colour: str) -> Markup:
     chip = element(
         "span",
-        f"{SIGNS[told.outcome]} {told.words}",
+        f"{SIGNS[result.outcome]} {result.words}",
         style=f"display:inline-block;border-radius:10px;background:{colour};color:#fff;padding:0 10px",
     )
-    return element("div", chip, " ", element("b", _cut(header.runbook)), " ", element("b", _cut(told.what)))
+    return element("div", chip, " ", element("b", _cut(header.runbook)), " ", element("b", _cut(result.what)))
 
 
 def _facts(
-    header: RunHeader, steps: Sequence[StepRecord], told: RunOutcome, note: str
+    header: RunHeader, steps: Sequence[StepRecord], result: RunOutcome, note: str
 ) -> Iterator[tuple[str, str]]:
     approved_by = header.approval.get("approved_by") if header.approval else None
     who = f"{header.actor or 'unknown'} on {header.host or 'unknown'}"
@@ -113,12 +113,12 @@ def _facts(
     yield "when", _when(header)
     if note:
         yield "why", _cut(note)
-    if told.digest:
-        yield "digest", told.digest
-    yield "changed", _changed(steps, told)
-    for line in _now(told):
+    if result.digest:
+        yield "digest", result.digest
+    yield "changed", _changed(steps, result)
+    for line in _now(result):
         yield "now", line
-    for command in _next(header, told):
+    for command in _next(header, result):
         yield "next", command
     yield "run", header.run_id
 
@@ -137,19 +137,19 @@ def _when(header: RunHeader) -> str:
     return f"{began} UTC{resumed}, took {took_s:.1f} s"
 
 
-def _changed(steps: Sequence[StepRecord], told: RunOutcome) -> str:
-    if told.outcome is Outcome.PLANNED or any(step.is_planned for step in steps):
+def _changed(steps: Sequence[StepRecord], result: RunOutcome) -> str:
+    if result.outcome is Outcome.PLANNED or any(step.is_planned for step in steps):
         would = [step.step for step in steps if step.is_planned and step.changed]
         return f"nothing; a run would {', '.join(would)}" if would else "nothing; a run would change nothing"
-    nothing = "nothing yet" if told.outcome is Outcome.RUNNING else "nothing"
-    return ", ".join(told.changed) or nothing
+    nothing = "nothing yet" if result.outcome is Outcome.RUNNING else "nothing"
+    return ", ".join(result.changed) or nothing
 
 
-def _now(told: RunOutcome) -> Iterator[str]:
+def _now(result: RunOutcome) -> Iterator[str]:
     """What each service currently runs, as far as this run knows."""
-    if told.outcome is Outcome.RUNNING:
+    if result.outcome is Outcome.RUNNING:
         return
-    yield from (f"{_cut(fate.service)} {_current(fate)}" for fate in told.fates)
+    yield from (f"{_cut(fate.service)} {_current(fate)}" for fate in result.fates)
 
 
 def _current(fate: Fate) -> str:
@@ -162,19 +162,19 @@ def _current(fate: Fate) -> str:
     }.get(fate.how, f"may be on {deploy}: what came of the request is not known")
 
 
-def _next(header: RunHeader, told: RunOutcome) -> Iterator[str]:
+def _next(header: RunHeader, result: RunOutcome) -> Iterator[str]:
     """Commands that the reader may want to run next."""
-    if header.waits_for_approval and told.outcome is Outcome.PLANNED:
+    if header.waits_for_approval and result.outcome is Outcome.PLANNED:
         yield f"ecr-widgets approve {shlex.quote(header.run_id)}"
-    if told.outcome in (Outcome.PLANNED, Outcome.RUNNING):
+    if result.outcome in (Outcome.PLANNED, Outcome.RUNNING):
         return
-    for fate in told.fates:
+    for fate in result.fates:
         environment, slash, service = (
             fate.service.partition("/") if fate.service.count("/") == 1 else ("", "", "")
         )
         if slash and (fate.how == "down" or (fate.changed and fate.how == "moved")):
             yield f"ecr-widgets rollback {shlex.quote(environment)} {shlex.quote(service)}"
-    if told.outcome is not Outcome.SUCCEEDED:
+    if result.outcome is not Outcome.SUCCEEDED:
         yield f"ecr-widgets run --resume {shlex.quote(header.run_id)}"
 
 

@@ -162,10 +162,10 @@ class DockerContainers:
 
     def machine(self) -> Machine:
         try:
-            told = self._client.api.info()
+            info = self._client.api.info()
         except TROUBLE as error:
             raise EngineGone(explain(error)) from error
-        return Machine(int(told["NCPU"]), int(told["MemTotal"]) // 2**20)
+        return Machine(int(info["NCPU"]), int(info["MemTotal"]) // 2**20)
 
     def look(self, docker_id: str) -> Seen | None:
         try:

@@ -24,27 +24,27 @@ def earlier_deploy(
     """
     if service.primary is None:
         return None
-    standing = services.read_deploy(service.primary.deploy_id)
-    stored = sorted(services.list_deploys(standing.name), key=lambda each: each.version)
-    older = [each for each in stored if each.version < standing.version]
-    is_newest = standing.version == max((each.version for each in stored), default=standing.version)
-    if is_newest and not older and standing.version <= 1:
+    current = services.read_deploy(service.primary.deploy_id)
+    stored = sorted(services.list_deploys(current.name), key=lambda each: each.version)
+    older = [each for each in stored if each.version < current.version]
+    is_newest = current.version == max((each.version for each in stored), default=current.version)
+    if is_newest and not older and current.version <= 1:
         return None
     known = proven()
-    if not is_newest and (standing.deploy_id in known or not any(each.deploy_id in known for each in older)):
-        return standing.deploy_id
-    good = [each for each in older if each.deploy_id in known] or _retired(services, standing, known)
+    if not is_newest and (current.deploy_id in known or not any(each.deploy_id in known for each in older)):
+        return current.deploy_id
+    good = [each for each in older if each.deploy_id in known] or _retired(services, current, known)
     candidates = good or older
     return candidates[-1].deploy_id if candidates else None
 
 
-def _retired(services: Services, standing: Deploy, proven: Collection[str]) -> list[Deploy]:
+def _retired(services: Services, current: Deploy, proven: Collection[str]) -> list[Deploy]:
     """Proven deploys that are no longer listed but can still be read, oldest first: other tools retire what they replace."""
     found = []
     for deploy_id in proven:
         with suppress(EntityNotFound):
             found.append(services.read_deploy(deploy_id))
-    older = [each for each in found if each.name == standing.name and each.version < standing.version]
+    older = [each for each in found if each.name == current.name and each.version < current.version]
     return sorted(older, key=lambda each: each.version)
 
 

@@ -46,9 +46,9 @@ class EvidenceJudge:
         soon = asked.now + _AHEAD
         self._vouching = [each for each in known if each.key in self._rules.keys and each.sealed_at <= soon]
         # A statement that it failed needs less trust than one that it works: any key will do.
-        standing = [each for at, each in enumerate(known) if not self._is_taken_back(each, known[at + 1 :])]
+        valid = [each for at, each in enumerate(known) if not self._is_taken_back(each, known[at + 1 :])]
         self._recent = [each for each in self._vouching if self._is_recent(each)]
-        self._proven = [each for each in self._recent if each.run.verdict == "proven" and each in standing]
+        self._proven = [each for each in self._recent if each.run.verdict == "proven" and each in valid]
         self._of_runbook = [
             each
             for each in self._proven
@@ -94,8 +94,8 @@ class EvidenceJudge:
 
     def _others(self) -> str:
         known, unread = len(self._evidence.proofs), len(self._evidence.discounted)
-        told = [f"{known} by other keys"] * bool(known) + [f"{unread} that do not count"] * bool(unread)
-        return f"; there are {' and '.join(told)}" if told else ""
+        others = [f"{known} by other keys"] * bool(known) + [f"{unread} that do not count"] * bool(unread)
+        return f"; there are {' and '.join(others)}" if others else ""
 
     def _is_recent(self, proof: Proof) -> bool:
         days = self._rules.max_age_days

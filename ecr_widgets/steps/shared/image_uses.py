@@ -312,8 +312,8 @@ class _Look:
                 continue
             sameness = self._registry.sameness(image.registry)
             if sameness is not Sameness.OTHER:
-                told = by if sameness is Sameness.SAME else f"{by}, perhaps: by the host {image.registry}"
-                self.uses.append(ImageUse(image, told, runs, since))
+                user = by if sameness is Sameness.SAME else f"{by}, perhaps: by the host {image.registry}"
+                self.uses.append(ImageUse(image, user, runs, since))
 
     def _read(self, deploy_id: str) -> tuple[str, ...] | None:
         """What a stored deploy names; None if there is none with that id."""

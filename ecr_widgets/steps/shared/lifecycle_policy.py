@@ -154,5 +154,5 @@ def counting_lines(policy: str, images: Iterable[Image]) -> tuple[str, ...]:
 
 
 def _rule(rule: dict[str, object]) -> str:
-    told = rule.get("description") or json.dumps(rule.get("selection"), sort_keys=True)
-    return f"{rule.get('rulePriority')}: {told}"
+    rule_name = rule.get("description") or json.dumps(rule.get("selection"), sort_keys=True)
+    return f"{rule.get('rulePriority')}: {rule_name}"

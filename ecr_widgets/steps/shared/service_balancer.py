@@ -42,7 +42,7 @@ def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:
 
 
 def balancer_for(
-    layer0: Layer0, environment: Place, name: str, deploy_id: str, standing: Service | None
+    layer0: Layer0, environment: Place, name: str, deploy_id: str, current: Service | None
 ) -> LoadBalancer:
     """The load balancer that a service of this deploy gets, or has already.
 
@@ -54,10 +54,10 @@ def balancer_for(
         VerifyError: The service is behind another one, or behind none.
     """
     balancer = require_balancer(layer0, environment, name)
-    if standing is not None and standing.load_balancer_id != balancer.load_balancer_id:
-        other = standing.load_balancer_id
+    if current is not None and current.load_balancer_id != balancer.load_balancer_id:
+        other = current.load_balancer_id
         raise VerifyError(
-            f"service {standing.name!r} stands behind {f'load balancer {other}' if other else 'no load balancer'}",
+            f"service {current.name!r} stands behind {f'load balancer {other}' if other else 'no load balancer'}",
             hint="that is fixed when a service is created: delete it first, or take another name",
         )
     document = layer0.read_deploy(deploy_id).dockerrun

@@ -51,11 +51,11 @@ class ServiceView:
     @property
     def deploy_name(self) -> str | None:
         """Name under which that deploy is stored."""
-        standing = self._standing
-        return standing.name if standing is not None else None
+        current = self._current
+        return current.name if current is not None else None
 
     @property
-    def _standing(self) -> Deploy | None:
+    def _current(self) -> Deploy | None:
         return next((each for each in self.stored if each.deploy_id == self.deploy_id), None)
 
 

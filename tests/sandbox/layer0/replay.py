@@ -196,7 +196,7 @@ def _arrived(theirs: Any, ours: Any) -> bool:
             now = [d["running_count"] == d["desired_count"] for d in ours["deployments"]]
             return not all(settled) or (all(now) and len(now) == len(settled))
         return True
-    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) - _standing(ours) > len(theirs):
+    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) - _own_entities(ours) > len(theirs):
         return False  # what is being deleted still exists for a moment
     if isinstance(theirs, list) and isinstance(ours, list) and theirs and isinstance(theirs[0], dict):
         if "job_status" in theirs[0]:
@@ -206,7 +206,7 @@ def _arrived(theirs: Any, ours: Any) -> bool:
     return True
 
 
-def _standing(ours: list[Any]) -> int:
+def _own_entities(ours: list[Any]) -> int:
     """How many of a list of environments stand from the start; no wait ends them."""
     return sum(
         each.keys() == {"environment_id", "environment_name", "operating_system"}
