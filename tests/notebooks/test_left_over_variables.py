@@ -29,7 +29,7 @@ print({name: value for name, value in LEFT_OVER.items() if os.environ.get(name) 
 
 
 def test_a_run_is_no_plan_for_a_variable_that_was_left_over(tmp_path: Path) -> None:
-    """A run by our command ignores left-over variables: it is a real run with no earlier records."""
+    """A run by our command sees none of the left-over variables and is a real run, not a plan."""
     result = run_runbook(
         write_runbook(tmp_path, [SHOW]), {}, runs=tmp_path / "runs", environ=os.environ | LEFT_OVER
     )
@@ -39,7 +39,7 @@ def test_a_run_is_no_plan_for_a_variable_that_was_left_over(tmp_path: Path) -> N
 
 
 def test_papermills_run_is_no_plan_either(tmp_path: Path) -> None:
-    """A run by papermill ignores left-over variables too."""
+    """A run by papermill with our engine sees none of the left-over variables and is a real run."""
     words = [
         BIN / "papermill",
         "--engine",
@@ -52,7 +52,7 @@ def test_papermills_run_is_no_plan_either(tmp_path: Path) -> None:
 
 
 def test_a_notebook_that_is_run_by_hand_is_in_no_run() -> None:
-    """A notebook run by hand ignores left-over variables."""
+    """A notebook run by hand with left-over variables connects as usual, not as part of a run."""
     manager, client = start_new_kernel(env=os.environ | LEFT_OVER)
     try:
         told = []

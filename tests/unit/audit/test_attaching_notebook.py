@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_that_is_not_what_was_sealed_is_refused(here: Attested, world: World, case: str) -> None:
-    """A notebook that differs from what was sealed is not attached."""
+    """A notebook that was saved again or removed since it was sealed is refused."""
     run = here.seal(here.image())
     CASES[case][0](here)
     with pytest.raises(RecordError, match=CASES[case][1]):

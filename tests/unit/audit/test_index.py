@@ -142,7 +142,7 @@ def test_a_broken_index_is_made_anew(runs: Path) -> None:
 
 
 def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
-    """Several threads that update the index at the same time each list every run once."""
+    """Several threads that update the index at the same time each list every run."""
     generate(tmp_path / "runs", 60, size_bytes=1)
     seen: list[int] = []
 

@@ -102,7 +102,7 @@ def in_a_folder_below(folder: Path) -> None:
 
 
 def of_another_run(folder: Path) -> None:
-    """Replace a run's seal in the chain by another run's seal and row."""
+    """Put a second copy of the first seal and its row in the place of the second seal."""
     chain = chain_file(folder / "runs")
     first, second, *others = seals_in(chain.read_bytes())
     chain.write_bytes(b"".join((first, first, second, *others)))

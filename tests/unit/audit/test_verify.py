@@ -354,7 +354,7 @@ def _against(folder: Folder, head: str) -> list[str]:
 
 
 def test_a_head_names_every_chain_below(folder: Folder) -> None:
-    """A chain in the head that is missing, cut or new is reported; a longer or additional one is not."""
+    """A chain of the head that is missing or cut off is reported; one that grew or was added later is not."""
     head = _with_below(folder)
     save(folder.runs / "sub", "proven", "z.ipynb", of_run("z", "proven"))
     save(folder.runs / "new", "proven", "z.ipynb", of_run("zz", "proven"))

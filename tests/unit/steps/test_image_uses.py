@@ -229,7 +229,7 @@ def test_a_task_by_tag_may_run_anything_that_stands(bench: Bench, monkeypatch: p
     ],
 )
 def test_one_registry_is_known_by_all_its_names(bench: Bench, host: str, used: bool) -> None:  # noqa: FBT001
-    """An image named by an alias of the registry is in use; one of another registry is not."""
+    """An image on a host that may be an alias of the registry is in use; one that is surely in another registry is not."""
     digest = bench.put("x")
     bench.run(bench.store(f"{host}/app@{digest}"))
     assert (bench.unused() == set()) is used
