@@ -123,12 +123,9 @@ def _own_keys_and_caches() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_slow_imports() -> Iterator[None]:
-    """Processes that tests start do without checkers of addresses, which no notebook has: half of papermill's import.
-
-    And without the engine by ssh, which is an extra: half of docker-py's.
-    """
+    """Processes that tests start do without checkers of addresses, which no notebook has: half of papermill's import."""
     with tempfile.TemporaryDirectory(prefix="absent-") as folder, pytest.MonkeyPatch.context() as patch:
-        for name in ("rfc3987_syntax", "rfc3986_validator", "paramiko"):
+        for name in ("rfc3987_syntax", "rfc3986_validator"):
             Path(folder, f"{name}.py").write_text("raise ImportError\n")
         patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
         yield

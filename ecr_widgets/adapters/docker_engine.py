@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from docker.errors import APIError, NotFound
-
 from ecr_widgets.adapters.build_tool import find_build_tool
 from ecr_widgets.adapters.builder import Builder
 from ecr_widgets.adapters.buildkit import build_with_buildkit
@@ -23,6 +21,7 @@ from ecr_widgets.adapters.classic_build import build_by_call
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of
 from ecr_widgets.adapters.engine_events import LayerProgress, pull_error, push_error, pushed_digest
 from ecr_widgets.adapters.saved_image import is_index
+from ecr_widgets.docker_library import APIError, NotFound
 from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext

@@ -19,15 +19,21 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import docker
 import requests
-from docker.auth import AuthConfig, load_config
-from docker.errors import APIError, DockerException, InvalidConfigFile, TLSParameterError
-from docker.tls import TLSConfig
-from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
+from ecr_widgets.docker_library import (
+    APIError,
+    AuthConfig,
+    DockerException,
+    InvalidConfigFile,
+    TLSConfig,
+    TLSParameterError,
+    docker,
+    json_stream,
+    load_config,
+)
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.engine_facts import EngineFacts, ImageStore

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound
-from docker.utils.json_stream import json_stream
 
+from ecr_widgets.docker_library import APIError, DockerException, ImageNotFound, docker, json_stream
 from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.loopback import is_loopback
 from ecr_widgets.settings import engine_address

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "actor": set(),
     "locks": set(),
     "disk": set(),
+    "docker_library": set(),
     "model": VALUES,
     "secrets": VALUES | {"secrets"},
     "dockerrun": VALUES | {"dockerrun", "secrets"},
@@ -27,7 +28,9 @@ MAY_IMPORT = {
     "private_folder": {"locks"},
     "approved_files": VALUES | {"private_folder"},
     "ports": VALUES | {"ports"},
-    "adapters": VALUES | {"actor", "adapters", "disk", "locks", "private_folder", "ports", "settings"},
+    "adapters": VALUES
+    | {"actor", "adapters", "disk", "docker_library", "locks"}
+    | {"private_folder", "ports", "settings"},
     "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
@@ -62,7 +65,7 @@ MAY_IMPORT = {
     "doctor": VALUES | {"adapters", "audit", "ports", "settings"},
     "desk": VALUES
     | {"audit", "connections", "desk", "doctor", "engine", "runbooks", "saved_runs", "settings", "steps"},
-    "sandbox": VALUES | {"sandbox", "settings"},
+    "sandbox": VALUES | {"docker_library", "sandbox", "settings"},
     "cli": VALUES
     | {
         "adapters",
@@ -96,7 +99,7 @@ ONLY_IN = {
         "sandbox/ecr/signing.py",
         "sandbox/ecs/wire.py",
     },
-    "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox"},
+    "docker": {"docker_library.py"},
     "urllib3": {
         "adapters/http.py",
         "adapters/registry.py",

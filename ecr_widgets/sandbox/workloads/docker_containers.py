@@ -8,9 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import docker
-from docker.errors import NotFound
-
+from ecr_widgets.docker_library import NotFound, docker
 from ecr_widgets.errors import EngineError
 from ecr_widgets.model.loopback import is_loopback
 from ecr_widgets.sandbox.busybox import REFERENCE
