@@ -19,7 +19,7 @@ def command() -> None:
 @command.command()
 @json_option
 def show(*, as_json: bool) -> None:
-    """Show whether it is healthy, its version and its configuration."""
+    """Show whether Layer0 is healthy, its version and its configuration."""
     layer0 = client()
     answer: dict[str, Any] = {
         "healthy": layer0.is_healthy(),

@@ -20,12 +20,12 @@ from ecr_widgets.model.ecs_names import is_ecs
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, *, runs: Place, as_json: bool) -> None:
-    """Let the plan RUN_ID (any unique part of it), made by another person, go on as a run.
+    """Approve the plan RUN_ID (any unique part of it), made by another person, and run it.
 
-    Exactly that plan: it is looked at once more, and refused where it no longer fits what is there, or where its file was
-    changed. Both names are in the run's record. Without RUN_ID the plans that wait are listed.
+    Exactly that plan is run: it is checked again, and refused if it no longer fits what exists, or if its file was changed.
+    Both names are in the run's record. Without RUN_ID, lists the plans that wait.
 
-    With ecs:CLUSTER/SERVICE the deployment of that service that waits at a pause goes on, unless you started it.
+    With ecs:CLUSTER/SERVICE, continues that service's deployment that waits at a pause, unless you started it.
     """
     if run_id is not None and is_ecs(run_id):
         _continue(run_id, runs, as_json=as_json)
@@ -67,4 +67,4 @@ def _continue(target: str, runs: Place, *, as_json: bool) -> None:
             hint="have another person run `approve`",
         )
     done = connect().continue_deployment(environment, service)
-    tell(done, f"{service}: {done.deploy_id} goes on after {done.stage}", as_json=as_json)
+    tell(done, f"{service}: {done.deploy_id} continues after {done.stage}", as_json=as_json)

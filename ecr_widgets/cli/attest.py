@@ -29,12 +29,12 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 @click.command(name="attest")
 @click.argument("run_id", required=False)
-@click.option("--missing", is_flag=True, help="All runs whose images lack their seal.")
+@click.option("--missing", is_flag=True, help="Attach every run whose images lack its seal.")
 @click.option(
     "--notebook",
     "with_notebook",
     is_flag=True,
-    help="The run's notebook, too, with its outputs and parameters; only where no other account may read the repository.",
+    help="Attach the run's notebook, too, with its outputs and parameters; refused if another account may read the repository.",
 )
 @runs_option("Folder or bucket of saved runs", buckets=True)
 @json_option
@@ -44,9 +44,9 @@ def command(
 ) -> None:
     """Attach the seal of RUN_ID (any unique part of it) to the images that the run pushed, copied, deployed or verified.
 
-    It is what is in the run's seal: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
-    no host. Whoever may pull the image can read it, and `ecr-widgets audit of IMAGE` or cosign verifies it. What is attached already
-    is left as it is. With ECR_WIDGETS_ATTEST=1, each finished run is attached by itself.
+    What is attached is what the run's seal holds: names, digests, states and the verdict, signed; no output, parameter value, path
+    or host. Anyone who may pull the image can read it, and `ecr-widgets audit of IMAGE` or cosign verifies it. What is already
+    attached is left alone. With ECR_WIDGETS_ATTEST=1, each run is attached when it ends.
     """
     if (run_id is None) != missing:
         raise InputError("give either RUN_ID or --missing")

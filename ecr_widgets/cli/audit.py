@@ -48,7 +48,7 @@ _STATES = ("succeeded", "unknown")
 
 @click.group(name="audit", cls=OurErrors)
 def command() -> None:
-    """Say what happened, proven from the saved notebooks alone."""
+    """Report what happened, from the saved runs alone."""
 
 
 def _filters(function: Command) -> Command:
@@ -84,18 +84,16 @@ def _query(**given: str | None) -> Query:
 @_filters
 @wide_option
 @json_option
-@click.option(
-    "--newest", type=click.IntRange(min=1), metavar="N", help="The N that started last, and no more."
-)
+@click.option("--newest", type=click.IntRange(min=1), metavar="N", help="Only the N that started last.")
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
 def list_(
     *, runs: Place, wide: bool, as_json: bool, newest: int | None, rebuild: bool, **given: str | None
 ) -> None:
-    """List saved runs, newest first: what became of each, of what, who made it and why.
+    """List saved runs, newest first: how each ended, what it deployed where, who ran it and why.
 
-    A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
-    are gone, and whether the seals are in order, are for `audit verify`. With --since or --newest no more of a bucket is looked at
-    than the days that it takes.
+    A verdict is what the notebook itself proves; `tampered` means that it was changed after it was sealed. To find runs that are
+    gone, and to check the seals themselves, use `audit verify`. With --since or --newest, only the days that are needed are read
+    from a bucket.
     """
     query = replace(_query(**given), newest=newest)
     with open_index(runs, rebuild=rebuild, query=query) as index:
@@ -128,9 +126,9 @@ def show(*, run: str, runs: Place, as_json: bool) -> None:
 @_place_option
 @json_option
 def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
-    """Say what is different between two runs: parameters, digests, states, outcomes and what their cells printed.
+    """Show what differs between two runs: parameters, digests, states, outcomes and what their cells printed.
 
-    A Dockerrun is compared setting by setting; what is or may be secret in it is kept by no run.
+    Dockerruns are compared setting by setting, except what is or may be secret in them: no run keeps that.
     """
     with open_index(runs) as index:
         rows = [index.find(each) for each in (older, newer)]
@@ -149,14 +147,14 @@ def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
 @_place_option
 @json_option
 @click.option(
-    "--head", "head_file", type=click.File(), help="An exported head, from a place that nobody could change."
+    "--head", "head_file", type=click.File(), help="An exported head, kept where nobody could change it."
 )
 @click.pass_context
 def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO | None) -> None:
-    """Say whether saved runs were changed since they were sealed, and what; 1 where anything is not in order.
+    """Check whether saved runs were changed since they were sealed, and what; exit code 1 if anything is not in order.
 
-    Without --head nothing shows that the newest runs were cut off together with their seals, or that the holder of
-    the key made all seals again. What was wrong before it was sealed is not found either.
+    Without --head it cannot detect that the newest runs were removed together with their seals, or that the holder of
+    the key made all seals again. Nor does it find what was already wrong when it was sealed.
     """
     head = read_head(head_file.read()) if head_file else None
     found = check(runs, names_in(runs), ring=default_ring(), head=head)
@@ -182,10 +180,11 @@ def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO 
 @json_option
 @click.pass_context
 def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
-    """Say what runs did with IMAGE, REPOSITORY:TAG or REPOSITORY@DIGEST, from its registry alone; 1 where nothing proves anything.
+    """Show what runs did with IMAGE (REPOSITORY:TAG or REPOSITORY@DIGEST), from its registry alone; exit code 1 if none is proven.
 
-    Counted is what `ecr-widgets attest` attached, signed by a key that is known here (`audit key trust`); what does not count is
-    shown with the reason. Whoever may delete in the repository can take a run away: the numbers of its chain tell that.
+    A run counts if `ecr-widgets attest` attached it, signed with a key that is known here (`audit key trust`); what does not
+    count is shown with the reason. Anyone who may delete in the repository can remove a run: a gap in the numbers of its chain
+    shows that.
     """
     from ecr_widgets.audit.of_image import evidence_of
     from ecr_widgets.audit.registries import Registries
@@ -211,7 +210,7 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The HTML file to write."
 )
 def report(*, runs: Place, out: Path, **given: str | None) -> None:
-    """Write one HTML file with figures, a grid of days and runs; it is safe to open whatever the notebooks hold."""
+    """Write a single HTML file with figures, a grid of days and runs; it is safe to open, whatever the notebooks hold."""
     checked = check(runs, names_in(runs), ring=default_ring())
     with open_index(runs) as index, _writing(out):
         write_report(
@@ -232,7 +231,7 @@ def report(*, runs: Place, out: Path, **given: str | None) -> None:
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The Parquet file to write."
 )
 def export(*, runs: Place, out: Path, **given: str | None) -> None:
-    """Write the runs as one Parquet file, a row a notebook."""
+    """Write the runs to one Parquet file, with one row per notebook."""
     from ecr_widgets.audit.frames import write_parquet
 
     with open_index(runs) as index, _writing(out):
@@ -246,7 +245,7 @@ def export(*, runs: Place, out: Path, **given: str | None) -> None:
 @wide_option
 @json_option
 def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> None:
-    """Say by service how many deploys a day there were, how many failed, and how long it took to restore the service."""
+    """Show for each service how many deploys a day there were, how many failed, and how long restoring the service took."""
     with open_index(runs) as index:
         by_service = one_history(index.rows(_query(**given)), index.adopted())
     found, overridden = count(*by_service), [row for row in by_service.rows if row.overridden]
@@ -269,7 +268,7 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
 @_place_option
 @json_option
 def compact(*, runs: Place, as_json: bool) -> None:
-    """Put the seals of each closed day in a bucket into one Parquet file, from which lists read them; run it once a day.
+    """Put the seals of each closed day in a bucket into one Parquet file, which lists then read; run it once a day.
 
     A day that has such a file is left as it is, and the seals stay where they are. A day is closed an hour after its end, in UTC
     by the store's clock.
@@ -296,7 +295,7 @@ def compact(*, runs: Place, as_json: bool) -> None:
 @command.command()
 @_place_option
 def head(*, runs: Place) -> None:
-    """Print where the chain of seals ends, and each one below; keep it elsewhere, and give it to `verify --head` later."""
+    """Print where the chain of seals ends, and those of subfolders; keep it elsewhere, and give it to `verify --head` later."""
     heads = heads_of(runs) if isinstance(runs, Path) else heads_of_days(bucket_store(runs))
     click.echo(export_head(heads))
 
@@ -313,10 +312,10 @@ def seal(*, runs: Place) -> None:
 @click.argument("names", metavar="NOTEBOOK...", nargs=-1, required=True)
 @_place_option
 def retire(*, names: tuple[str, ...], runs: Place) -> None:
-    """Seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
+    """Record with a seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
 
-    That you did so stays in the chain, with all that was sealed of the run; nothing else is changed. What another's key has
-    sealed its owner retires.
+    The chain keeps this record and everything that was sealed of the run; nothing else is changed. A run that was sealed with
+    another person's key can only be retired by that person.
     """
     with _writing(runs) if isinstance(runs, Path) else nullcontext():
         for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
@@ -325,10 +324,10 @@ def retire(*, names: tuple[str, ...], runs: Place) -> None:
 
 @command.command(name="rotate-key")
 @click.option(
-    "--kms", metavar="ARN", help="A key in AWS KMS that signs from now on, in place of one made here."
+    "--kms", metavar="ARN", help="A key in AWS KMS that signs from now on, instead of one made here."
 )
 def rotate_key(*, kms: str | None) -> None:
-    """Retire the signing key and make a new one; what the old one sealed stays checkable."""
+    """Retire the signing key and make a new one; what the old one sealed can still be verified."""
     ring = default_ring()
     key = ring.rotate(now=datetime.now(UTC), kms=kms)
     click.echo(f"seals are signed by key {key.key} from now on, in {kms or ring.folder}")
@@ -336,18 +335,16 @@ def rotate_key(*, kms: str | None) -> None:
 
 @command.group(cls=OurErrors)
 def key() -> None:
-    """Hand out the public half of your signing key, or take in a colleague's: with it seals can be checked, not made."""
+    """Export the public half of your signing key, or trust a colleague's: it can verify seals, but not make them."""
 
 
 @key.command(name="export")
-@click.option(
-    "--pem", is_flag=True, help="The key that signs now alone, in PEM, as cosign and openssl take it."
-)
+@click.option("--pem", is_flag=True, help="Only the key that signs now, in PEM, for cosign and openssl.")
 def export_key(*, pem: bool) -> None:
-    """Print the public halves of your keys, one a line, retired ones too; give it to whoever shall verify your runs.
+    """Print the public halves of your keys, one per line, retired ones too, for the people who verify your runs.
 
-    The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key, or take
-    out that one was retired. Once you have retired a key, hand out the file and tell the fingerprints again.
+    The fingerprints go to stderr: send them by another channel than the file, so that nobody can slip in a key, or hide that
+    one was retired. After you retire a key, send both again.
     """
     ring = default_ring()
     if pem:
@@ -370,10 +367,10 @@ def export_key(*, pem: bool) -> None:
     "fingerprints",
     multiple=True,
     required=True,
-    help="As the owner told it, another way than FILE came; once for each key in FILE.",
+    help="As its owner gave it to you, by another channel than FILE; once for each key in FILE.",
 )
 def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
-    """Take in the public halves in FILE, which `audit key export` has made: their seals can be checked here then."""
+    """Trust the public keys in FILE, made by `audit key export`, so that their seals can be verified here."""
     for each in default_ring().trust(file.read(), fingerprints):
         retired = f", which was retired {to_rfc3339(each.retired_at)}" if each.retired_at else ""
         click.echo(f"seals of key {each.key} can be checked from now on{retired}")

@@ -47,7 +47,7 @@ def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
     help="Images to write the build's cache to; without a host, in the account's registry",
 )
 @click.option(
-    "--provenance", is_flag=True, help="Attach how it was built; each build then makes another image"
+    "--provenance", is_flag=True, help="Attach how it was built; each build then makes a different image"
 )
 @json_option
 def command(

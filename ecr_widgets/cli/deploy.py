@@ -23,7 +23,7 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.option("--container", help="Container that runs the image, if the Dockerrun has several.")
 @click.option("--load-balancer", metavar="NAME", help="Layer0's load balancer for a new service.")
 @service_file_option
-@click.option("--apply-settings", is_flag=True, help="Change an existing service to the service file.")
+@click.option("--apply-settings", is_flag=True, help="Change an existing service to match the service file.")
 @timeout_option(600.0)
 @click.option(
     "--on-failure",
@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Deploy IMAGE (REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry) to SERVICE of ENVIRONMENT.
 
-    ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs. Without DOCKERRUN it is what the service runs now, with the new image.
+    ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs. Without DOCKERRUN, it deploys what the service runs now, with the new image.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference

@@ -76,7 +76,7 @@ def _start(runbook: str) -> click.Command:
         default=0,
         show_default=True,
         metavar="N",
-        help="Failures that are allowed: one more, and no further wave begins.",
+        help="Failures that are allowed; after one more, no further wave begins.",
     )
     @click.option(
         "--at-once", default=8, show_default=True, metavar="N", help="Targets that run at the same time."
@@ -159,8 +159,8 @@ def _start(runbook: str) -> click.Command:
 
 _HELP = """Run this runbook on many targets, in waves.
 
-The first wave is the canary. The fleet stops before the next wave when more targets have failed than --stop-after allows; what
-runs then, ends. One whose outcome is unknown stops it at once.
+The first wave is the canary. The fleet stops before the next wave when more targets have failed than --stop-after allows; targets that
+are running then run to their end. A target whose outcome is unknown stops the fleet at once.
 """
 
 
@@ -171,9 +171,9 @@ runs then, ends. One whose outcome is unknown stops it at once.
 @json_option
 @click.pass_context
 def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Place, as_json: bool) -> None:
-    """Say by exit code 0 or 1 whether the wave after WAVE may begin.
+    """Exit with 0 if the wave after WAVE may begin, else with 1.
 
-    FLEET is the file with what `fleet RUNBOOK --plan --json` printed; how its targets ended is read from their saved runs.
+    FLEET is a file with what `fleet RUNBOOK --plan --json` printed; how its targets ended is read from their saved runs.
     """
     from ecr_widgets.fleets.gate import look_at_wave
 

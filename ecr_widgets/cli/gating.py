@@ -17,7 +17,7 @@ def _override(ctx: click.Context, _: click.Parameter, reason: str | None) -> Non
     if reason is None:
         return
     if not reason.strip():
-        raise click.BadParameter("Give the reason for going on although the policy refuses.")
+        raise click.BadParameter("Give the reason for continuing although the policy refuses.")
     from ecr_widgets.secrets.parameters import refuse_secrets
     from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -41,5 +41,5 @@ override_option: Callable[[Command], Command] = click.option(
     metavar="REASON",
     expose_value=False,
     callback=_override,
-    help="In an emergency: go on although the policy in $ECR_WIDGETS_POLICY refuses. REASON is recorded, and `audit figures` lists it.",
+    help="In an emergency: continue although the policy in $ECR_WIDGETS_POLICY refuses. REASON is recorded, and `audit figures` lists it.",
 )

@@ -21,8 +21,8 @@ from ecr_widgets.model.registry import Image
 def command(repository: str, filter: str, *, wide: bool, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
     """List REPOSITORY's images, newest push first; with FILTER, those whose tag or digest contains it.
 
-    KIND separates images from what belongs to one: the images of an index, attestations, signatures. For this the indexes
-    are read, which ECR counts as a pull of each.
+    KIND separates images from what belongs to one: the images of an index, attestations, signatures. To tell them
+    apart, the indexes are read, which ECR counts as a pull of each.
     """
     from ecr_widgets.connections import connect
 

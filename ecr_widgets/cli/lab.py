@@ -16,12 +16,12 @@ from ecr_widgets.settings import RUNS_VARIABLE
 
 @click.command(name="lab", context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[FOLDER] [OPTIONS OF JUPYTERLAB]...")
-@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
 def command(words: tuple[str, ...], *, no_browser: bool) -> None:
     """Open JupyterLab on FOLDER, a desk of your own  [default: desk].
 
-    It has a start page, START.ipynb, with services, plans that wait and last runs; forms and copies of the runbooks, which are
-    yours to change; and the runs beside them. A later release renews the runbooks that you have not changed.
+    It has a start page, START.ipynb, with services, plans that wait and the latest runs; a form for each runbook; copies of the
+    runbooks for you to edit; and the saved runs. A later release updates the runbooks that you have not edited.
     """
     from ecr_widgets.desk.folder import START, prepare, show_page
     from ecr_widgets.desk.page import look

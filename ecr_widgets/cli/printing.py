@@ -43,7 +43,7 @@ class _Runs(click.Path):
             return super().convert(value, param, ctx)
         if not self._buckets:
             self.fail(
-                f"{value!r} is a bucket, and this looks into folders; copy its runs into one:"
+                f"{value!r} is a bucket, and this command reads folders only; copy its runs into one:"
                 f" `aws s3 cp --recursive --exclude '*/*' {value.rstrip('/')}/ runs`",
                 param,
                 ctx,

@@ -81,7 +81,7 @@ def command(
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
 
     A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume, whatever is
-    already done is found and not done again.
+    already done is found and not repeated.
 
     When a run ends badly or waits for an approval, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
     $ECR_WIDGETS_NOTIFY_URL by POST.

@@ -22,7 +22,7 @@ from ecr_widgets.runbooks import Runbook, copy_runbooks, find_runbook, list_runb
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, with_parameters: bool, as_json: bool) -> None:
-    """List the shipped runbooks, a line each; `runbooks show NAME` says what one does and takes."""
+    """List the shipped runbooks, one per line; `runbooks show NAME` describes one and its parameters."""
     if ctx.invoked_subcommand is not None:
         return
     runbooks = list_runbooks()
@@ -55,7 +55,7 @@ def command(ctx: click.Context, *, with_parameters: bool, as_json: bool) -> None
 @command.command(name="show")
 @click.argument("name", metavar="RUNBOOK")
 def show(name: str) -> None:
-    """Say what RUNBOOK, a name or a path, does and which parameters it takes."""
+    """Show what RUNBOOK (a name or a path) does, and which parameters it takes."""
     tell_runbook(find_runbook(name), values="each is given to `ecr-widgets run` as -p NAME VALUE")
 
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--layer0-version",
-    help="What its Layer0 says that it is; the `l0` command refuses any other version than its own"
-    "  [default: what it said before, or v0.12.6]",
+    help="Version that its Layer0 reports; the `l0` command refuses any version other than its own"
+    "  [default: the one it reported before, or v0.12.6]",
 )
 @click.pass_context
 def command(ctx: click.Context, *, folder: Path | None, layer0_version: str | None) -> None:
-    """Start and stop the embedded stand-ins: ECR, a Docker Engine and Layer0, on loopback only."""
+    """Start and stop the embedded stand-ins: ECR, ECS, a Docker Engine and Layer0, on loopback only."""
     try:
         from ecr_widgets.sandbox import Sandbox
     except ModuleNotFoundError as error:
@@ -44,7 +44,7 @@ def command(ctx: click.Context, *, folder: Path | None, layer0_version: str | No
 @command.command()
 @click.pass_obj
 def up(sandbox: Sandbox) -> None:
-    """Start it; one that is up is left alone, and one that was killed is resumed."""
+    """Start the sandbox; one that is up is left alone, and one that was killed is resumed."""
     sandbox.start(progress=lambda text: click.echo(text, err=True))
     _say(sandbox)
 
@@ -52,7 +52,7 @@ def up(sandbox: Sandbox) -> None:
 @command.command()
 @click.pass_obj
 def status(sandbox: Sandbox) -> None:
-    """Say whether it is up, where it answers and which engine it uses."""
+    """Show whether the sandbox is up, where it answers and which engine it uses."""
     _say(sandbox)
 
 
@@ -67,7 +67,7 @@ def env(sandbox: Sandbox) -> None:
 @command.command()
 @click.pass_obj
 def down(sandbox: Sandbox) -> None:
-    """Stop it and remove all that it made."""
+    """Stop the sandbox and remove everything that it made."""
     sandbox.stop(progress=lambda text: click.echo(text, err=True))
     click.echo("the sandbox is down")
 

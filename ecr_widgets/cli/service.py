@@ -23,7 +23,7 @@ _EVENTS = 5
 
 @click.group(name="service", cls=OurErrors)
 def command() -> None:
-    """List, show, deploy, scale and delete services of Layer0 or, where ENVIRONMENT is ecs:CLUSTER, of ECS."""
+    """List, show, deploy, scale and delete services of Layer0 or, if ENVIRONMENT is ecs:CLUSTER, of ECS."""
 
 
 @command.command(name="list")
