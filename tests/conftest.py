@@ -70,8 +70,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
 """Files whose tests share no more than the sandbox."""
+ONE_WINDOW = "tests/panels/"
+"""A folder whose tests share a browser and a JupyterLab that it has loaded: one worker takes all of them, first."""
 LONG = frozenset({
-    "tests/panels/test_hostile.py", "tests/panels/test_runbooks.py", "tests/sandbox/test_adopt.py", "tests/sandbox/test_recorded.py",
+    "tests/sandbox/test_adopt.py", "tests/sandbox/test_recorded.py",
     "tests/sandbox/ecs/test_conformance.py",
 })  # fmt: skip
 """Files with few tests that take minutes."""
@@ -82,6 +84,8 @@ class ByFile(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
+        if file.startswith(ONE_WINDOW):
+            return ONE_WINDOW
         return nodeid if file in ONE_BY_ONE else file
 
 
@@ -92,6 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files = [item.nodeid.partition("::")[0] for item in items]
     counts = Counter(files) | Counter(dict.fromkeys(LONG, len(items)))
     counts.update({file: 1 - counts[file] for file in ONE_BY_ONE})
+    counts.update({file: len(items) for file in counts if file.startswith(ONE_WINDOW)})
     order = sorted(range(len(items)), key=lambda at: (-counts[files[at]], files[at]))
     items[:] = [items[at] for at in order]
 

@@ -14,8 +14,9 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ _OF_NOTEBOOK = re.compile(r"reading 'schema'|registered\.$")
 expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is not waited for
 
 
+@dataclass(frozen=True)
+class Window:
+    """The system's Chromium in a network where it is alone, with a page that has JupyterLab's scripts once they are loaded."""
+
+    network: PrivateNetwork
+    browser: Browser
+    page: Page
+
+
 @dataclass
 class Lab:
     """A running JupyterLab; `complaints` holds errors in the browser's console, and what dialogs said."""
@@ -46,7 +56,7 @@ class Lab:
     address: str
     folder: Path
     """Of this test alone."""
-    browser: Browser
+    window: Window
     complaints: list[str] = field(default_factory=list)
 
     def write(self, name: str, *sources: str) -> Path:
@@ -57,15 +67,21 @@ class Lab:
         nbformat.write(book, path)
         return path
 
-    def page(self, width: int = 1200, *, lax: bool = False) -> Page:
-        """An empty page whose complaints are kept; a lax one minds no content security policy."""
-        context = self.browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=lax)
-        context.set_default_timeout(60_000)  # clicks wait as long as `expect` does
-        page = context.new_page()
-        page.on("dialog", self._answer)
-        page.on("pageerror", self._fail)
-        page.on("console", self._hear)
-        return page
+    def page(self, width: int = 1200) -> Page:
+        """The window's page, so wide."""
+        self.window.page.set_viewport_size({"width": width, "height": 900})
+        return self.window.page
+
+    @contextmanager
+    def listening(self, page: Page) -> Iterator[Page]:
+        """Keep the page's complaints until it is left."""
+        heard: dict[Any, Any] = {"dialog": self._answer, "pageerror": self._fail, "console": self._hear}
+        for event, hear in heard.items():
+            page.on(event, hear)
+        yield page
+        page.goto("about:blank")
+        for event, hear in heard.items():
+            page.remove_listener(event, hear)
 
     def _answer(self, dialog: Dialog) -> None:
         if dialog.type == "beforeunload":
@@ -78,7 +94,7 @@ class Lab:
     def open(
         self, name: str, *, kernel: bool = True, page: Page | None = None, app: str = "doc/tree"
     ) -> Page:
-        """The notebook, its kernel ready; in a page of its own, or in one that is open and has loaded all it needs.
+        """The notebook, its kernel ready; in the window's page or in another one.
 
         Args:
             app: `doc/tree` for JupyterLab, `notebooks` for Notebook 7.
@@ -160,21 +176,44 @@ class Lab:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def network() -> Iterator[PrivateNetwork]:
-    """Where the browser is alone."""
-    made = PrivateNetwork()
-    yield made
-    made.close()
+_OPEN = ExitStack()
 
 
-@pytest.fixture(scope="module")
-def browser(network: PrivateNetwork) -> Iterator[Browser]:
-    """The system's Chromium; skips by name where there is none. One a module: its event loop stands in the way of other tests."""
+@cache
+def _window() -> Window:
+    network = PrivateNetwork()
+    _OPEN.callback(network.close)
+    browser = _OPEN.enter_context(launched(network))
+    return Window(network, browser, new_page(browser))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """The window closes after the last of these tests in a row: the browser's event loop stands in the way of other tests."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _window.cache_clear()
+        _OPEN.close()
+
+
+def new_page(browser: Browser, *, lax: bool = False) -> Page:
+    """A page that shares nothing with others; a lax one minds no content security policy."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, bypass_csp=lax)
+    context.set_default_timeout(60_000)  # clicks wait as long as `expect` does
+    return context.new_page()
+
+
+@pytest.fixture
+def window() -> Window:
+    """One for all tests of this folder; skips by name where there is no Chromium."""
     if PROGRAM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
-    with launched(network) as started:
-        yield started
+    return _window()
+
+
+@pytest.fixture
+def browser(window: Window) -> Browser:
+    """The window's."""
+    return window.browser
 
 
 def ask(address: str, what: str, method: str = "GET") -> Any:
@@ -289,31 +328,30 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int
 
 
 @pytest.fixture
-def lab(browser: Browser, network: PrivateNetwork, sandbox_server: tuple[int, Path]) -> Iterator[Lab]:
+def lab(window: Window, sandbox_server: tuple[int, Path]) -> Iterator[Lab]:
     """JupyterLab on the sandbox with a folder for this test; the browser reaches nothing but it."""
-    with _visited(browser, network, *sandbox_server) as made:
+    with _visited(window, *sandbox_server) as made:
         yield made
 
 
 @pytest.fixture
-def quiet_lab(browser: Browser, network: PrivateNetwork, quiet_server: tuple[int, Path]) -> Iterator[Lab]:
+def quiet_lab(window: Window, quiet_server: tuple[int, Path]) -> Iterator[Lab]:
     """The same without a sandbox: notebooks say `from tests.panels.world import kit`."""
-    with _visited(browser, network, *quiet_server) as made:
+    with _visited(window, *quiet_server) as made:
         yield made
 
 
 @contextmanager
-def _visited(browser: Browser, network: PrivateNetwork, port: int, work: Path) -> Iterator[Lab]:
+def _visited(window: Window, port: int, work: Path) -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix="t", dir=work))
     # A test that chose the dark theme chose it for itself.
     (
         work.parent / "jupyterlab_settings_dir" / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     ).unlink(missing_ok=True)
-    with network.published(port):
-        made = Lab(f"http://127.0.0.1:{port}", folder, browser)
-        yield made
-        for context in browser.contexts:
-            context.close()
+    with window.network.published(port):
+        made = Lab(f"http://127.0.0.1:{port}", folder, window)
+        with made.listening(window.page):
+            yield made
         for each in made.ask("sessions"):
             made.ask(f"sessions/{each['id']}", "DELETE")
 

@@ -8,29 +8,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ecr_widgets.runbooks import shipped_folder
 from ecr_widgets.sandbox import Sandbox
 from tests.conftest import outside_of
-from tests.panels.conftest import BIN, TOKEN, Lab, serving, shoot
-from tests.private_network import PrivateNetwork
+from tests.panels.conftest import BIN, TOKEN, Lab, Window, serving, shoot
 
 
 @pytest.fixture
-def desk_lab(browser: Browser, network: PrivateNetwork, sandbox: Sandbox, tmp_path: Path) -> Iterator[Lab]:
+def desk_lab(window: Window, sandbox: Sandbox, tmp_path: Path) -> Iterator[Lab]:
     """What `make lab` starts, in a folder of this test; `folder` is the desk."""
     command = (
         str(BIN / "ecr-widgets"), "lab", "desk", "--no-browser", "--ServerApp.ip=127.0.0.1",
     )  # fmt: skip
     with (
         serving(tmp_path, outside_of(sandbox, tmp_path), command=command) as (port, _),
-        network.published(port),
+        window.network.published(port),
     ):
-        made = Lab(f"http://127.0.0.1:{port}", tmp_path / "desk", browser)
-        yield made
-        for context in browser.contexts:
-            context.close()
+        made = Lab(f"http://127.0.0.1:{port}", tmp_path / "desk", window)
+        with made.listening(window.page):
+            yield made
 
 
 def shipped() -> dict[Path, str]:

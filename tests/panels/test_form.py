@@ -53,9 +53,7 @@ def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
     shoot(page, "form-dark")
     lab.save(page, path, "team/by-form")
     assert [*(lab.folder / "runs").glob("*-create_repository.plan.ipynb")]
-    page.context.close()
     page = lab.open_untrusted(path)
     expect(page.get_by_text("team/by-form").first).to_be_visible()
     expect(page.get_by_role("button", name="Plan", exact=True)).to_have_count(0)
-    page.context.close()
     assert lab.complaints == []

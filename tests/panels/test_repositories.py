@@ -66,8 +66,6 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     (record,) = ["".join(each[RECORD_MIME]) for each in outputs if RECORD_MIME in each]
     assert '"step":"create_repository","state":"succeeded","changed":true' in record
     assert '"encryption":"KMS","kms_key":"arn:aws:kms:' in record
-    page.context.close()
-
     assert len(json.dumps(saved["cells"][1]["outputs"])) < 50_000  # the picture, and places for records
 
     page = lab.open_untrusted(path)
@@ -78,7 +76,6 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     make_dark(page)
     shoot(page, "dark")
     assert least_contrast(page, ".jp-RenderedHTML *, .ecrw *") >= 4.5
-    page.context.close()
 
     subprocess.run([BIN / "jupyter-nbconvert", "--to", "html", path], capture_output=True, check=True)
     context = browser.new_context(
@@ -89,6 +86,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible()
     expect(page.get_by_text("create_repository").first).to_be_visible()
     shoot(page, "without-javascript")
+    context.close()
     assert lab.complaints == []
 
 

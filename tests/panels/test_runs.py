@@ -34,10 +34,8 @@ def test_runs_are_filtered_and_compared(lab: Lab) -> None:
     in_view(panel.get_by_text("differences, shown below"))
     shoot(page, "audit")
     lab.save(page, path, f"of {len(KINDS)} for 'failed'")
-    page.context.close()
     page = lab.open_untrusted(path)
     expect(page.get_by_text(re.compile(r"\d+ differences")).first).to_be_visible()
     expect(page.get_by_text("Runs in runs").first).to_be_visible()
     assert "VBox(" not in page.content()
-    page.context.close()
     assert lab.complaints == []

@@ -5,22 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import Finding, verify
 from tests.audit.faults import NOW
 from tests.audit.runs import save
-from tests.panels.conftest import Lab, browser, network, quiet_lab, quiet_server
-
-__all__ = ["browser", "network", "quiet_lab", "quiet_server"]
-
-
-@pytest.fixture
-def sandbox_environ() -> dict[str, str]:
-    """No sandbox: an audit asks nobody."""
-    return {}
+from tests.panels.conftest import Lab
 
 
 def saved_again(lab: Lab, name: str, *, typed: str = "") -> None:
@@ -37,7 +27,6 @@ def saved_again(lab: Lab, name: str, *, typed: str = "") -> None:
         assert time.monotonic() < deadline_s
         save.click()
         page.wait_for_timeout(500)
-    page.context.close()
 
 
 def test_saving_in_jupyterlab_is_no_alarm_and_typing_there_is(quiet_lab: Lab, tmp_path: Path) -> None:
