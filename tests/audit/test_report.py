@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
@@ -63,26 +64,34 @@ def attack(folder: Path, payload: str) -> None:
     )
 
 
-def opened(file: Path, act: Callable[[Page], object]) -> tuple[list[str], object]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests here; skips by name where there is no Chromium."""
+    if PROGRAM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with launched() as started:
+        yield started
+
+
+def opened(browser: Browser, file: Path, act: Callable[[Page], object]) -> tuple[list[str], object]:
     """What went wrong while a page was opened: dialogs, requests, errors on the console."""
     wrong: list[str] = []
-    with launched() as browser:
-        page = browser.new_page()
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda asked: asked.url != file.as_uri() and wrong.append(f"request {asked.url}"))
-        page.on("console", lambda said: said.type == "error" and wrong.append(f"console {said.text}"))
-        page.goto(file.as_uri())
-        page.wait_for_load_state("networkidle")
-        seen = act(page)
+    page = browser.new_page()
+    page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda asked: asked.url != file.as_uri() and wrong.append(f"request {asked.url}"))
+    page.on("console", lambda said: said.type == "error" and wrong.append(f"console {said.text}"))
+    page.goto(file.as_uri())
+    page.wait_for_load_state("networkidle")
+    seen = act(page)
+    page.close()
     return wrong, seen
 
 
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium")
 
 
-@needs_chromium
-def test_no_payload_acts_and_the_control_does(tmp_path: Path) -> None:
+def test_no_payload_acts_and_the_control_does(browser: Browser, tmp_path: Path) -> None:
     """Every payload in every place: no dialog, no request, no console error; unescaped, the same checker sees them."""
     for payload in PAYLOADS:
         attack(tmp_path / "runs", payload)
@@ -101,7 +110,7 @@ def test_no_payload_acts_and_the_control_does(tmp_path: Path) -> None:
             page.evaluate(LINKS),
         )
 
-    wrong, seen = opened(out, read)
+    wrong, seen = opened(browser, out, read)
     assert wrong == []
     assert isinstance(seen, tuple)
     text, live, links = seen
@@ -112,19 +121,18 @@ def test_no_payload_acts_and_the_control_does(tmp_path: Path) -> None:
     assert "\\u202ealert(1)" in text
     control = tmp_path / "control.html"
     control.write_text("<!DOCTYPE html><meta charset=utf-8>" + "".join(PAYLOADS[:4]))
-    found, _ = opened(control, lambda page: None)
+    found, _ = opened(browser, control, lambda page: None)
     assert any(each.startswith("dialog") for each in found)
 
 
-@needs_chromium
-def test_the_policy_alone_stops_what_would_slip_through(tmp_path: Path) -> None:
+def test_the_policy_alone_stops_what_would_slip_through(browser: Browser, tmp_path: Path) -> None:
     """With the escaping taken away by hand the policy still lets nothing run."""
     attack(tmp_path / "runs", "PLACE")
     out = tmp_path / "report.html"
     with open_index(tmp_path / "runs") as index:
         write_report(out, tmp_path / "runs", index.rows(), checked=None, now=datetime(2026, 1, 1, tzinfo=UTC))
     out.write_text(out.read_text().replace("PLACE", "<img src=x onerror=alert(1)><script>alert(1)</script>"))
-    wrong, _ = opened(out, lambda page: None)
+    wrong, _ = opened(browser, out, lambda page: None)
     assert wrong
     assert not any(each.startswith("dialog") for each in wrong)
 
@@ -175,21 +183,22 @@ def many(folder: Path, count: int) -> None:
         save(folder, kind, f"{run_id}-release.ipynb", notebook)
 
 
-@needs_chromium
-@pytest.mark.parametrize("width", [1400, 900])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_first_screen_answers_who_what_where_when_and_whether_it_worked(
-    tmp_path: Path, width: int, scheme: Literal["light", "dark"]
+    browser: Browser, tmp_path: Path
 ) -> None:
-    """For 300 runs, with nothing opened: the newest runs, what runs now, the figures and the grid of days are in view."""
+    """For 300 runs, with nothing opened: the newest runs, what runs now, the figures and the grid of days are in view, at
+    either width and in both themes.
+    """
     many(tmp_path / "runs", 300)
     out = tmp_path / "report.html"
     with open_index(tmp_path / "runs") as index:
         write_report(
             out, tmp_path / "runs", index.rows(), checked=None, now=datetime(2026, 11, 27, tzinfo=UTC)
         )
-    with launched() as browser:
-        page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+    page = browser.new_page()
+    for width, scheme in product((1400, 900), SCHEMES):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         page.goto(out.as_uri())
         row = page.locator("tr", has_text="OPS-0").first
         for words in ("left down", "2026-11-26 12:00", "team/web:crash", "demo/web", "ann", "OPS-0"):
@@ -202,10 +211,10 @@ def test_the_first_screen_answers_who_what_where_when_and_whether_it_worked(
         SHOTS.mkdir(parents=True, exist_ok=True)
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=SHOTS / f"report-{width}-{scheme}.png")
+    page.close()
 
 
-@needs_chromium
-def test_no_short_cell_is_broken_into_pieces(tmp_path: Path) -> None:
+def test_no_short_cell_is_broken_into_pieces(browser: Browser, tmp_path: Path) -> None:
     """With long names and reasons beside them, verdict, time, duration and runbook stand in one line each."""
     for kind in ("deployed", "failed", "killed"):
         save(tmp_path / "runs", kind, f"{kind}-{'long' * 40}.ipynb")
@@ -224,7 +233,7 @@ def test_no_short_cell_is_broken_into_pieces(tmp_path: Path) -> None:
         wide = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         return lines, wide
 
-    wrong, seen = opened(out, heights)
+    wrong, seen = opened(browser, out, heights)
     assert wrong == []
     assert isinstance(seen, tuple)
     assert len(seen[0]) > 10

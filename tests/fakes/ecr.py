@@ -82,8 +82,12 @@ class FakeEcr:
 
     def list_images(self, repository: str) -> Iterator[ImagePage]:
         self._require(repository)
+        tags: dict[str, list[str]] = {}
+        for (name, tag), digest in self._world.tags.items():
+            if name == repository:
+                tags.setdefault(digest, []).append(tag)
         digests = sorted(digest for name, digest in self._world.manifests if name == repository)
-        images = [each for each in (self.find_image(repository, d) for d in digests) if each is not None]
+        images = [self._image(each, tags.get(each, ())) for each in digests]
         for start in range(0, max(len(images), 1), self.page):
             yield ImagePage(
                 tuple(images[start : start + self.page]), is_last=start + self.page >= len(images)
@@ -188,14 +192,18 @@ class FakeEcr:
     def find_image(self, repository: str, reference: str) -> Image | None:
         self._require(repository)
         digest = self._world.tags.get((repository, reference), reference)
-        tags = tuple(t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest))
         if (repository, digest) not in self._world.manifests:
             return None
+        return self._image(
+            digest, [t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest)]
+        )
+
+    def _image(self, digest: str, tags: Sequence[str]) -> Image:
         index = self._world.details.get(digest, ImageDetails()).children
         kind = f"application/vnd.oci.image.{'index' if index else 'manifest'}.v1+json"
         return Image(
             digest,
-            tags,
+            tuple(tags),
             1000,
             self._world.pushed_at.get(digest, self._world.now),
             kind,
