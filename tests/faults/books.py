@@ -13,6 +13,8 @@ from typing import Any
 
 import nbformat
 
+from tests.faults.forked import run_papermill
+
 BIN = Path(sys.executable).parent
 RECORDER = """
 import os
@@ -99,16 +101,20 @@ def stock(
     environ: Mapping[str, str] | None = None,
     words: Sequence[str] = (),
     may_raise: Container[int] = (),
+    seen: bool = False,
 ) -> Ran:
-    """Run the cells by stock papermill: the control."""
+    """Run the cells by stock papermill: the control.
+
+    Args:
+        seen: Whether its command line has to be one that others can see.
+    """
     out = folder / "out.ipynb"
     book = write_book(folder, sources, may_raise=may_raise)
+    told = {**os.environ, **(environ or {})}
+    given = [str(book), str(out), "--no-progress-bar", *words]
+    if not seen:
+        return Ran(*run_papermill(given, environ=told, cwd=folder), out)
     done = subprocess.run(
-        [BIN / "papermill", book, out, "--no-progress-bar", *words],
-        env={**os.environ, **(environ or {})},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        [BIN / "papermill", *given], env=told, cwd=folder, capture_output=True, text=True, check=False
     )
     return Ran(done.returncode, done.stdout, done.stderr, out)

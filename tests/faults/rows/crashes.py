@@ -76,7 +76,7 @@ def _left_early(at: Attempt, run: Callable[..., Ran]) -> None:
     25,
     "sys.exit(0), os._exit(0) and their like in a cell",
     tries=20,
-    quick=5,
+    quick=4,
     control=lambda at: _left_early(at, stock),
 )
 def left_early(at: Attempt) -> None:
@@ -204,17 +204,17 @@ def _take_target(at: Attempt) -> None:
 )
 def stopped(at: Attempt) -> None:
     """Interrupted, output kept, the exit code that is due, nothing held and nobody left, within five seconds."""
-    _stopped(at, DOORS[at.seed // 3 % 2], ["--engine", "ecr_widgets"])
+    _stopped(at, DOORS[at.seed % 2], ["--engine", "ecr_widgets"])
 
 
-def _orphaned(at: Attempt, door: str, words: list[str | Path]) -> None:
+def _orphaned(at: Attempt, door: str, words: list[str | Path], *, within_s: float = 5) -> None:
     process, out = _start(at, door, words)
     try:
         # The cell let go of it, and its children live: they have not inherited it.
         _take_target(at)
         process.kill()
         process.wait()
-        until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=5)
+        until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=within_s)
         json.loads(out.read_text())
         assert not is_held(out), "the run is still held"
     finally:
@@ -226,7 +226,7 @@ def _orphaned(at: Attempt, door: str, words: list[str | Path]) -> None:
     "children of a cell, in its group, in sessions of their own and orphaned, after SIGKILL of the runner",
     tries=50,
     quick=2,
-    control=lambda at: _orphaned(at, "papermill", []),
+    control=lambda at: _orphaned(at, "papermill", [], within_s=1),
 )
 def orphaned(at: Attempt) -> None:
     """Nobody is alive five seconds later, nobody has inherited a lock, and the file parses."""

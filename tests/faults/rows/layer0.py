@@ -349,7 +349,7 @@ def _encoded(image: str) -> str:
     43,
     "the rollback itself fails: the deploy to go back to is gone",
     tries=30,
-    quick=2,
+    quick=1,
     control=lambda at: _no_way_back(at, breaks=False),
 )
 def no_way_back(at: Attempt) -> None:

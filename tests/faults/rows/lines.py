@@ -78,7 +78,7 @@ TOLD = {
 
 @leaving_sockets()
 def _told_inside(at: Attempt, *, naive: bool) -> None:
-    text = at.rng.choice(sorted(TOLD))
+    text = sorted(TOLD)[at.seed % len(TOLD)]
     before = [{"status": "Preparing", "id": "0"}] * at.rng.randrange(5)
     failure = at.rng.choice(({"errorDetail": {"message": text}, "error": text}, {"error": text}))
     after = [{"aux": {"Tag": "1", "Digest": DIGEST}}] if at.rng.random() < 0.3 else []
@@ -127,7 +127,8 @@ ENGINES: dict[str, Callable[[Request], bytes]] = {
 
 @leaving_sockets()
 def _no_engine(at: Attempt, *, naive: bool) -> None:
-    kind = "absent" if naive else at.rng.choice(["absent", "no socket", "a file", *sorted(ENGINES)])
+    kinds = ["absent", "no socket", "a file", *sorted(ENGINES)]
+    kind = "absent" if naive else kinds[at.seed % len(kinds)]
     with answering(ENGINES.get(kind, lambda _: RESET)) as server:
         address = f"tcp://{server.host}"
         if kind == "absent":
@@ -160,7 +161,7 @@ def _no_engine(at: Attempt, *, naive: bool) -> None:
     44,
     "no engine, one that resets, is none, is broken or too old; found out before anything is changed",
     tries=70,
-    quick=14,
+    quick=10,
     control=lambda at: _no_engine(at, naive=True),
 )
 def no_engine(at: Attempt) -> None:

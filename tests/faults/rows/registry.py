@@ -170,7 +170,7 @@ def _lost(at: Attempt, *, naive: bool = False) -> None:
     31,
     "an upload is committed and its reply lost, or answered `blob upload unknown` as it was sent twice",
     tries=50,
-    quick=3,
+    quick=2,
     control=lambda at: _lost(at, naive=True),
 )
 def lost(at: Attempt) -> None:

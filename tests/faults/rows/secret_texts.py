@@ -177,7 +177,7 @@ def _passed(at: Attempt, run: Callable[..., Ran]) -> None:
     assert "AWS_PROFILE" in ran.stderr
 
 
-@row(5, "a secret passed as a papermill parameter", tries=100, quick=4, control=lambda at: _passed(at, stock))
+@row(5, "a secret passed as a papermill parameter", tries=100, quick=2, control=lambda at: _passed(at, stock))
 def passed(at: Attempt) -> None:
     """Refused before the first write, with the right way named."""
     _passed(at, ours)
@@ -356,7 +356,7 @@ def late(at: Attempt) -> None:
 
 
 def _user_config(at: Attempt, *, login: bool) -> None:
-    """A run that pushes; the user's own Docker configuration before and after."""
+    """A run that pushes, or a login; the user's own Docker configuration before and after."""
     config = at.folder / "docker-config"
     config.mkdir()
     stale = {"auths": {"127.0.0.1:1": {"auth": "QVdTOnN0YWxl"}}, "detachKeys": f"ctrl-{at.seed}"}
@@ -366,15 +366,14 @@ def _user_config(at: Attempt, *, login: bool) -> None:
         {**os.environ, "DOCKER_CONFIG": str(config), "AWS_EC2_METADATA_DISABLED": "true"}
     )
     name = f"faults/config{at.seed}"
-    words = ["ecr-widgets", "run", "release", "--runs", str(at.folder / "runs")]
-    for pair in (("repository", name), ("deploy", f"config{at.seed}"), ("service", f"config{at.seed}")):
-        words += ["-p", *pair]
+    words = ["login"] if login else ["run", "release", "--runs", str(at.folder / "runs")]
+    if not login:
+        for pair in (("repository", name), ("deploy", f"config{at.seed}"), ("service", f"config{at.seed}")):
+            words += ["-p", *pair]
     done = subprocess.run(
-        [BIN / words[0], *words[1:]], env=environ, cwd=at.folder, capture_output=True, check=False
+        [BIN / "ecr-widgets", *words], env=environ, cwd=at.folder, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr[-500:]
-    if login:
-        subprocess.run([BIN / "ecr-widgets", "login"], env=environ, capture_output=True, check=True)
     assert canaries.texts_below(config) == before, "the user's configuration was changed"
 
 

@@ -192,7 +192,8 @@ def _on_argv(at: Attempt, *sources: str) -> None:
     folder = at.folder / "run"
     folder.mkdir()
     with _sampled() as seen:
-        ran = ours(folder, *(each.replace("NAME", short_name(at)) for each in sources), environ=environ)
+        used = [each.replace("NAME", short_name(at)) for each in sources]
+        ran = ours(folder, *used, environ=environ, seen=True)
     assert ran.exit_code == 0, ran.stderr[-400:]
     secrets = [(at.folder / "password").read_text(), environ["LAYER0_AUTH_TOKEN"]]
     assert any(b"papermill" in each for each in seen), "nothing was seen at all"

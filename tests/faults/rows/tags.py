@@ -26,8 +26,9 @@ def _at_once(at: Attempt, *, naive: bool = False) -> None:
     with bench(at) as made:
         here = replace(made, name=f"{made.name}-new")
         write = _write_naively if naive else _write
-        with ThreadPoolExecutor(WRITERS) as writers:
-            said = list(writers.map(lambda number: write(at, here, f"t{number}"), range(WRITERS)))
+        count = WRITERS if at.full else WRITERS // 2
+        with ThreadPoolExecutor(count) as writers:
+            said = list(writers.map(lambda number: write(at, here, f"t{number}"), range(count)))
         for number, digest in enumerate(said):
             here.check(digest, f"t{number}")
 
@@ -194,7 +195,7 @@ def _expired(at: Attempt, *, naive: bool = False) -> None:
     34,
     "the token is refused before or in mid push, once, twice or always, by JSON, text, HTML or nothing",
     tries=100,
-    quick=6,
+    quick=4,
     control=lambda at: _expired(at, naive=True),
 )
 def expired(at: Attempt) -> None:

@@ -73,8 +73,7 @@ def _go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def _at_once(at: Attempt, guard: str) -> None:
-    count = (2, 8, 32)[at.seed % 3]
+def _at_once(at: Attempt, guard: str, count: int) -> None:
     names = [f"run-{number}" for number in range(count)]
     runs = [_start(at, name, guard) for name in names]
     for each in runs:
@@ -124,14 +123,14 @@ def _runs_at_once(at: Attempt) -> None:
     "2, 8 and 32 processes that change one target at once; in every tenth try three whole runs on one service",
     tries=150,
     quick=3,
-    control=lambda at: _at_once(at, "none"),
+    control=lambda at: _at_once(at, "none", 8),
 )
 def at_once(at: Attempt) -> None:
     """One at a time, and no change is lost; each run gets its turn, in one piece from its change to its proof."""
     if at.seed % 10 == 3:
         _runs_at_once(at)
     else:
-        _at_once(at, "flock")
+        _at_once(at, "flock", (2, 8, 32)[at.seed % 3])
 
 
 def _after_kill(at: Attempt, guard: str) -> None:
