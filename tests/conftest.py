@@ -12,8 +12,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.loaders
+import botocore.session
 import hypothesis
 import pytest
 from xdist.remote import Producer
@@ -133,6 +136,14 @@ def _no_slow_imports() -> Iterator[None]:
         for name in ("rfc3987_syntax", "rfc3986_validator"):
             Path(folder, f"{name}.py").write_text("raise ImportError\n")
         patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_of_aws_read_once() -> Iterator[None]:
+    """All clients of boto3 in this process share what is read of botocore's files: most of what a new one costs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.loaders.create_loader))
         yield
 
 
