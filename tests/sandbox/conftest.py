@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ import docker
 import nbformat
 import pytest
 
-from ecr_widgets.model.record import RECORD_MIME
+from ecr_widgets.model.record import RECORD_MIME, StepRecord, StepState
 from ecr_widgets.sandbox import Sandbox
+from tests.sandbox.cells import run_cells
 
 BIN = Path(sys.executable).parent
 SHIPPED = Path(__file__).parents[2] / "notebooks"
 
 Run = Callable[..., dict[str, Any]]
+Cells = Callable[..., list[StepRecord]]
 
 
 @pytest.fixture
@@ -45,6 +47,28 @@ def run(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
         return told
 
     return call
+
+
+@pytest.fixture
+def cells(sandbox_environ: dict[str, str], tmp_path: Path) -> Cells:
+    """The cells of a runbook, of `release` where none is named, with parameters, in this process; how its steps ended."""
+
+    def call(
+        name: str = "release",
+        environ: Mapping[str, str] | None = None,
+        *,
+        planning: bool = False,
+        **given: str,
+    ) -> list[StepRecord]:
+        return run_cells(name, sandbox_environ | dict(environ or {}), tmp_path, planning=planning, **given)
+
+    return call
+
+
+def succeeded(ended: Sequence[StepRecord]) -> dict[str, StepRecord]:
+    """The records by step, all of which have succeeded."""
+    assert {each.state for each in ended} == {StepState.SUCCEEDED}, ended[-1].error
+    return {each.step: each for each in ended}
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from ecr_widgets.model.record import StepState
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN, Run, journal, records
+from tests import ours
+from tests.sandbox.conftest import BIN, Cells, Run, journal, records, succeeded
 from tests.sandbox.test_targets import held, resume_newest
 
 
@@ -37,17 +39,14 @@ def adopt(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
 
 def shown(environ: dict[str, str], *words: str | Path) -> Any:
     """What a command prints as JSON."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", *words, "--json"], env=environ, capture_output=True, text=True, check=True
-    )
+    done = ours.call(*words, "--json", environ=environ, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def released(run: Run, name: str) -> dict[str, str]:
-    """A Layer0 service of that name; the parameters of its release."""
-    given = {"repository": f"adopt/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
-    assert run(**given)["state"] == "succeeded"
-    return given
+def release_of(name: str) -> dict[str, str]:
+    """The parameters of a release of that name."""
+    return {"repository": f"adopt/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
 
 
 def changed(told: dict[str, Any]) -> dict[str, bool]:
@@ -55,14 +54,16 @@ def changed(told: dict[str, Any]) -> dict[str, bool]:
 
 
 def test_in_place_nothing_moves_and_runbooks_go_on_by_the_new_name(
-    run: Run, adopt: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    run: Run, adopt: Run, cells: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Then what one of both is asked for the other shows, and the way back leads to what was verified on Layer0."""
-    given = released(run, "stays")
+    given = release_of("stays")
+    # A run, since its saved file is what the rollback finds.
+    assert run(**given)["state"] == "succeeded"
     before = len(journal(sandbox))
-    plan = adopt("--plan", service="stays")
+    assert StepState.FAILED not in {each.state for each in cells("adopt", planning=True, service="stays")}
     told = adopt(service="stays")
-    assert (plan["state"], told["state"]) == ("succeeded", "succeeded"), told
+    assert told["state"] == "succeeded", told
     assert len(journal(sandbox)) == before
     assert not any(did for step, did in changed(told).items() if step != "adopt")
     adopted = records(told)["adopt"]["outcome"]
@@ -83,13 +84,13 @@ def test_in_place_nothing_moves_and_runbooks_go_on_by_the_new_name(
         container="timeout",
     )
     assert (moved["state"], changed(moved)["update_service"]) == ("succeeded", True), moved
-    assert adopt(runbook="scale", **here, count="2")["state"] == "succeeded"
+    succeeded(cells("scale", **here, count="2"))
     layer0 = shown(sandbox_environ, "service", "show", "demo", "stays")
     assert (layer0["deployments"][0]["deploy_id"], layer0["running_count"]) == ("stays.2", 2)
 
-    refused = adopt(service="stays")
-    assert refused["state"] == "failed"
-    assert "runs l0-local-stays:2, which is not what" in refused["reason"]
+    refused = cells("adopt", service="stays")[-1].error
+    assert refused
+    assert "runs l0-local-stays:2, which is not what" in refused["message"]
     back = adopt(runbook="rollback", **here)
     assert records(back)["rollback"]["outcome"]["deploy_id"] == "l0-local-stays:1", back
     runs = ("--runs", tmp_path / "runs")
@@ -105,11 +106,11 @@ def test_in_place_nothing_moves_and_runbooks_go_on_by_the_new_name(
     "place", ["adopt.acted", "create_deploy.acted", "create_service.acted", "verify.begun"]
 )
 def test_a_walk_that_is_killed_is_resumed_and_makes_one_of_each(
-    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path, place: str
+    cells: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path, place: str
 ) -> None:
     """Wherever it was; by the server's journal. The Layer0 service runs as before."""
     name = place.replace(".", "-")
-    released(run, name)
+    succeeded(cells(**release_of(name)))
     layer0 = shown(sandbox_environ, "service", "show", "demo", name)
     before = len(journal(sandbox))
     words = [*("-p", "service", name), *("-p", "cluster", "ecs:demo"), *("-p", "answered", "true")]
@@ -127,27 +128,25 @@ def test_a_walk_that_is_killed_is_resumed_and_makes_one_of_each(
 
 
 def test_a_walk_ends_when_the_old_service_is_deleted(
-    run: Run, adopt: Run, sandbox_environ: dict[str, str]
+    adopt: Run, cells: Cells, sandbox_environ: dict[str, str]
 ) -> None:
     """Open questions stop it before anything is created; each later step can be taken back, and the last one leaves the new
     service.
     """
-    released(run, "walks")
+    succeeded(cells(**release_of("walks")))
     shown(sandbox_environ, "service", "scale", "demo", "walks", "2")
     given = {"service": "walks", "cluster": "ecs:demo"}
-    plan = adopt("--plan", **given)
-    assert plan["state"] == "succeeded", plan
-    asked = adopt(**given)
-    assert asked["state"] == "failed"
-    assert "open questions about 'walks'" in asked["reason"]
+    assert StepState.FAILED not in {each.state for each in cells("adopt", planning=True, **given)}
+    asked = cells("adopt", **given)[-1].error
+    assert asked
+    assert "open questions about 'walks'" in asked["message"]
     told = adopt(**given, answered="true")
     assert (told["state"], changed(told)["scale_service"]) == ("succeeded", True), told
     assert shown(sandbox_environ, "service", "show", "ecs:demo", "walks")["running_count"] == 2
-    again = adopt(**given, answered="true")
-    assert (again["state"], any(changed(again).values())) == ("succeeded", False), again
+    again = succeeded(cells("adopt", **given, answered="true"))
+    assert not any(each.changed for each in again.values())
     for count in ("0", "2", "0"):
-        scaled = adopt(runbook="scale", service="walks", count=count)
-        assert scaled["state"] == "succeeded", scaled
+        succeeded(cells("scale", service="walks", count=count))
     shown(sandbox_environ, "service", "delete", "demo", "walks")
     new = shown(sandbox_environ, "service", "show", "ecs:demo", "walks")
     assert (new["running_count"], new["deployments"][0]["deploy_id"]) == (2, "walks:1")

@@ -15,7 +15,8 @@ from ecr_widgets.sandbox import Sandbox
 from tests.audit.runs import forge
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
-from tests.sandbox.conftest import BIN, SHIPPED, journal, records
+from tests.sandbox.cells import run_cells
+from tests.sandbox.conftest import BIN, SHIPPED, journal, records, succeeded
 from tests.sandbox.test_runbooks import run_book
 
 IMAGE = {"repository": "yes/app", "local_name": "yes/app"}
@@ -56,8 +57,7 @@ def approve(
 
 
 def plan_of(environ: dict[str, str], folder: Path, service: str) -> dict[str, Any]:
-    pushed = run_book("push", environ, folder, **IMAGE)
-    assert pushed["state"] == "succeeded", pushed["reason"]
+    succeeded(run_cells("push", environ, folder, **IMAGE))
     return run_book("deploy", environ, folder, **IMAGE, deploy=service, service=service)
 
 
@@ -101,8 +101,8 @@ def test_a_plan_that_no_longer_fits_is_refused(
     """Somebody deployed meanwhile: nothing is changed, and the first step that differs is named."""
     plan = plan_of(guarded, two.shared, "overtaken")
     free = {name: value for name, value in guarded.items() if name != "ECR_WIDGETS_APPROVAL"}
-    done = run_book("deploy", free, two.shared, **IMAGE, deploy="overtaken", service="overtaken")
-    assert done["state"] == "succeeded", done["reason"]
+    given = {"repository": IMAGE["repository"], "deploy": "overtaken", "service": "overtaken"}
+    succeeded(run_cells("deploy", free, two.shared, **given))
     before = journal(sandbox)
     _, refused = approve(bob, guarded, two.shared, plan["run_id"], code=REFUSED)
     assert "no longer fits what exists: step check_target" in refused

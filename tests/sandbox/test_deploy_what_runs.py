@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import BIN, SHIPPED
-
-
-def command(environ: dict[str, str], folder: Path, *words: str, code: int = 0) -> str:
-    """A call of ours; what it printed on stdout, or on stderr where it should fail."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", *words], env=environ, cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout if code == 0 else done.stderr
+from tests.sandbox.conftest import SHIPPED, Cells
+from tests.sandbox.test_verbs import verb
 
 
 @pytest.mark.parametrize("environment", ["demo", "ecs:demo"])
 def test_a_service_gets_another_image_and_keeps_the_rest(
-    environment: str, sandbox_environ: dict[str, str], tmp_path: Path
+    environment: str, cells: Cells, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """By command, and the runbook plans it; a service that runs nothing is refused, and the name of the deploy stays."""
     environ, name = sandbox_environ, "runs" if environment == "demo" else "runsecs"
     for tag in ("1", "2", "3"):
         (tmp_path / "Dockerfile").write_text(f'FROM busybox\nLABEL of="{name}{tag}"\nCMD ["sleep", "600"]\n')
-        command(environ, tmp_path, "build", ".", f"{name}/app:{tag}")
-        command(environ, tmp_path, "push", f"{name}/app:{tag}", f"{name}/app", tag, "--create")
-    refused = command(environ, tmp_path, "deploy", environment, name, f"{name}/app:1", code=2)
+        verb(environ, tmp_path, "build", ".", f"{name}/app:{tag}")
+        verb(environ, tmp_path, "push", f"{name}/app:{tag}", f"{name}/app", tag, "--create")
+    refused = verb(environ, tmp_path, "deploy", environment, name, f"{name}/app:1", code=2)
     assert f"service '{name}' runs nothing whose document could be used" in refused
     assert "give a Dockerrun or task definition as a file" in refused
     example = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
     example["containerDefinitions"][0]["command"] = ["sleep", "900"]
     (tmp_path / "first.json").write_text(json.dumps(example))
     words = ("deploy", environment, name, f"{name}/app:1", "first.json", "--name", f"{name}-family")
-    command(environ, tmp_path, *words)
+    verb(environ, tmp_path, *words)
     (tmp_path / "first.json").unlink()
-    moved = json.loads(command(environ, tmp_path, "deploy", environment, name, f"{name}/app:2", "--json"))
+    moved = json.loads(verb(environ, tmp_path, "deploy", environment, name, f"{name}/app:2", "--json"))
     assert moved["deploy_id"].startswith(f"{name}-family")
 
     given = {
         "repository": f"{name}/app", "reference": "3", "environment": environment, "service": name,
         "dockerrun": "", "deploy": "", "container": "",
     }  # fmt: skip
-    run = ("run", "deploy", "--json", *(word for pair in given.items() for word in ("-p", *pair)))
-    assert json.loads(command(environ, tmp_path, *run, "--plan"))["notebook"]
+    assert cells("deploy", planning=True, **given)[-1].outcome["planned"] is True

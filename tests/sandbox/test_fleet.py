@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN, journal, records
-from tests.sandbox.test_runbooks import run_book
+from tests.sandbox.cells import run_cells
+from tests.sandbox.conftest import BIN, journal, records, succeeded
 
 COUNT = 60
 IMAGE = {"repository": "fleet/app", "local_name": "fleet/app"}
@@ -32,8 +32,7 @@ def fleet(environ: dict[str, str], folder: Path, *words: str, code: int = 0) -> 
 def push(environ: dict[str, str], folder: Path, tag: str, command: str) -> None:
     (folder / "Dockerfile").write_text(f"FROM busybox\nLABEL of={tag}\nCMD {command}\n")
     given = {**IMAGE, "tag": tag, "context": str(folder), "dockerfile": "Dockerfile"}
-    pushed = run_book("push", environ, folder, **given)
-    assert pushed["state"] == "succeeded", pushed["reason"]
+    succeeded(run_cells("push", environ, folder, **given))
 
 
 def targets(folder: Path, count: int) -> str:
@@ -74,10 +73,9 @@ def test_services_are_asked_for_and_checked_in_waves(
     push(sandbox_environ, tmp_path, "good", '["sleep", "600"]')
     for environment in ("demo", "ecs:demo"):
         for number in range(2):
-            given = {**IMAGE, "reference": "good", "environment": environment}
+            given = {"repository": "fleet/app", "reference": "good", "environment": environment}
             name = f"asked-{number}"
-            done = run_book("deploy", sandbox_environ, tmp_path, **given, service=name, deploy=name)
-            assert done["state"] == "succeeded", done["reason"]
+            succeeded(run_cells("deploy", sandbox_environ, tmp_path, **given, service=name, deploy=name))
         told = fleet(
             sandbox_environ,
             tmp_path,

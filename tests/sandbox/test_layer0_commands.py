@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -13,9 +11,8 @@ import pytest
 
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.settings import Settings
+from tests import ours
 from tests.sandbox.layer0.test_balancers import free_port
-
-BIN = Path(sys.executable).parent
 
 
 class Commands:
@@ -26,14 +23,7 @@ class Commands:
         self._folder = folder
 
     def __call__(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [BIN / "ecr-widgets", *words],
-            env=self._environ,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = ours.call(*words, environ=self._environ, cwd=self._folder)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 else done.stderr
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.sandbox.conftest import BIN, Run, records
+from tests import ours
+from tests.sandbox.conftest import Cells, succeeded
 
 
 def aws(service: str, environ: dict[str, str]) -> Any:
@@ -31,16 +32,15 @@ def ecs(sandbox_environ: dict[str, str]) -> Any:
 
 def layer0(environ: dict[str, str], *words: str) -> Any:
     """What a command says of Layer0, as JSON."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", *words, "--json"], env=environ, capture_output=True, text=True, check=True
-    )
+    done = ours.call(*words, "--json", environ=environ, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def test_a_layer0_service_is_an_ecs_service(run: Run, ecs: Any, sandbox_environ: dict[str, str]) -> None:
+def test_a_layer0_service_is_an_ecs_service(cells: Cells, ecs: Any, sandbox_environ: dict[str, str]) -> None:
     """By Layer0's names for it, with the digest of what runs; what ECS is asked to change, Layer0 shows."""
-    told = run(repository="on-ecs/seen", deploy="seen", service="seen", local_name="test/seen")
-    deployed, pushed = (records(told)[step]["outcome"] for step in ("create_service", "push_image"))
+    ended = succeeded(cells(repository="on-ecs/seen", deploy="seen", service="seen", local_name="test/seen"))
+    deployed, pushed = (ended[step].outcome for step in ("create_service", "push_image"))
     cluster, name = f"l0-local-{deployed['environment_id']}", f"l0-local-{deployed['service_id']}"
     (service,) = ecs.describe_services(cluster=cluster, services=[name])["services"]
     assert (service["status"], service["desiredCount"], service["runningCount"]) == ("ACTIVE", 1, 1)
@@ -68,19 +68,23 @@ def test_a_layer0_service_is_an_ecs_service(run: Run, ecs: Any, sandbox_environ:
     assert stored["name"] == ""
 
 
-def test_layer0s_own_jobs_are_no_tasks_of_ecs(run: Run, sandbox_environ: dict[str, str], ecs: Any) -> None:
+def test_layer0s_own_jobs_are_no_tasks_of_ecs(
+    cells: Cells, sandbox_environ: dict[str, str], ecs: Any
+) -> None:
     """Nothing is run for them in the sandbox; after one, logs of ECS are read as before."""
-    run(repository="on-ecs/job", deploy="job-seen", service="job-seen", local_name="test/job-seen")
+    succeeded(
+        cells(repository="on-ecs/job", deploy="job-seen", service="job-seen", local_name="test/job-seen")
+    )
     layer0(sandbox_environ, *("task", "run", "demo", "once", "job-seen", "--env", "timeout:SLEEP_TIME=0"))
     assert ecs.list_tasks(cluster="l0-local-api")["taskArns"] == []
     streams = aws("logs", sandbox_environ).describe_log_streams(logGroupName="/ecs/demo")["logStreams"]
     assert isinstance(streams, list)
 
 
-def test_what_layer0_has_not_is_refused(run: Run, ecs: Any) -> None:
+def test_what_layer0_has_not_is_refused(cells: Cells, ecs: Any) -> None:
     """No other service in a cluster of Layer0's, and no settings for one that it has; nothing is changed."""
-    told = run(repository="on-ecs/kept", deploy="kept", service="kept", local_name="test/kept")
-    deployed = records(told)["create_service"]["outcome"]
+    ended = succeeded(cells(repository="on-ecs/kept", deploy="kept", service="kept", local_name="test/kept"))
+    deployed = ended["create_service"].outcome
     cluster, name = f"l0-local-{deployed['environment_id']}", f"l0-local-{deployed['service_id']}"
     with pytest.raises(ecs.exceptions.UnsupportedFeatureException, match="CreateService"):
         ecs.create_service(cluster=cluster, serviceName="x", taskDefinition="l0-local-kept", desiredCount=1)

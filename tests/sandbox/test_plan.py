@@ -14,7 +14,7 @@ from ecr_widgets.model.record import StepState
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.cells import run_cells
-from tests.sandbox.conftest import SHIPPED, Run, journal, records
+from tests.sandbox.conftest import SHIPPED, Cells, Run, journal, succeeded
 from tests.sandbox.test_runbooks import declared, run_book
 
 GIVEN = {"repository": "plans/app", "deploy": "plans", "service": "plans", "local_name": "plans/app"}
@@ -31,7 +31,7 @@ def images(environ: dict[str, str]) -> set[str]:
 
 
 def test_a_plan_from_nothing_and_one_of_what_stands(
-    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    run: Run, cells: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """First everything would be made; after the release only the build is open; nothing is changed by either plan."""
     before, local = journal(sandbox), images(sandbox_environ)
@@ -45,20 +45,19 @@ def test_a_plan_from_nothing_and_one_of_what_stands(
     assert saved["metadata"]["ecr_widgets"]["plan"] is True
     judged = judge(read_file(Path(plan["notebook"])))
     assert (judged.verdict, "push_image" in judged.why) == ("plan", True)
-    assert run(**GIVEN)["state"] == "succeeded"
+    succeeded(cells(**GIVEN))
     other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
     other["containerDefinitions"][0]["memory"] = 12
     (tmp_path / "other.json").write_text(json.dumps(other))
     before = journal(sandbox)
-    plan = run(**GIVEN, dockerrun="other.json", options=["--plan"])
-    found = records(plan)
-    assert found["create_repository"]["changed"] is False
-    assert found["push_image"]["outcome"]["replaces"].startswith("sha256:")
+    found = {each.step: each for each in cells(planning=True, **GIVEN, dockerrun="other.json")}
+    assert found["create_repository"].changed is False
+    assert found["push_image"].outcome["replaces"].startswith("sha256:")
     assert any(
         "/containerDefinitions/0/memory: 10 → 12" in line
-        for line in found["create_deploy"]["outcome"]["difference"]
+        for line in found["create_deploy"].outcome["difference"]
     )
-    assert found["update_service"]["outcome"]["previous_deploy_id"] == "plans.1"
+    assert found["update_service"].outcome["previous_deploy_id"] == "plans.1"
     assert journal(sandbox) == before
 
 
@@ -84,21 +83,19 @@ def test_an_audit_can_be_planned(sandbox_environ: dict[str, str], tmp_path: Path
     assert run_book("audit", sandbox_environ, tmp_path, ["--plan"])["state"] == "succeeded"
 
 
-def test_a_push_of_a_new_tag_can_be_planned(
-    sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_push_of_a_new_tag_can_be_planned(cells: Cells, sandbox: Sandbox) -> None:
     """Its closing look finds what the plan itself would push, in a repository that stands too."""
     given = {"repository": "plans/tags", "local_name": "plans/tags"}
-    assert run_book("push", sandbox_environ, tmp_path, **given, tag="old")["state"] == "succeeded"
+    succeeded(cells("push", **given, tag="old"))
     before = journal(sandbox)
-    told = run_book("push", sandbox_environ, tmp_path, ["--plan"], **given, tag="brandnew")
-    assert told["state"] == "succeeded", told["reason"]
-    assert records(told)["find_image"]["outcome"]["planned"] is True
+    last = cells("push", planning=True, **given, tag="brandnew")[-1]
+    assert (last.step, last.error, last.outcome["planned"]) == ("find_image", None, True)
     assert journal(sandbox) == before
 
 
-def test_a_plan_of_bad_input_fails_as_the_run_would(run: Run) -> None:
+def test_a_plan_of_bad_input_fails_as_the_run_would(cells: Cells) -> None:
     """In the same step, with the same error."""
-    told = run(**GIVEN, options=["--plan"], dockerfile="Dockerfile.none")
-    assert (told["exit_code"], told["steps"][-1]["step"]) == (1, "check_target")
-    assert "no Dockerfile 'Dockerfile.none'" in told["reason"]
+    last = cells(planning=True, **GIVEN, dockerfile="Dockerfile.none")[-1]
+    assert (last.step, last.state) == ("check_target", StepState.FAILED)
+    assert last.error
+    assert "no Dockerfile 'Dockerfile.none'" in last.error["message"]

@@ -15,7 +15,7 @@ from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepState
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.cells import run_cells
-from tests.sandbox.conftest import BIN, SHIPPED, facts, journal, records
+from tests.sandbox.conftest import BIN, SHIPPED, Cells, facts, journal, records, succeeded
 
 COMMON = {
     "repository": "books/app",
@@ -29,8 +29,11 @@ IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "fleet", "scale", "task", "rollback", "release",
     "inspect", "rotate", "promote", "adopt", "clean_up", "audit",
 )  # fmt: skip
-BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
-"""Runbooks that are run by stock papermill with our engine too."""
+BY_PAPERMILL = ("deploy", "fleet", "audit")
+"""Runbooks that are run by stock papermill too: one like all others, and those whose steps ask what their run is.
+
+`test_recorded.py` runs all others in kernels that our engine did not start.
+"""
 ECS = "ecs:demo"
 WITH_ENVIRONMENT = {
     book.name for book in list_runbooks() if "environment" in [each.name for each in book.parameters]
@@ -109,11 +112,11 @@ def asked(entries: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def run_by_papermill(
-    name: str, environ: dict[str, str], folder: Path, *options: str, **given: str
-) -> dict[str, Any]:
-    """The same by stock papermill, with its own engine where the options name no other."""
+    name: str, environ: dict[str, str], folder: Path, *options: str
+) -> list[tuple[Any, ...]]:
+    """The same by stock papermill, with its own engine where the options name no other; what its records say."""
     (book,) = [each for each in list_runbooks() if each.name == name]
-    words = [word for pair in declared(name, given).items() for word in ("-r", *pair)]
+    words = [word for pair in declared(name, {}).items() for word in ("-r", *pair)]
     out = folder / "plain.ipynb"
     subprocess.run(
         [BIN / "papermill", book.path, out, "--no-progress-bar", *options, *words],
@@ -122,8 +125,7 @@ def run_by_papermill(
         capture_output=True,
         check=True,
     )
-    saved: dict[str, Any] = json.loads(out.read_text())
-    return saved
+    return facts(json.loads(out.read_text()))
 
 
 def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -132,53 +134,73 @@ def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [(*fact[:3], {name: value for name, value in fact[3].items() if name not in own}) for fact in told]
 
 
+def other_dockerrun(folder: Path) -> str:
+    """The example with other memory."""
+    other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
+    other["containerDefinitions"][0]["memory"] = 12
+    path = folder / "other.json"
+    path.write_text(json.dumps(other))
+    return str(path)
+
+
 @pytest.mark.parametrize(("name", "environment"), BY_TARGET)
 def test_a_runbook_does_its_work_once(
     name: str, environment: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first run's records say just what the sandbox's own journal says; the second run changes nothing in either.
+    """The first run's records say just what the sandbox's own journal says; the second run changes nothing in either."""
 
-    So does one by plain papermill and one by papermill with our engine, which leave the same records; on ECS one of them.
-    """
     here = {"environment": environment}
+
+    def by_command() -> list[tuple[str, bool]]:
+        told = run_book(name, sandbox_environ, tmp_path, **here)
+        assert told["state"] == "succeeded", told["reason"]
+        assert records(told).keys() == {step["step"] for step in told["steps"]}
+        return [(step["step"], step["changed"]) for step in told["steps"]]
+
+    def by_cells(book: str = name, **given: str) -> list[tuple[str, bool]]:
+        ended = run_cells(book, sandbox_environ, tmp_path, **declared(book, here | given))
+        return [(step, bool(each.changed)) for step, each in succeeded(ended).items()]
+
     if name == "rollback":
         # A second deploy, to roll back from.
-        other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
-        other["containerDefinitions"][0]["memory"] = 12
-        (tmp_path / "other.json").write_text(json.dumps(other))
-        moved = run_book("deploy", sandbox_environ, tmp_path, **here, dockerrun=str(tmp_path / "other.json"))
-        assert moved["state"] == "succeeded", moved["reason"]
+        by_cells("deploy", dockerrun=other_dockerrun(tmp_path))
     before = journal(sandbox)
-    first = run_book(name, sandbox_environ, tmp_path, **here)
-    assert first["state"] == "succeeded", first["reason"]
+    # By the command once: kernels and saved files are the same for both targets, and the second time.
+    first = by_command() if environment == "demo" else by_cells()
     asks = ASKS_ECS if environment == ECS else ASKS
-    said = [asks[step["step"]] for step in first["steps"] if step["changed"] and step["step"] in asks]
+    said = [asks[step] for step, changed in first if changed and step in asks]
     assert asked(journal(sandbox)[len(before) :]) == said
+    if name not in NEVER_TWICE:
+        before = journal(sandbox)
+        # It audits saved runs, which cells do not make.
+        second = by_command() if name == "audit" else by_cells()
+        assert [step for step, changed in second if changed] == []
+        assert journal(sandbox) == before
+
+
+@pytest.mark.parametrize("name", BY_PAPERMILL)
+def test_papermill_leaves_the_records_of_our_command(
+    name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """By its own engine and by ours; none of them changes anything."""
+    if name == "deploy":
+        succeeded(run_cells(name, sandbox_environ, tmp_path, **declared(name, {})))
     before = journal(sandbox)
-    second = run_book(name, sandbox_environ, tmp_path, **here)
-    assert second["state"] == "succeeded", second["reason"]
-    if name not in NEVER_TWICE:
-        assert [step["step"] for step in second["steps"] if step["changed"]] == []
-        assert journal(sandbox)[len(before) :] == []
-    saved = json.loads(Path(second["notebook"]).read_text())
-    assert records(second).keys() == {step["step"] for step in second["steps"]}
-    if environment == ECS and name != "deploy":
-        return  # what papermill does is the same for both targets
-    plain = run_by_papermill(name, sandbox_environ, tmp_path, **here)
-    if name == "audit" or name in NEVER_TWICE:
-        # Each time there is one more run to audit.
-        assert without_own(facts(plain)) == without_own(facts(saved))
+    command = run_book(name, sandbox_environ, tmp_path)
+    ours = facts(json.loads(Path(command["notebook"]).read_text()))
+    plain = run_by_papermill(name, sandbox_environ, tmp_path)
+    if name == "deploy":
+        assert plain == ours
+        assert run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets") == plain
     else:
-        assert facts(plain) == facts(saved)
-    if name in BY_ENGINE and environment == "demo":
-        engine = run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets", **here)
-        assert facts(engine) == facts(plain)
+        # Each time there is one more run to audit.
+        assert without_own(plain) == without_own(ours)
     if name not in NEVER_TWICE:
-        assert journal(sandbox)[len(before) :] == []
+        assert journal(sandbox) == before
 
 
 def test_a_confirmed_clean_up_deletes_only_what_nothing_uses(
-    sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    cells: Cells, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """What the service runs stays, whatever its age; the rest is gone, and a second run changes nothing."""
     given = {"repository": "books/clean", "keep_newest": "0", "older_than_days": "0"}
@@ -186,24 +208,17 @@ def test_a_confirmed_clean_up_deletes_only_what_nothing_uses(
     for tag in ("old", "live"):
         (tmp_path / "Dockerfile").write_text(f"FROM busybox\nLABEL tag={tag}\nCMD sleep 600\n")
         push = {"repository": "books/clean", "tag": tag, "context": str(tmp_path), "dockerfile": "Dockerfile"}
-        done = run_book("push", sandbox_environ, tmp_path, **push)
-        assert done["state"] == "succeeded", done["reason"]
-        digests[tag] = records(done)["push_image"]["outcome"]["digest"]
-    deployed = run_book(
-        "deploy", sandbox_environ, tmp_path, repository="books/clean", reference="live", service="clean"
-    )
-    assert deployed["state"] == "succeeded", deployed["reason"]
-    listed = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
-    assert listed["delete_images"]["outcome"]["proposed"] == [digests["old"]]
-    assert listed["delete_images"]["changed"] is False
-    used = listed["find_unused_images"]["outcome"]["in_use"][digests["live"]]
-    assert "service demo/clean" in used
+        digests[tag] = succeeded(cells("push", **push))["push_image"].outcome["digest"]
+    succeeded(cells("deploy", repository="books/clean", reference="live", deploy="timeout", service="clean"))
+    listed = succeeded(cells("clean_up", **given))
+    assert listed["delete_images"].outcome["proposed"] == [digests["old"]]
+    assert listed["delete_images"].changed is False
+    assert "service demo/clean" in listed["find_unused_images"].outcome["in_use"][digests["live"]]
     given["confirm"] = "books/clean"
-    done = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
-    assert done["delete_images"]["outcome"]["deleted"] == [digests["old"]]
+    done = succeeded(cells("clean_up", **given))
+    assert done["delete_images"].outcome["deleted"] == [digests["old"]]
     before = journal(sandbox)
-    again = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
-    assert again["delete_images"]["changed"] is False
+    assert succeeded(cells("clean_up", **given))["delete_images"].changed is False
     assert journal(sandbox) == before
 
 
@@ -216,10 +231,10 @@ def test_an_audit_of_changed_evidence_fails(sandbox_environ: dict[str, str], tmp
     assert Path(done["notebook"]).name in told["reason"]
 
 
-def test_a_new_runbook_runs_as_it_is(sandbox_environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_new_runbook_runs_as_it_is(cells: Cells, sandbox_environ: dict[str, str], tmp_path: Path) -> None:
     """What `runbooks new` writes does something useful at once, and changes nothing."""
     given = {"repository": "books/new", "local_name": "books/new"}
-    assert run_book("push", sandbox_environ, tmp_path, **given)["state"] == "succeeded"
+    succeeded(cells("push", **given))
     for words in (("runbooks", "new", "mine"), ("run", "mine.ipynb", "-p", "repository", "books/new")):
         done = subprocess.run(
             [BIN / "ecr-widgets", *words],

@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.sandbox.conftest import BIN, SHIPPED, facts
-from tests.sandbox.test_runbooks import run_book
+from tests.sandbox.cells import run_cells
+from tests.sandbox.conftest import BIN, SHIPPED, facts, succeeded
 
 DOCS = Path(__file__).parents[2] / "docs" / "schedulers"
 
@@ -26,11 +26,8 @@ def srv(sandbox_environ: dict[str, str], tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     shutil.copytree(SHIPPED, tmp_path / "runbooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (tmp_path / "ecr-widgets" / "bin").symlink_to(BIN)
-    pushed = run_book("push", sandbox_environ, tmp_path, repository="xfra-wait", local_name="cron/wait")
-    assert pushed["state"] == "succeeded", pushed["reason"]
-    (tmp_path / "pushed").write_text(pushed["run_id"])
-    shutil.rmtree(tmp_path / "runs")
-    (tmp_path / "runs").mkdir()
+    given = {"repository": "xfra-wait", "local_name": "cron/wait"}
+    succeeded(run_cells("push", sandbox_environ, tmp_path, **given))
     return tmp_path
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.model.record import StepState
 from ecr_widgets.sandbox import Sandbox
 from tests.holding import hooked
-from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
+from tests.sandbox.conftest import BIN, SHIPPED, Cells, Run, journal, records, succeeded
 
 BOTH = ("demo", "ecs:demo")
 
@@ -80,11 +81,11 @@ def test_a_second_run_on_the_target_is_busy(
 
 @pytest.mark.parametrize("environment", BOTH)
 def test_a_task_of_a_killed_run_is_not_started_again(
-    environment: str, run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    environment: str, cells: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Killed when the task was started and nobody knew: `--resume` waits for that one, by the server's journal."""
     given = {"repository": "targets/task", "deploy": "task", "environment": environment}
-    assert run(**given, service="task")["state"] == "succeeded"
+    succeeded(cells(**given, service="task"))
     words = [word for pair in (given | {"task": "task"}).items() for word in ("-p", *pair)]
     before = len(journal(sandbox))
     with held(sandbox_environ, tmp_path, "create_task.acted", "task", *words) as first:
@@ -98,49 +99,45 @@ def test_a_task_of_a_killed_run_is_not_started_again(
     assert (told["changed"], told["outcome"]["exit_codes"]) == (False, {"timeout": 0})
 
 
+def broken(folder: Path) -> str:
+    """A context whose containers fail."""
+    context = shutil.copytree(SHIPPED / "wait", folder / "broken")
+    (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
+    return str(context)
+
+
 @pytest.mark.parametrize("environment", BOTH)
 def test_a_deploy_that_fails_goes_back_to_the_last_good_one(
-    environment: str, run: Run, tmp_path: Path
+    environment: str, cells: Cells, tmp_path: Path
 ) -> None:
-    """The run has failed, with exit code and last line of the container; its way back succeeded, and what ran before runs."""
+    """With exit code and last line of the container; the way back succeeded, and what ran before runs."""
     given = {"repository": "targets/back", "deploy": "back", "service": "back", "local_name": "test/back"}
     given["environment"] = environment
-    first = "back.1" if environment == "demo" else "back:1"
-    assert run(**given)["state"] == "succeeded"
-    context = shutil.copytree(SHIPPED / "wait", tmp_path / "broken")
-    (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
-    told = run(**given, context=str(context), tag="2", on_failure="rollback")
-    assert (told["exit_code"], told["state"]) == (1, "failed")
-    found = records(told)
-    assert (found["wait"]["state"], found["rollback"]["state"]) == ("failed", "succeeded")
-    assert found["rollback"]["outcome"]["deploy_id"] == first
-    assert f"brought back to deploy {first}" in told["reason"]
-    assert "code 3" in found["wait"]["error"]["message"]
+    succeeded(cells(**given))
+    *_, wait, back = cells(**given, context=broken(tmp_path), tag="2", on_failure="rollback")
+    assert (wait.step, wait.state) == ("wait", StepState.FAILED)
+    assert (back.step, back.state) == ("rollback", StepState.SUCCEEDED)
+    assert back.outcome["deploy_id"] == ("back.1" if environment == "demo" else "back:1")
+    assert wait.error
+    assert "code 3" in wait.error["message"]
     if environment == "demo":
-        assert "cannot-open-config" in str(found["wait"]["error"])
-    again = run(**given)
-    changed = {step["step"]: step["changed"] for step in again["steps"]}
-    assert (again["state"], changed["create_deploy"], changed["update_service"]) == (
-        "succeeded",
-        False,
-        False,
-    )
+        assert "cannot-open-config" in str(wait.error)
+    again = succeeded(cells(**given))
+    assert (again["create_deploy"].changed, again["update_service"].changed) == (False, False)
 
 
 def words_of_a_broken_release(folder: Path, name: str, **more: str) -> list[str]:
     """A second release whose containers fail, with a way back."""
-    context = shutil.copytree(SHIPPED / "wait", folder / "broken")
-    (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
     given = {"repository": f"targets/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
-    given |= {"context": str(context), "tag": "2", "on_failure": "rollback"} | more
+    given |= {"context": broken(folder), "tag": "2", "on_failure": "rollback"} | more
     return [word for pair in given.items() for word in ("-p", *pair)]
 
 
 def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
-    run: Run, sandbox_environ: dict[str, str], tmp_path: Path
+    cells: Cells, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Killed while it waited: the service stands on the failing deploy already when it is resumed."""
-    assert run(repository="targets/again", deploy="again", service="again")["state"] == "succeeded"
+    succeeded(cells(repository="targets/again", deploy="again", service="again"))
     words = words_of_a_broken_release(tmp_path, "again")
     with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:
         first.kill()
@@ -152,38 +149,22 @@ def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
     assert (changed["update_service"], changed["rollback"]) == (False, True)
 
 
-@pytest.mark.parametrize("environment", BOTH)
 def test_a_deploy_from_elsewhere_is_not_taken_back(
-    environment: str, run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    cells: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Somebody on another host moves the service while this run waits for it: busy, and what they deployed stays."""
     given = {"repository": "targets/theirs", "deploy": "theirs", "service": "theirs"}
-    assert run(**given, environment=environment)["state"] == "succeeded"
+    succeeded(cells(**given))
     other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
     other["containerDefinitions"][0]["memory"] = 12
     (tmp_path / "other.json").write_text(json.dumps(other))
-    words = words_of_a_broken_release(tmp_path, "theirs", environment=environment)
+    words = words_of_a_broken_release(tmp_path, "theirs")
     with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:
-        theirs = subprocess.run(
-            [
-                BIN / "ecr-widgets",
-                "deploy",
-                environment,
-                "theirs",
-                "targets/theirs:custom-tag-1",
-                "other.json",
-            ],
-            env=sandbox_environ | {"XDG_STATE_HOME": str(tmp_path / "elsewhere")},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert theirs.returncode == 0, theirs.stderr
+        elsewhere = {"XDG_STATE_HOME": str(tmp_path / "elsewhere")}
+        succeeded(cells("deploy", elsewhere, **given, reference="custom-tag-1", dockerrun="other.json"))
         before = journal(sandbox)
         (tmp_path / "wait.begun").unlink()
         assert first.wait(timeout=120) == 5
     assert journal(sandbox) == before
     saved = max((tmp_path / "runs").glob("*.ipynb"))
-    third = "theirs.3" if environment == "demo" else "theirs:3"
-    assert f"was moved to deploy {third} by somebody else" in saved.read_text()
+    assert "was moved to deploy theirs.3 by somebody else" in saved.read_text()

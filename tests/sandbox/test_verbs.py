@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import BIN, SHIPPED
+from tests import ours
+from tests.sandbox.conftest import SHIPPED
 
 
 def verb(environ: dict[str, str], folder: Path, *words: str | Path, code: int = 0) -> str:
     """Run a verb; what it printed on stdout, or on stderr where it should fail."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", *words], env=environ, cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = ours.call(*words, environ=environ, cwd=folder)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stderr
 
