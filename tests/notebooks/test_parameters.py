@@ -11,6 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests import ours
+
 BIN = Path(sys.executable).parent
 OURS = (BIN / "ecr-widgets", "run", "book.ipynb", "--runs", "out", "-p")
 ENGINE = (BIN / "papermill", "--engine", "ecr_widgets", "book.ipynb", "out/saved.ipynb", "--no-progress-bar")
@@ -50,6 +52,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    if words[0] == OURS[0]:
+        return ours.call(*words[1:], cwd=folder, environ={**os.environ, **environ})
     return subprocess.run(
         words, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True, check=False
     )

@@ -21,6 +21,7 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.engine.slots import hold_slot
 from ecr_widgets.saved_runs.summary import SUMMARY_ID
+from tests import ours
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
 
@@ -31,14 +32,7 @@ COUNT = "open('count', 'a').write('x')"
 def run(
     folder: Path, *words: str, code: int = 0, book: str = "book.ipynb", **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "run", book, *words],
-        cwd=folder,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ours.call("run", book, *words, cwd=folder, environ={**os.environ, **environ})
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
