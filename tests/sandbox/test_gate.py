@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ecr_widgets.audit.keys import KeyRing
+from tests import ours
 from tests.audit.attested import NOW
-from tests.sandbox.conftest import BIN, SHIPPED, records
+from tests.sandbox.conftest import SHIPPED, records
 
 APP = "gate/app"
 
@@ -36,14 +36,7 @@ class Gated:
         self.policy.write_text("\n".join((*lines, *(f"    {each}" for each in rules))) + "\n")
 
     def command(self, *words: str | Path, code: int = 0) -> str:
-        done = subprocess.run(
-            [BIN / "ecr-widgets", *words],
-            env=self.environ,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = ours.call(*words, environ=self.environ, cwd=self.folder)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout if code == 0 or "--json" in words else done.stderr
 

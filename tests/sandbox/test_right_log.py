@@ -16,7 +16,7 @@ from ecr_widgets.model.record import StepRecord
 
 BUSY = "while true; do date -u '+%Y-%m-%dT%H:%M:%SZ GET / 200'; sleep 1; done"
 BROKEN = "echo starting; echo ERROR database refused connection; sleep 1; exit 3"
-COPIES = 6
+COPIES = 3
 
 
 @pytest.fixture

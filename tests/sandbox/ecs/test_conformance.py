@@ -90,7 +90,7 @@ def deployfish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
     python = folder / "bin" / "python"
     installed = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", _DEPLOYFISH],
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", _DEPLOYFISH],
         capture_output=True,
         text=True,
         check=False,

@@ -39,14 +39,6 @@ FAILURES = (
         ("app: cannot open config",),
     ),
     Failure("missing-image", {"image": "127.0.0.1:1/nobody/nothing:1"}, "CannotPullContainerError: "),
-    Failure(
-        "never-healthy",
-        {
-            "healthCheck": {"command": ["CMD-SHELL", "false"], "interval": 5, "timeout": 2, "retries": 1},
-            "stopTimeout": 0,
-        },
-        "Task failed container health checks",
-    ),
     Failure("no-room", {"memory": 1 << 30}, "needs 1073741824 MiB of memory, and no container instance has"),
 )
 
