@@ -9,6 +9,9 @@ from ecr_widgets.errors import InputError
 
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
+_NOT_IN_JSON = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("binary", "omap", "pairs", "set", "timestamp")
+)
 
 
 def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
@@ -17,8 +20,8 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
     Args:
         largest: Most values to which it may expand.
 
-        as_written: Whether every plain word except null is text: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24
-            as a date.
+        as_written: Whether every plain word except null is text: YAML itself reads 1.10 as 1.1 and 0123 as 83. A date is
+            always text.
 
     Raises:
         InputError: It expands to more values, or contains itself.
@@ -42,12 +45,19 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
             seen |= {name} if isinstance(name, Hashable) else set()
         return loader.construct_mapping(node, deep=True)
 
+    # JSON has none of them, so no saved run could hold one.
+    Strict.yaml_constructors = {
+        tag: make for tag, make in Strict.yaml_constructors.items() if tag not in _NOT_IN_JSON
+    }
     Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    if as_written:
-        Strict.yaml_implicit_resolvers = {
-            first: [(tag, form) for tag, form in forms if tag in (_NULL, _MERGE)]
-            for first, forms in Strict.yaml_implicit_resolvers.items()
-        }
+    Strict.yaml_implicit_resolvers = {
+        first: [
+            (tag, form)
+            for tag, form in forms
+            if (tag in (_NULL, _MERGE) if as_written else tag not in _NOT_IN_JSON)
+        ]
+        for first, forms in Strict.yaml_implicit_resolvers.items()
+    }
     loader = Strict(content)
     try:
         node = loader.get_single_node()

@@ -13,6 +13,7 @@ from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import InputError, Replaced
 from ecr_widgets.model.bucket_path import BucketPath, Place, is_bucket, place_of
 from ecr_widgets.saved_runs.reading import read_header
+from ecr_widgets.saved_runs.writing import encoded
 
 
 def output_place(output_path: str | None) -> Place | None:
@@ -66,7 +67,7 @@ class _WholeWrites:
 
     def __call__(self, text: str, path: str) -> None:
         place = BucketPath.parse(path) if is_bucket(path) else papermill_folder() / path
-        content = text.encode("utf-8", "surrogatepass")
+        content = encoded(text)
         if place not in self.places:
             self._write(text, path)
         elif isinstance(place, BucketPath):

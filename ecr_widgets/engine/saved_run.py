@@ -18,6 +18,7 @@ from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.stored import Stamp
 from ecr_widgets.ports.run_store import Hold
 from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.writing import encoded
 
 SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
@@ -133,7 +134,7 @@ class SavedRun:
             self.before_write()
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
             if self.path is not None:
-                self._put(self.path.name, text.encode("utf-8", "surrogatepass") + b"\n", final=last)
+                self._put(self.path.name, encoded(text) + b"\n", final=last)
             self._dirty = False
         now_s = time.monotonic()
         # Writing a large notebook takes long, and meanwhile the kernel's messages are not read.

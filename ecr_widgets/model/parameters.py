@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 import sys
 from collections import Counter
@@ -201,7 +202,23 @@ def read_parameters(
                 hint=f"did you mean {near[0]!r}?" if near else f"it declares: {', '.join(by_name) or 'none'}",
             )
     checked = {name: by_name[name].check(value) for name, value in values.items()}
-    return checked | {name: by_name[name].read(text) for name, text in texts.items()}
+    checked |= {name: by_name[name].read(text) for name, text in texts.items()}
+    for name, value in checked.items():
+        if not _is_finite(value):
+            raise UnknownParameter(
+                f"parameter {name!r} refused: a number in it is infinite or none",
+                hint="no saved run can hold one",
+            )
+    return checked
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether JSON has all the numbers in a value."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def default_values(declared: Sequence[Parameter]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Besides its own members it keeps papermill's up to date, because other tools rea
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +26,23 @@ _PAPERMILL_STATUS = {
     CellState.FAILED: "failed",
     CellState.INTERRUPTED: "failed",
 }
+
+_NO_NUMBER = re.compile("NaN|Infinity")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def encoded(text: str) -> bytes:
+    """A notebook's JSON, as Python writes it, as UTF-8 that every reader takes.
+
+    Numbers that JSON has not become text. Half of a surrogate pair, as a path that is not UTF-8 holds it, becomes an escape
+    that is shown as text.
+    """
+    if _NO_NUMBER.search(text):
+        text = json.dumps(json.loads(text, parse_constant=str), ensure_ascii=False, indent=1)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _HALF.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text).encode()
 
 
 def write_header(notebook: dict[str, Any], header: RunHeader) -> None:

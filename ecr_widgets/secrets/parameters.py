@@ -24,7 +24,7 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
     Call this before any other check of them, since those show the name and value of a parameter that they refuse.
 
     Raises:
-        InputError: A parameter is or looks like a secret, or is nested too deeply or too large to check.
+        InputError: A parameter is or looks like a secret, is nested too deeply or too large to check, or is not UTF-8.
     """
     for name, value in parameters.items():
         what = what_secret("", name, known)
@@ -37,11 +37,25 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
             match = next(
                 ((each, what) for each in names if (what := what_secret(each, text, known)) is not None), None
             )
+            if not _is_text(text):
+                raise InputError(
+                    f"parameter {name!r} refused: it is not UTF-8",
+                    hint="write it in UTF-8, in a shell whose locale is a UTF-8 one, such as LC_ALL=C.UTF-8",
+                )
             if match is not None:
                 where = "its value" if match[0] == name else f"its {match[0]!r}"
                 raise InputError(
                     f"parameter {name!r} refused: {where} {match[1]}; a saved run would show it", hint=_HINT
                 )
+
+
+def _is_text(text: str) -> bool:
+    """Whether a saved run can hold it, and give it to a run that is resumed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_size(name: str, value: Any) -> None:

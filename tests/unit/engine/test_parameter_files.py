@@ -10,7 +10,7 @@ import pytest
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
-from ecr_widgets.model.parameters import read_parameters
+from ecr_widgets.model.parameters import ANY, Parameter, read_parameters
 
 DECLARED = declared_parameters(
     "\n".join(
@@ -78,12 +78,29 @@ def test_an_anchor_gives_its_words_as_written(tmp_path: Path) -> None:
         ("- tag", "holds no parameters"),
         ("copies: 1.5", "1.5 is not of type int"),
         ("tag: null", "None is not of type str"),
+        ("tag: !!binary aGk=", "tag:yaml.org,2002:binary"),
+        ("copies: !!set {a}", "tag:yaml.org,2002:set"),
+        ("labels: !!timestamp 2026-11-24", "tag:yaml.org,2002:timestamp"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> None:
     """An invalid file or value is refused with the reason."""
     with pytest.raises(InputError, match=why):
         read(tmp_path, text)
+
+
+def test_what_may_be_anything_holds_only_what_a_saved_run_can(tmp_path: Path) -> None:
+    """A date is text, as papermill has it; a number that JSON has not is refused before anything runs."""
+    declared = (Parameter("found", ANY, None),)
+    path = tmp_path / "p.yaml"
+    for text, value in (("2026-11-24", "2026-11-24"), ("{2026-11-24: [1.5]}", {"2026-11-24": [1.5]})):
+        path.write_text(f"found: {text}")
+        values = read_parameter_file(path, declared)
+        assert read_parameters(declared, values=values, texts={}) == {"found": value}
+    for text in (".nan", "[-.inf]", "{a: {b: 1.0e+400}}"):
+        path.write_text(f"found: {text}")
+        with pytest.raises(InputError, match="'found' refused: a number in it"):
+            read_parameters(declared, values=read_parameter_file(path, declared), texts={})
 
 
 def test_a_file_that_is_missing_is_refused_by_its_name(tmp_path: Path) -> None:

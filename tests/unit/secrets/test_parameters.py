@@ -153,3 +153,10 @@ def test_a_secret_is_found_in_what_yaml_makes(value: object) -> None:
     """A secret in a YAML set or in bytes is refused."""
     with pytest.raises(InputError, match="AWS secret key"):
         refuse_secrets({"comment": value}, SecretRegistry())
+
+
+@pytest.mark.parametrize("value", ["d\udcff", ["\ud800"], {"a": {"\udcff": 1}}])
+def test_a_value_that_is_not_utf_8_is_refused(value: object) -> None:
+    """No saved run can hold it, nor give it to the run that resumes it."""
+    with pytest.raises(InputError, match="'path' refused: it is not UTF-8"):
+        refuse_secrets({"path": value}, SecretRegistry())
