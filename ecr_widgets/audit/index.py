@@ -284,8 +284,8 @@ class Index:
             below = name.removeprefix(f"{self.runs}/")
         else:
             try:
-                below = str(Path(name).resolve().relative_to(self.runs.resolve()))
-            except (ValueError, OSError):
+                below = str(Path(os.path.realpath(name)).relative_to(os.path.realpath(self.runs)))
+            except ValueError:
                 return []
         return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (below,)).fetchall()
 
@@ -383,7 +383,7 @@ def _row(row: bytes, seal: str | None) -> Row:
 
 def index_file(runs: Place) -> Path:
     """Where the index of a folder or bucket is kept: in the user's cache folder (XDG_CACHE_HOME)."""
-    place = str(runs).encode() if isinstance(runs, BucketPath) else os.fsencode(runs.resolve())
+    place = str(runs).encode() if isinstance(runs, BucketPath) else os.fsencode(os.path.realpath(runs))
     name = hashlib.sha256(place).hexdigest()[:24]
     return cache_folder() / "audit" / f"{name}.sqlite"
 

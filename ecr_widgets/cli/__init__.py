@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -92,4 +93,5 @@ def main() -> None:
 def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
     """Print a warning without its place in our source, which does not help at a command line."""
     # Not with click, whose echo bypasses rich and would write into a bar's line.
-    sys.stderr.write(f"ecr-widgets: warning: {message}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"ecr-widgets: warning: {message}\n")

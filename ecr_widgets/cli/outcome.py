@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ecr_widgets.cli.standard_streams import drop_output, open_standard_streams
 from ecr_widgets.cli.wrapping import wrapped
 from ecr_widgets.errors import (
     BuildRefused,
@@ -21,9 +27,13 @@ from ecr_widgets.errors import (
     TargetBusy,
 )
 from ecr_widgets.model.nearest import did_you_mean
+from ecr_widgets.model.text import visible
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
+_PRINTING = ("echo", "print_json")
+"""Functions that write to stdout and stderr."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
 """Keys in a click context: whether stdout must get one JSON document in any case, and whether that describes a run."""
 
@@ -43,6 +53,18 @@ def exit_code_of(error: EcrWidgetsError) -> int:
 
 class OurErrors(click.Group):
     """A group whose commands end with one line on stderr when they fail, and with one document if `--json` is given."""
+
+    def main(self, *words: Any, **given: Any) -> Any:
+        """Run as a program."""
+        open_standard_streams()
+        try:
+            return super().main(*words, **given)
+        except OSError as error:
+            # Where the help is printed, nothing is invoked yet.
+            with suppress(OSError):
+                click.echo(f"ecr-widgets: {_unforeseen(error)}", err=True)
+            drop_output()
+            sys.exit(FAILED)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note `--json` before parsing, so that a wrong argument is also reported as a document."""
@@ -73,14 +95,19 @@ class OurErrors(click.Group):
         try:
             return super().invoke(ctx)
         except EcrWidgetsError as error:
-            click.echo(wrapped(f"ecr-widgets: {error}", sys.stderr), err=True)
-            _end(ctx, error, exit_code_of(error))
+            _fail(ctx, error)
         except click.UsageError as error:
             error.show()
             _end(ctx, InputError(error.format_message(), hint="see --help"), error.exit_code)
         except KeyboardInterrupt:
             click.echo("ecr-widgets: interrupted", err=True)
             _end(ctx, EcrWidgetsError("interrupted"), INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # click ends without a word: who read it wants no more
+            _fail(ctx, _unforeseen(error))
 
 
 def note_run(ctx: click.Context, *, runbook: str | None, run_id: str | None) -> None:
@@ -88,10 +115,44 @@ def note_run(ctx: click.Context, *, runbook: str | None, run_id: str | None) -> 
     ctx.meta[_OF_RUN] = {"runbook": runbook, "run_id": run_id}
 
 
+def _unforeseen(error: Exception) -> EcrWidgetsError:
+    """An error that nothing below has translated, in one line: pages of our own code would hide what happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, OSError) and any(frame.name in _PRINTING for frame in frames):
+        return EcrWidgetsError(
+            f"the result cannot be printed: {error.strerror}", hint="make room, or have it printed elsewhere"
+        )
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_ROOM:
+        return EcrWidgetsError(
+            f"this process has too little: {error or 'no memory is left'}",
+            hint="see its limits with `ulimit -a`",
+        )
+    from ecr_widgets.secrets.redaction import SecretRegistry
+
+    known = SecretRegistry()
+    known.register_environment(os.environ)
+    place = frames[-1]
+    text = known.redact(f"{type(error).__name__}: {error}")
+    return EcrWidgetsError(
+        f"unexpected error: {visible(text)} ({Path(place.filename).name}:{place.lineno})",
+        hint="this is a fault of ecr-widgets; report it with this line",
+    )
+
+
+def _fail(ctx: click.Context, error: EcrWidgetsError) -> None:
+    # On a full disk the exit code still says what happened.
+    with suppress(OSError):
+        click.echo(wrapped(f"ecr-widgets: {error}", sys.stderr), err=True)
+    _end(ctx, error, exit_code_of(error))
+
+
 def _end(ctx: click.Context, error: EcrWidgetsError, code: int) -> None:
     if ctx.meta[_AS_JSON]:
         run = ctx.meta.get(_OF_RUN)
-        print_json({"error": _as_json(error, code)} if run is None else _no_run(error, code, **run))
+        try:
+            print_json({"error": _as_json(error, code)} if run is None else _no_run(error, code, **run))
+        except OSError:
+            drop_output()
     ctx.exit(code)
 
 
@@ -126,3 +187,4 @@ def print_json(document: Any) -> None:
     """Print one JSON document on stdout."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
+    sys.stdout.flush()

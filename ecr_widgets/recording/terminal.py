@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -89,7 +89,15 @@ class _TerminalView:
 
 
 def tell(text: str, bars: Bars | None) -> None:
-    """Print lines on stderr, above the bars if there are any: output that bypasses rich would end up in a bar's line."""
+    """Print lines on stderr, above the bars if there are any: output that bypasses rich would end up in a bar's line.
+
+    If they cannot be written, because nobody reads them (`2>&1 | head`) or the disk is full, the work continues.
+    """
+    with suppress(OSError):
+        _tell(text, bars)
+
+
+def _tell(text: str, bars: Bars | None) -> None:
     if bars is None:
         click.echo(text, err=True)
         return
@@ -103,9 +111,9 @@ def tell(text: str, bars: Bars | None) -> None:
         bars.console.print(line, soft_wrap=True)
 
 
-def is_live(stream: TextIO) -> bool:
-    """Whether a stream is a terminal on which lines can be redrawn."""
-    return stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
+def is_live(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal on which lines can be redrawn; None stands for a stream that was closed."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
 
 
 def stop_bars(bars: Bars) -> None:
@@ -114,7 +122,8 @@ def stop_bars(bars: Bars) -> None:
     rich does not join that thread. If it is still writing when Python exits, Python aborts and the exit code is lost.
     """
     drawing = getattr(bars.live, "_refresh_thread", None)
-    bars.stop()
+    with suppress(OSError):
+        bars.stop()
     if drawing is not None:
         drawing.join()
 

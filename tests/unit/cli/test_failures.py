@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -93,3 +95,42 @@ def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Pa
     out, _ = process.communicate(timeout=30)
     told = json.loads(out)
     assert (process.returncode, told["state"], told["runbook"]) == (3, "interrupted", "release")
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_without_secrets(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names the place in the source, for a report; a program gets a document."""
+    monkeypatch.setenv("LAYER0_AUTH_TOKEN", "bGF5ZXIwOnRva2VuLXRva2Vu")
+    monkeypatch.setattr(
+        "ecr_widgets.audit.index.index_file",
+        lambda _: int(f"no number: {os.environ['LAYER0_AUTH_TOKEN']}"),
+    )
+    done = CliRunner().invoke(main, ["audit", "list", "--runs", str(elsewhere), "--json"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("ecr-widgets: unexpected error: ValueError: ")
+    assert "(test_failures.py:" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert json.loads(done.stdout)["error"]["message"] in done.stderr
+    assert "bGF5ZXIw" not in done.output
+
+
+def test_too_few_open_files_are_named(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is a limit of the process, and no fault of ours."""
+
+    def full(_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("ecr_widgets.audit.index.index_file", full)
+    done = CliRunner().invoke(main, ["audit", "list", "--runs", str(elsewhere)])
+    assert done.exit_code == 1
+    assert "Too many open files" in done.stderr
+    assert "ulimit" in done.stderr
+
+
+def test_a_loop_of_links_is_no_folder_of_runs(elsewhere: Path) -> None:
+    """Python 3.11 has an error of its own for it, which is no OSError."""
+    (elsewhere / "loop").symlink_to("loop")
+    done = CliRunner().invoke(main, ["audit", "list", "--runs", "loop"])
+    assert done.exit_code == 2
+    assert "runs cannot be read in 'loop'" in done.stderr

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
-from ecr_widgets.recording.terminal import make_bars, stop_bars
+from ecr_widgets.recording.terminal import is_live, make_bars, stop_bars, tell
 from tests.on_a_terminal import on_a_terminal
 
 PUSH = """
@@ -74,3 +76,22 @@ def test_a_terminal_shows_an_error_once() -> None:
     assert not any("no way" in line for line in shown)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "  error: no way\n" in done.stderr
+
+
+def test_a_line_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `2>&1 | head`: a run that ended there would be left in the middle of a change."""
+    read, write = os.pipe()
+    os.close(read)
+    nobody = os.fdopen(write, "w", buffering=1)
+    monkeypatch.setattr(sys, "stderr", nobody)
+    with pytest.raises(BrokenPipeError):
+        print("control", file=sys.stderr)
+    tell("✓ login succeeded", None)
+    monkeypatch.undo()
+    with suppress(BrokenPipeError):
+        nobody.close()
+
+
+def test_a_stream_that_was_closed_is_no_terminal() -> None:
+    """Python has none there."""
+    assert not is_live(None)
