@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 _FULL = getattr(fcntl, "F_FULLFSYNC", None)
@@ -77,6 +78,28 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
         to_disk(folder)
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[Path]:
+    """A file to write in place of `path`, whose content stays until all is written; what is no regular file is written itself.
+
+    Raises:
+        OSError: The old content is still there.
+    """
+    if path.exists() and not path.is_file():
+        yield path  # such as /dev/stdout
+        return
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _move_to_new(whole: Path, path: Path) -> None:

@@ -33,6 +33,7 @@ from ecr_widgets.cli.audit_table import print_figures, print_runs
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, json_option, runs_option
 from ecr_widgets.cli.tables import wide_option
+from ecr_widgets.disk import writing_whole
 from ecr_widgets.errors import ImageNotFound, InputError, RecordError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.image_reference import ImageReference
@@ -212,9 +213,9 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
 def report(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write a single HTML file with figures, a grid of days and runs; it is safe to open, whatever the notebooks hold."""
     checked = check(runs, names_in(runs), ring=default_ring())
-    with open_index(runs) as index, _writing(out):
+    with open_index(runs) as index, _writing(out), writing_whole(out) as file:
         write_report(
-            out,
+            file,
             runs,
             index.rows(_query(**given)),
             checked=checked,
@@ -234,8 +235,8 @@ def export(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write the runs to one Parquet file, with one row per notebook."""
     from ecr_widgets.audit.frames import write_parquet
 
-    with open_index(runs) as index, _writing(out):
-        count = write_parquet(index.rows(_query(**given)), out)
+    with open_index(runs) as index, _writing(out), writing_whole(out) as file:
+        count = write_parquet(index.rows(_query(**given)), file)
     click.echo(f"{count} runs: {out}")
 
 
@@ -378,7 +379,6 @@ def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
 
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
-
     try:
         yield
     except OSError as error:

@@ -43,3 +43,19 @@ def test_the_disks_own_cache_is_written_out_too_where_that_can_be_asked_for(
     monkeypatch.setattr(os, "fsync", lambda _: asked.append("plain"))
     disk.to_disk(0)
     assert asked == (["full 51"] if supported else ["full 51", "plain"])
+
+
+def test_what_could_not_be_written_whole_leaves_the_old(tmp_path: Path) -> None:
+    """A report on a full disk costs no earlier one, and nothing half is left; through a link its file is replaced."""
+    path, link = tmp_path / "report.html", tmp_path / "link"
+    link.symlink_to(path)
+    for name, text in ((path, "old"), (link, "new")):
+        with disk.writing_whole(name) as file:
+            file.write_text(text)
+    path.chmod(0o640)
+    with pytest.raises(IsADirectoryError), disk.writing_whole(path) as file:
+        file.parent.write_text("no file")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+    assert sorted(tmp_path.iterdir()) == [link, path]
+    with disk.writing_whole(Path(os.devnull)) as file:
+        assert file == Path(os.devnull)

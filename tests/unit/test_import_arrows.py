@@ -82,7 +82,7 @@ MAY_IMPORT = {
         "sandbox",
         "settings",
     }
-    | {"actor", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
+    | {"actor", "disk", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
     # Adapters: the place of the saved run that it watches.
     "runbook_form": VALUES
     | {"adapters", "connections", "panels", "recording", "runbooks", "saved_runs", "secrets", "settings"},
