@@ -120,6 +120,12 @@ def _translate(errors: AwsErrors, action: str, error: Exception) -> EcrWidgetsEr
     if isinstance(error, aws.ParamValidationError):
         return InputError(f"{action} refused: {' '.join(str(error).split())}")
     if isinstance(error, NO_IDENTITY):
+        if getattr(error, "kwargs", {}).get("provider") == "custom-process":
+            # What it wrote to stderr is in the error, and may be secret.
+            return AuthorizationError(
+                f"no AWS identity for {action}: the credential_process of this profile failed",
+                hint="run it by hand: it has to print one JSON object with Version, AccessKeyId and SecretAccessKey",
+            )
         return AuthorizationError(
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )

@@ -156,6 +156,8 @@ class AwsSession:
             ("secret key", frozen.secret_key),
             ("session token", frozen.token),
         ):
+            if value and not isinstance(value, str):
+                raise _no_identity(self.session, TypeError(f"the {what} is not text"))
             # Usually a file's trailing newline was read along with the value.
             if value and (not value.isascii() or not value.isprintable() or value != value.strip()):
                 raise SettingsError(

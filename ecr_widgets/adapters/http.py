@@ -129,7 +129,8 @@ def _through(proxy: str, pool: Mapping[str, Any]) -> urllib3.ProxyManager:
         parts = urlsplit(proxy)
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        urllib3.util.parse_url(proxy)  # stricter about the host
+    except (ValueError, urllib3.exceptions.LocationParseError):
         usable = False
     if not usable:
         raise SettingsError(

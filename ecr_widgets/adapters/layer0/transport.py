@@ -68,7 +68,12 @@ class Transport:
     """
 
     def __init__(self, settings: Layer0Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        parts = urllib3.util.parse_url(settings.endpoint)
+        try:
+            parts = urllib3.util.parse_url(settings.endpoint)
+        except urllib3.exceptions.LocationParseError as error:
+            raise SettingsError(
+                f"LAYER0_API_ENDPOINT is not an address: {error}", hint="get it from `l0-setup endpoint`"
+            ) from error
         if parts.auth is not None:
             raise SettingsError(
                 "LAYER0_API_ENDPOINT holds a user or password",

@@ -37,7 +37,12 @@ def profile(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     [
         ("credential_process = /nowhere/helper --password geheim", "credential_process '/nowhere/helper'"),
         ("credential_process = echo geheim", "credential_process 'echo'"),
-        ("credential_process = false", "the AWS|no AWS identity"),
+        ("credential_process = false", "the credential_process of this profile failed"),
+        ("credential_process = sh -c 'echo geheim >&2; exit 3'", "the credential_process of this profile failed"),
+        (
+            """credential_process = echo '{"Version": 1, "AccessKeyId": 1, "SecretAccessKey": 2}'""",
+            "credential_process 'echo' .* gave no identity",
+        ),
         ("role_arn = arn:aws:iam::111222333444:role/ops\nweb_identity_token_file = /nowhere/token", "/nowhere/token"),
         ("login_session = arn:aws:iam::111222333444:user/a", "botocore\\[crt\\]|ops"),
         ("role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = nobody", "nobody"),

@@ -105,7 +105,7 @@ def test_a_proxys_password_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPat
     assert "fe-word" not in str(caught.value)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://p:port"])
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://p:port", "http://a b"])
 def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """An unusable proxy is refused with an error that names HTTPS_PROXY."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)

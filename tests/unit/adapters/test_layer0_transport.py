@@ -142,6 +142,13 @@ def test_the_token_does_not_cross_a_network_in_clear() -> None:
         Layer0Api(Layer0Settings("http://layer0.example", TOKEN))
 
 
+@pytest.mark.parametrize("endpoint", ["https://a b", "https://k\udcff"])
+def test_an_address_that_no_host_can_have_is_refused_as_a_setting(endpoint: str) -> None:
+    """urllib3 has an error of its own for it, which says nothing of a variable."""
+    with pytest.raises(SettingsError, match="LAYER0_API_ENDPOINT"):
+        Layer0Api(Layer0Settings(endpoint, TOKEN)).version()
+
+
 def test_names_are_matched_exactly() -> None:
     """Deploys are listed by exact name, with versions ordered as numbers."""
     entities = [
