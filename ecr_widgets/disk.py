@@ -82,7 +82,7 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
 
 @contextlib.contextmanager
 def writing_whole(path: Path) -> Iterator[Path]:
-    """A file to write in place of `path`, whose content stays until all is written; what is no regular file is written itself.
+    """Give a temporary file that replaces `path` once it is complete; something else than a regular file is written directly.
 
     Raises:
         OSError: The old content is still there.

@@ -121,7 +121,7 @@ def _translate(errors: AwsErrors, action: str, error: Exception) -> EcrWidgetsEr
         return InputError(f"{action} refused: {' '.join(str(error).split())}")
     if isinstance(error, NO_IDENTITY):
         if getattr(error, "kwargs", {}).get("provider") == "custom-process":
-            # What it wrote to stderr is in the error, and may be secret.
+            # The error contains what it wrote to stderr, which may be secret.
             return AuthorizationError(
                 f"no AWS identity for {action}: the credential_process of this profile failed",
                 hint="run it by hand: it has to print one JSON object with Version, AccessKeyId and SecretAccessKey",

@@ -45,7 +45,7 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
             seen |= {name} if isinstance(name, Hashable) else set()
         return loader.construct_mapping(node, deep=True)
 
-    # JSON has none of them, so no saved run could hold one.
+    # A saved run cannot store them.
     Strict.yaml_constructors = {
         tag: make for tag, make in Strict.yaml_constructors.items() if tag not in _NOT_IN_JSON
     }

@@ -60,7 +60,7 @@ class OurErrors(click.Group):
         try:
             return super().main(*words, **given)
         except OSError as error:
-            # Where the help is printed, nothing is invoked yet.
+            # The help is printed before anything is invoked.
             with suppress(OSError):
                 click.echo(f"ecr-widgets: {_unforeseen(error)}", err=True)
             drop_output()
@@ -106,7 +106,7 @@ class OurErrors(click.Group):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # click ends without a word: who read it wants no more
+                raise  # click exits silently when the reader of a pipe is gone
             _fail(ctx, _unforeseen(error))
 
 
@@ -116,7 +116,7 @@ def note_run(ctx: click.Context, *, runbook: str | None, run_id: str | None) -> 
 
 
 def _unforeseen(error: Exception) -> EcrWidgetsError:
-    """An error that nothing below has translated, in one line: pages of our own code would hide what happened."""
+    """One of our errors for one that no other layer has translated: a traceback would hide what happened."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, OSError) and any(frame.name in _PRINTING for frame in frames):
         return EcrWidgetsError(
@@ -140,7 +140,7 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
 
 
 def _fail(ctx: click.Context, error: EcrWidgetsError) -> None:
-    # On a full disk the exit code still says what happened.
+    # If stderr cannot be written, the exit code still says what happened.
     with suppress(OSError):
         click.echo(wrapped(f"ecr-widgets: {error}", sys.stderr), err=True)
     _end(ctx, error, exit_code_of(error))

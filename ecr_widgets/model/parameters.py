@@ -206,14 +206,14 @@ def read_parameters(
     for name, value in checked.items():
         if not _is_finite(value):
             raise UnknownParameter(
-                f"parameter {name!r} refused: a number in it is infinite or none",
-                hint="no saved run can hold one",
+                f"parameter {name!r} refused: it contains NaN or an infinite number",
+                hint="a saved run cannot store them",
             )
     return checked
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether JSON has all the numbers in a value."""
+    """Whether a value contains neither NaN nor an infinite number, which JSON does not have."""
     if isinstance(value, Mapping):
         return all(map(_is_finite, value.values()))
     if isinstance(value, (list, tuple)):

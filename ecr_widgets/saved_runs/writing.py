@@ -32,10 +32,9 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def encoded(text: str) -> bytes:
-    """A notebook's JSON, as Python writes it, as UTF-8 that every reader takes.
+    """Encode a notebook's JSON, as Python writes it, as UTF-8 that every reader accepts.
 
-    Numbers that JSON has not become text. Half of a surrogate pair, as a path that is not UTF-8 holds it, becomes an escape
-    that is shown as text.
+    NaN and infinities become text, and so does half of a surrogate pair, which Python uses for bytes that are not UTF-8.
     """
     if _NO_NUMBER.search(text):
         text = json.dumps(json.loads(text, parse_constant=str), ensure_ascii=False, indent=1)

@@ -50,7 +50,7 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
 
 
 def _is_text(text: str) -> bool:
-    """Whether a saved run can hold it, and give it to a run that is resumed."""
+    """Whether a text can be saved in a file as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -99,7 +99,7 @@ def test_what_may_be_anything_holds_only_what_a_saved_run_can(tmp_path: Path) ->
         assert read_parameters(declared, values=values, texts={}) == {"found": value}
     for text in (".nan", "[-.inf]", "{a: {b: 1.0e+400}}"):
         path.write_text(f"found: {text}")
-        with pytest.raises(InputError, match="'found' refused: a number in it"):
+        with pytest.raises(InputError, match="'found' refused: it contains NaN"):
             read_parameters(declared, values=read_parameter_file(path, declared), texts={})
 
 
