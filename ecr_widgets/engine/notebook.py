@@ -17,9 +17,9 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.runbooks.language import refuse_other_language
-from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.reading import own_metadata, read_header
 from ecr_widgets.saved_runs.summary import is_summary
-from ecr_widgets.saved_runs.writing import write_header
+from ecr_widgets.saved_runs.writing import encoded, write_header
 from ecr_widgets.secrets.redaction import SecretRegistry
 
 _BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
@@ -57,6 +57,7 @@ def prepare(request: RunRequest, known: SecretRegistry) -> dict[str, Any]:
         attempts=[attempt.to_builtins() for attempt in request.attempts],
     )
     describe(notebook, header)
+    _refuse_unreadable(notebook, request)
     return notebook
 
 
@@ -131,6 +132,21 @@ def _load(request: RunRequest) -> dict[str, Any]:
         raise InputError(f"{str(request.source)!r} is not a notebook: {why}") from error
     refuse_other_language(notebook["metadata"])
     return notebook
+
+
+def _refuse_unreadable(notebook: Mapping[str, Any], request: RunRequest) -> None:
+    """Refuse a notebook whose saved run could not be read.
+
+    Raises:
+        InputError: A cell is not as nbformat has it, such as one whose id is null.
+    """
+    try:
+        read_header(encoded(json.dumps(notebook, ensure_ascii=False)), request.source)
+    except InputError as error:
+        raise InputError(
+            f"{str(request.source)!r} is not a notebook: {error.__cause__ or error}",
+            hint="open it in JupyterLab and save it",
+        ) from error
 
 
 def _runbook_folder(request: RunRequest, notebook: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -258,6 +259,9 @@ def _parsed(path: Path) -> IgnoreFile:
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # Such as a FIFO, whose reader would wait for ever.
+        raise unreadable(path, OSError(errno.EINVAL, "not a regular file"))
     try:
         return path.read_bytes()
     except OSError as error:

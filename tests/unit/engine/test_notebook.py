@@ -74,3 +74,11 @@ def test_what_is_no_notebook_is_refused(content: bytes) -> None:
     """A file that is not a notebook is refused with its name."""
     with pytest.raises(InputError, match=r"mine\.ipynb' is not a notebook"):
         prepare(replace(request(), content=content), SecretRegistry())
+
+
+@pytest.mark.parametrize("broken", [{"id": None}, {"id": 5}, {"cell_type": 3}])
+def test_a_notebook_whose_run_could_not_be_read_is_refused(broken: dict[str, Any]) -> None:
+    """Before its cells run: afterwards the run would have happened, and nobody could tell how it ended."""
+    book = {"cells": [{**CELLS[0], **broken}, *CELLS[1:]], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    with pytest.raises(InputError, match=r"'/books/mine.ipynb' is not a notebook: Expected `str`"):
+        prepare(request(book), SecretRegistry())

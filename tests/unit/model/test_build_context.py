@@ -192,3 +192,12 @@ def test_an_ignore_file_that_cannot_be_used_names_its_line(folder: Path) -> None
     (folder / ".dockerignore").mkdir()
     with pytest.raises(BuildError, match="cannot be read"):
         names(find_context(folder, "Dockerfile"))
+
+
+@pytest.mark.timeout(60)
+def test_an_ignore_file_that_is_a_fifo_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Nobody writes to it, so reading it would never end."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    os.mkfifo(tmp_path / ".dockerignore")
+    with pytest.raises(BuildError, match="not a regular file"):
+        find_context(tmp_path, "Dockerfile").archive()
