@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from typing import TypeVar
 
 MANY = 500
@@ -28,6 +25,11 @@ def in_parallel(work: Callable[[_Asked], _Done], names: Sequence[_Asked]) -> Gen
     """
     done = 0
     if len(names) >= MANY and threading.active_count() == 1 and (os.cpu_count() or 1) > 1:
+        # Here: each run that is sealed goes by way of this module, and needs no pool.
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+        from multiprocessing import get_context
+
         pool = ProcessPoolExecutor(_PROCESSES, mp_context=get_context("fork"))
         try:
             for each in pool.map(work, names, chunksize=_CHUNK):
