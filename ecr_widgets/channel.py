@@ -53,7 +53,7 @@ class RunChannel:
             raise RunError(
                 f"the engine of this run does not answer: {error.strerror}",
                 run_id=run_id,
-                hint="start a new run; if no run is going on, unset ECR_WIDGETS_RUN_ID and ECR_WIDGETS_CHANNEL",
+                hint="start a new run; if no run is in progress, unset ECR_WIDGETS_RUN_ID and ECR_WIDGETS_CHANNEL",
             ) from error
         self._replies = self._socket.makefile("rb")
 
@@ -91,14 +91,14 @@ class RunChannel:
             try:
                 self._socket.sendall(json.dumps(message).encode() + b"\n")
                 line = self._replies.readline()
-                reply = json.loads(line) if line else {"ok": False, "error": "it closed the line"}
+                reply = json.loads(line) if line else {"ok": False, "error": "it closed the connection"}
             except (OSError, ValueError) as error:
                 reply = {"ok": False, "error": str(error)}
         if not reply.get("ok"):
             raise RunError(
                 f"the engine could not save this run: {reply.get('error')}",
                 run_id=self.run_id,
-                hint="nothing was changed; make room or fix the folder, then run again",
+                hint="nothing was changed; free some space or fix the folder, then run again",
             )
 
 

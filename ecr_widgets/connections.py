@@ -318,7 +318,7 @@ def _read_saved(address: str) -> bytes:
     place = place_of(address)
     stored = store_of(place.parent).read(place.name)
     if stored is None:
-        raise RecordError(f"the run {address} that is resumed is gone", hint="start a new run")
+        raise RecordError(f"the run {address} that should be resumed is gone", hint="start a new run")
     return stored.content
 
 

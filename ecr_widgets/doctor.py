@@ -63,7 +63,7 @@ def _registry() -> str:
     from ecr_widgets.adapters.boto_ecr import BotoEcr
 
     token = BotoEcr().authorization_token()
-    return f"{token.registry}, authorization token good until {token.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"{token.registry}, authorization token valid until {token.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _engine() -> str:

@@ -70,7 +70,7 @@ class Lease:
     @property
     def lost_to(self) -> str:
         """Who holds it now."""
-        return "another process holds it by now"
+        return "another process holds it now"
 
     def release(self) -> None:
         """Remove the lock's file, then release the lock."""

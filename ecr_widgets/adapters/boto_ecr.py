@@ -201,8 +201,8 @@ def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
             return
     # A partial list must not pass for a whole one, and a server that repeats pages never sends the rest.
     raise RegistryError(
-        f"the list that answers {action} does not end: {len(seen)} pages, and then "
-        + ("a page that it had already sent" if token in seen else "still more pages"),
+        f"the list returned by {action} does not end: after {len(seen)} pages, "
+        + ("one of them again" if token in seen else "still more pages"),
         hint="check AWS_ENDPOINT_URL, and any proxy on the way",
     )
 

@@ -92,7 +92,10 @@ class Builder:
             for pattern in context.ignored().patterns:
                 if not pattern.is_read_alike:
                     text = f"{'!' * pattern.is_exception}{pattern.text}"
-                    yield f"{self.tool} reads {text!r} of the ignore file otherwise than newer ones", INSTALL
+                    yield (
+                        f"{self.tool} reads {text!r} of the ignore file differently from newer ones",
+                        INSTALL,
+                    )
 
     def _not_for_options(self, options: BuildOptions) -> Iterator[tuple[str, str]]:
         is_plugin = self.tool is not None and self.tool.is_plugin

@@ -268,12 +268,12 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
         return EngineUnavailable(f"the build failed: {text}", hint="start the engine, then build again")
     hint = "correct the step that the log names"
     if _TOO_OLD.search(lower):
-        hint = f"the engine takes no build tool so old: {INSTALL}"
+        hint = f"the engine does not accept such an old build tool: {INSTALL}"
     elif _NOT_KNOWN.search(lower):
         hint = "use a newer engine, or have the Dockerfile begin with `# syntax=docker/dockerfile:1`"
     elif _NO_FRONTEND.search(lower):
         hint = (
             "the frontend that `# syntax=` names is fetched at each build: let the engine reach its registry,"
-            " or take the line out where the engine is 23 or newer"
+            " or remove the line if the engine is 23 or newer"
         )
     return BuildError(f"the build failed: {text}", log=events.log, hint=hint)

@@ -57,7 +57,7 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
 
 def _hint(why: str) -> str:
     if "docker-credential-" in why:
-        return "install the helper that config.json names as credsStore or credHelpers, or take it out there"
+        return "install the helper that config.json names as credsStore or credHelpers, or remove it there"
     if "saving credentials" in why:
         return "set DOCKER_CONFIG to a folder that you can write"
     return "check that the engine runs and trusts the registry"

@@ -279,7 +279,7 @@ def _admission(socket: Path) -> str:
     if group == "root":
         return "use root, or a rootless engine"
     return (
-        f"as root, `usermod -aG {group} USER`, then log in again (who is in that group is root on the machine),"
+        f"as root, `usermod -aG {group} USER`, then log in again (members of that group are root on the machine),"
         " or use a rootless engine"
     )
 

@@ -49,11 +49,11 @@ _PASSING = re.compile(
 """A connection that broke or was slow, a reply that was lost, a registry that was busy or failing: the same push may succeed
 a little later."""
 
-MAY_IT = "a new token is asked for by itself: look whether the identity may do it, and what the repository's policy says"
+MAY_IT = "a new token is requested automatically: check whether the identity may do it, and what the repository's policy says"
 """What to try if a token was refused: a new token has already been tried before anybody reads this."""
 
 _PUSH_AGAIN = (
-    "check the line between engine and registry, then push again: what has arrived is not sent twice"
+    "check the connection between engine and registry, then push again: what has arrived is not sent twice"
 )
 _ASK_THE_ENGINE = "the engine's own log may say more (`journalctl -u docker` where it runs); then try again"
 

@@ -134,7 +134,7 @@ class FileLocks:
             or (status.st_nlink != 1 and not is_folder)
         ):
             raise SettingsError(
-                f"the {what} in {str(self._folder)!r} is not this user's alone",
+                f"the {what} in {str(self._folder)!r} must be owned and writable by this user alone",
                 hint="remove it, or set XDG_STATE_HOME to your own folder",
             )
 
@@ -158,7 +158,7 @@ def _locked(lock: int) -> bool:
     except OSError as error:
         # Some network file systems do not support locks, or run out of them.
         raise SettingsError(
-            f"the folder of locks cannot be locked in: {error.strerror}",
+            f"the file system of the lock folder refuses locks: {error.strerror}",
             hint="set XDG_STATE_HOME to a folder on a local disk",
         ) from error
     return True

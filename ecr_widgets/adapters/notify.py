@@ -44,7 +44,7 @@ def _run(command: str, body: bytes) -> str:
         words = shlex.split(command)
         done = subprocess.run(words, input=body, capture_output=True, timeout=_LONGEST_S, check=False)
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
-        return f"the notice could not be given: {type(error).__name__} {error}"
+        return f"the notice could not be sent: {type(error).__name__} {error}"
     return (
         ""
         if done.returncode == 0

@@ -51,7 +51,7 @@ def make_listed(repository: RegistryRepository, content: bytes) -> None:
     if listed is not None:
         if not listed.left_out and referrer.digest not in {each.digest for each in listed.entries}:
             raise RegistryError(
-                f"{referrer.digest} is in {repository.image.name}, but is not listed with what refers to {subject}",
+                f"{referrer.digest} is in {repository.image.name}, but is not listed among the referrers of {subject}",
                 hint="try again later",
                 retryable=True,
             )
@@ -71,10 +71,10 @@ def make_listed(repository: RegistryRepository, content: bytes) -> None:
             repository.put_manifest(tag, json.dumps(index, separators=(",", ":")).encode(), IMAGE_INDEX)
         except TagImmutable as error:
             raise TagImmutable(
-                f"{referrer.digest} is in {repository.image.name}, but not listed: the tag {tag} must not move",
+                f"{referrer.digest} is in {repository.image.name}, but cannot be listed: the tag {tag} must not move",
                 standing=error.standing,
                 wanted=None,
-                hint="except tags sha256-* from the repository's immutability",
+                hint="exclude tags sha256-* from the repository's immutability",
             ) from error
     raise RegistryError(
         f"{referrer.digest} is in {repository.image.name}, but others kept overwriting the list of referrers {tag}",

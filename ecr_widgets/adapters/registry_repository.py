@@ -275,7 +275,7 @@ class RegistryRepository:
             )
         if codes & {"MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
             return ImageNotFound(
-                f"{self.image} is not whole in its registry: {message}", hint="push it again"
+                f"{self.image} is incomplete in its registry: {message}", hint="push it again"
             )
         return refusal(self.image, answer.status, answer.headers, codes, message)
 

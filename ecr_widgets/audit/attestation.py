@@ -113,7 +113,7 @@ def read_bundle(content: bytes) -> Envelope:
         raise ValueError(str(error)[:120]) from error
     dsse = bundle.dsseEnvelope
     if (bundle.mediaType, dsse.payloadType) != (BUNDLE_TYPE, PAYLOAD_TYPE) or _encode(bundle) != content:
-        raise ValueError("it is not written as a seal is")
+        raise ValueError("it is not in the form of a seal")
     return Envelope(dsse.payload, dsse.signatures[0].sig, bundle.verificationMaterial.publicKey.hint)
 
 

@@ -226,7 +226,7 @@ class _Float(float):
 
 def _canonical_float(value: object) -> msgspec.Raw:
     if not isinstance(value, float):
-        raise TypeError(f"{type(value).__name__} is not of JSON")
+        raise TypeError(f"{type(value).__name__} is not a type of JSON")
     return msgspec.Raw(rfc8785.dumps(float(value)))
 
 

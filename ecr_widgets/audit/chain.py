@@ -212,7 +212,7 @@ def _locked(path: Path) -> Iterator[int]:
         raise RecordError(
             f"the seals in {str(path)!r} are in use: {lock.name!r} beside them was held by another process for"
             f" {LONGEST_WAIT_S:.0f} s",
-            hint="when that has ended, or after removing its file if nothing runs: `ecr-widgets audit seal`",
+            hint="run `ecr-widgets audit seal` when that process has ended, or remove the file first if nothing runs",
         )
     with lease:
         try:

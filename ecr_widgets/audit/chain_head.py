@@ -57,7 +57,9 @@ def heads_of(runs: Path) -> Heads:
         if end is not None:
             found[shown_name(prefix)] = end
     if not found:
-        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
+        raise RecordError(
+            f"there is no complete seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`"
+        )
     return Heads(found.pop("", None), found)
 
 

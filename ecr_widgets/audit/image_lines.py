@@ -70,7 +70,7 @@ def _did(proof: Proof, digest: str) -> Iterator[str]:
 
 def _moved(move: Move) -> str:
     service = f"{move.environment}/{move.service}" if move.environment else move.service
-    verb = "brought back" if move.step == "rollback" else "moved"
+    verb = "rolled back" if move.step == "rollback" else "moved"
     before = f" from {move.previous_deploy_id}" if move.previous_deploy_id else ""
     ended = "" if move.state == "succeeded" else f" ({move.state})"
     return f"{verb} {service}{before} to {move.deploy_id}{ended}"

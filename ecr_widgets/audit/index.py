@@ -454,7 +454,9 @@ def _check_own(file: Path) -> None:
         with suppress(FileNotFoundError):
             found = path.lstat()
             if found.st_uid != os.geteuid() or found.st_mode & others or stat.S_ISLNK(found.st_mode):
-                raise PermissionError(errno.EPERM, "not this user's alone", str(path))
+                raise PermissionError(
+                    errno.EPERM, "another user owns it or can change it, or it is a link", str(path)
+                )
 
 
 def _open(file: Path | None) -> sqlite3.Connection:

@@ -137,7 +137,7 @@ class KeyRing:
         if not keys or {key.fingerprint for key in keys} != set(fingerprints):
             found = ", ".join(key.fingerprint for key in keys) or "none"
             raise InputError(
-                f"the file holds other keys than the named ones, or other times for them: {found}",
+                f"the keys in the file, or their times, are not those of the given fingerprints: {found}",
                 hint="ask the owner, by another channel than the file came, for the fingerprints that `ecr-widgets audit key"
                 " export` prints, and give each with --fingerprint",
             )
@@ -195,7 +195,7 @@ class KeyRing:
     def _signer(self, key: KeyFile) -> Signer:
         signer = signer_of(self._private(key.key).read_bytes())
         if not key.signed(_PROBE, signer.sign(_PROBE)):
-            raise ValueError(f"the private half of key {key.key} is another key's")
+            raise ValueError(f"the private half kept for key {key.key} belongs to another key")
         return signer
 
     def rotate(self, *, now: datetime, kms: str | None = None) -> KeyFile:

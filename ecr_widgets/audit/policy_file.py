@@ -43,7 +43,7 @@ def _read(path: Path) -> bytes:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise refused("it is no regular file", "name the policy's file")
+                raise refused("it is not a regular file", "name the policy's file")
             if status.st_mode & stat.S_IWOTH:
                 raise refused("everybody may write to it", f"chmod o-w {str(path)!r}")
             content = file.read(_LARGEST_BYTES + 1)

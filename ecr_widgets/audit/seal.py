@@ -238,7 +238,7 @@ def _first_line(line: bytes) -> tuple[Seal, bytes]:
     signed = line[len(_HEAD) : -_TAIL_LENGTH]
     if line != _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}':
         # Some bits of base64 and any white space are meaningless, but may not differ either.
-        raise ValueError("it is not written as a seal is")
+        raise ValueError("it is not in the form of a seal")
     return first.seal.seal(), signature
 
 

@@ -96,6 +96,6 @@ def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
         click.echo(f"{already}{result}")
         if result.exit_code == WAITS_FOR_APPROVAL:
             click.echo(
-                f"nothing is changed yet; another person lets it go on: ecr-widgets approve {result.run_id}"
+                f"nothing is changed yet; another person approves and runs it: ecr-widgets approve {result.run_id}"
             )
     ctx.exit(result.exit_code)

@@ -171,7 +171,7 @@ class Dockerrun:
             return (*(f"Layer0 does not read {pointer} and drops it" for pointer in unread), *unfilled)
         return (
             *(
-                f"{pointer} is no setting of a new task definition and is left out"
+                f"{pointer} is not a setting of a new task definition and is left out"
                 for pointer in self.left_out
             ),
             *(

@@ -48,7 +48,7 @@ def check_limits(document: Any, limits: Mapping[str, tuple[int, int]], root: str
             size, of = (len(value), " items") if isinstance(value, list) else (value, "")
             if not smallest <= size <= largest:
                 raise InvalidDockerrun(
-                    f"{who} does not take {size}{of} here", pointer=at, hint=f"{smallest} to {largest}"
+                    f"{who} does not accept {size}{of} here", pointer=at, hint=f"{smallest} to {largest}"
                 )
 
 
@@ -68,7 +68,7 @@ def check_words(document: Any, path: str, words: Iterable[str], root: str, who: 
     for at, value in places(document, path, root):
         if value not in words:
             raise InvalidDockerrun(
-                f"{who} does not take {shorten(value)} here",
+                f"{who} does not accept {shorten(value)} here",
                 pointer=at,
                 hint=f"use one of: {', '.join(words)}",
             )

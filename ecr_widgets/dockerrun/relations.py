@@ -36,7 +36,7 @@ def check_relations(document: Mapping[str, Any], containers: Sequence[_Container
             raise InvalidDockerrun(f"container {shorten(name)} names itself", pointer=place, hint="remove it")
     _check_dependencies({name: containers[number] for number, name in enumerate(names)}, names)
     if all(member(container, "essential")[1] is False for container in containers):
-        raise InvalidDockerrun("no container is essential", pointer=at, hint="ECS wants at least one")
+        raise InvalidDockerrun("no container is essential", pointer=at, hint="ECS needs at least one")
 
 
 def _names(containers: Sequence[_Container], at: str) -> dict[str, str]:

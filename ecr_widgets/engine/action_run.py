@@ -71,7 +71,7 @@ class ActionRuns:
         """
         refuse_secrets({"reason": reason}, self._known)
         if (asked_by := self.asked_by(script)) is not None:
-            raise InputError(f"{asked_by} asks for an approval", hint="make a plan for another person")
+            raise InputError(f"{asked_by} requires an approval", hint="make a plan for another person")
         run_id, content = new_run_id(), notebook_of(script)
         runs = self._runs.absolute()
         request = RunRequest(

@@ -127,7 +127,7 @@ class WaitingPlan:
     started_at: str
 
     def __str__(self) -> str:
-        return f"{self.run_id}: {self.runbook}, planned by {self.requested_by}; {self.asked_by} asks"
+        return f"{self.run_id}: {self.runbook}, planned by {self.requested_by}; approval required by {self.asked_by}"
 
 
 def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
@@ -278,11 +278,13 @@ def _use_up(runs: Place, approval: Mapping[str, Any]) -> None:
         with suppress(OSError, ValueError, RecursionError, TypeError):
             earlier = json.loads((store.read(marker) or (b"",))[0])
         raise InputError(
-            f"plan {approval['plan']} was approved already, by {earlier.get('approved_by', 'somebody')}:"
+            f"plan {approval['plan']} was already approved by {earlier.get('approved_by', 'somebody')}:"
             f" run {earlier.get('run_id', 'unknown')}",
             hint="resume that run by `run --resume`, or make a new plan",
         ) from error
     except OSError as error:
         raise RunError(
-            f"the approval cannot be written: {error.strerror}", run_id=approval["plan"], hint="make room"
+            f"the approval cannot be written: {error.strerror}",
+            run_id=approval["plan"],
+            hint="free some space",
         ) from error

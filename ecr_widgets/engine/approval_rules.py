@@ -69,7 +69,7 @@ def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) 
     """
     if asked_by is not None and not (approval or {}).get("approved_by"):
         raise InputError(
-            f"{asked_by} asks for an approval, and this run has none",
+            f"{asked_by} requires an approval, and this run has none",
             hint="start it with `ecr-widgets run`, which stops at its plan until another person approves it",
         )
 

@@ -65,7 +65,7 @@ class Kernel:
                 raise RunError(
                     f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
                     run_id=run_id,
-                    hint="make room there, or set TMPDIR",
+                    hint="free some space there, or set TMPDIR",
                 ) from error
             self.channel_address = folder / CHANNEL
             own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}

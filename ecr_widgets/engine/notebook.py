@@ -173,8 +173,8 @@ def _set_note(notebook: dict[str, Any], reason: str) -> None:
 def _add_banner(notebook: dict[str, Any], request: RunRequest) -> None:
     """Mark a plan as such at its top."""
     waits = (
-        f" {request.approval['asked_by']} asks for a second person:"
-        f" `ecr-widgets approve {request.run_id}` lets it go on."
+        f" {request.approval['asked_by']} requires another person's approval:"
+        f" `ecr-widgets approve {request.run_id}` approves and runs it."
         if request.approval
         else ""
     )

@@ -85,5 +85,5 @@ def _replace_own(place: BucketPath, content: bytes) -> None:
     store = store_of(place.parent)
     stored = store.read(place.name)
     if stored is None or read_header(stored.content, place).run_id != read_header(content, place).run_id:
-        raise Replaced(f"{str(place)!r} is another run's by now")
+        raise Replaced(f"{str(place)!r} belongs to another run now")
     store.put(place.name, content, replacing=stored.stamp)

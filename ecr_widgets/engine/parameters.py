@@ -41,7 +41,9 @@ def checked_values(
     for name in given:
         # The name is written into a cell unchanged.
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UnknownParameter(f"parameter {name!r} refused: it is no name", hint="give a declared one")
+            raise UnknownParameter(
+                f"parameter {name!r} refused: it is not a name", hint="give a declared one"
+            )
     # If every parameter has a type, they are declared as in our runbooks, and no other name is accepted. Papermill has
     # already turned text into numbers where it could.
     typed = {each.name for each in declared if each.annotated}

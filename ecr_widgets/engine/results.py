@@ -47,7 +47,7 @@ def open_run(path: Place) -> OpenRun:
             f"{str(path)!r} is not a saved run: {type(error).__name__} {error.strerror or error}"
         ) from error
     if stored is None:
-        raise InputError(f"{str(path)!r} is not a saved run: there is nothing", hint="see --runs")
+        raise InputError(f"{str(path)!r} is not a saved run: it does not exist", hint="see --runs")
     content = stored.content
     return OpenRun(path, content, *read_run(content, path))
 

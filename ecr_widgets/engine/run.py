@@ -226,7 +226,7 @@ def _refuse_altered(run: OpenRun) -> None:
     if why := why_altered(path.parent, path.name, run_id, run.content, ring=default_ring()):
         raise InputError(
             f"run {run_id} {why}",
-            hint="see `ecr-widgets audit verify`, then start a new run, of a slot under another name",
+            hint="see `ecr-widgets audit verify`, then start a new run; for a slot, under another name",
         )
 
 

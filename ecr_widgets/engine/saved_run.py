@@ -32,7 +32,7 @@ class CannotSave(RunError):
         super().__init__(
             f"the run cannot be saved in {str(path)!r}: {error.strerror or error}",
             run_id=run_id,
-            hint="make room, fix the folder or save elsewhere, then run again",
+            hint="free some space, fix the folder or save elsewhere, then run again",
         )
 
 

@@ -88,11 +88,11 @@ class Slot:
                 # Anyone who can write to the bucket may have written it, but running it again might repeat what it did.
                 raise InputError(
                     f"slot {self._slot} has run {run_id}, which {why_not}",
-                    hint="seal it by `ecr-widgets audit seal` where it has no seal, take in the key of who ran it by"
-                    " `ecr-widgets audit key trust`, or give the slot another name",
+                    hint="seal it with `ecr-widgets audit seal` if it has no seal, trust the key of the person who ran it"
+                    " with `ecr-widgets audit key trust`, or give the slot another name",
                 )
             sys.stderr.write(
-                f"ecr-widgets: {path.name} is not taken for the run of slot {self._slot}: it {why_not}\n"
+                f"ecr-widgets: {path.name} does not count as the run of slot {self._slot}: it {why_not}\n"
             )
         return None
 
@@ -200,7 +200,7 @@ def hold_slot(runs: Place, runbook: str, slot: str) -> Iterator[Slot]:
         raise RunError(
             f"slot {slot} of {runbook} cannot be held by {str(runs / f'.{name}.lock')!r}: {error.strerror}",
             run_id="",
-            hint="remove that file, or see to the rights of its folder"
+            hint="remove that file, or check the permissions of its folder"
             if isinstance(runs, Path)
             else "see `ecr-widgets doctor`",
         ) from error

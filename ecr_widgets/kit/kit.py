@@ -143,7 +143,7 @@ class Kit(Steps):
                 raise
             back = self._runner.run(steps.Rollback(service, timeout_s=timeout_s, after_failure=True))
             raise DeploymentFailed(
-                f"{error.message}; the service was brought back to deploy {back.deploy_id}",
+                f"{error.message}; the service was rolled back to deploy {back.deploy_id}",
                 hint="fix the image or the Dockerrun, then deploy again",
             ) from error
 

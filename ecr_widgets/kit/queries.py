@@ -29,7 +29,9 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_view import ServiceView, look_at_service
 
-_NOT_COMPARED = "what is stored is no Dockerrun that this tool would write, so no difference can be told: {}"
+_NOT_COMPARED = (
+    "what is stored is not a Dockerrun that this tool would write, so the difference cannot be shown: {}"
+)
 
 
 class Queries:

@@ -15,7 +15,7 @@ def version_warning(version: str) -> str | None:
     """
     match = _RELEASE.fullmatch(version)
     if match is None:
-        return f"Layer0 says its version is {version!r}, which is no release: what it can do is not known"
+        return f"Layer0 says its version is {version!r}, which is not a release: what it can do is not known"
     number = (int(match[1]), int(match[2]), int(match[3]))
     if number < _FIRST:
         return f"Layer0 {version} is older than v0.10.0: environments and tasks cannot be created there"

@@ -30,7 +30,7 @@ def check_name(dialect: Dialect, name: str, kind: str) -> str:
         return check_deploy_name(name) if kind == "deploy" else check_entity_name(name, kind=kind)
     if not _ECS_NAME.fullmatch(name):
         raise InputError(
-            f"{kind} name {name!r} refused: ECS does not take it",
+            f"{kind} name {name!r} refused: ECS does not accept it",
             hint="use 1 to 255 letters, digits, - and _",
         )
     return name

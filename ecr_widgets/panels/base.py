@@ -292,11 +292,11 @@ class Panel(Live):
     def _ask(self, asked_by: str, plan: Plan) -> str:
         """Make the plan for another person to approve, and say so."""
         if not self._reason:
-            raise InputError(f"{asked_by} needs an approval, and so a reason", hint="type why")
+            raise InputError(f"{asked_by} requires an approval, and so a reason", hint="type why")
         made = self._kit.actions.plan(plan.script, self._reason)
         self._last = LastAction(f"plan: {plan.what}", "…", made["run_id"], place_of(made["notebook"]))
         return (
-            f"nothing was changed: {asked_by} asks for an approval; another person lets the plan go on by"
+            f"nothing was changed: {asked_by} requires an approval; another person approves and runs the plan with"
             f" `ecr-widgets approve {made['run_id']}`"
         )
 
@@ -359,7 +359,7 @@ class Panel(Live):
             REASON_FIELD,
             value=self._reason,
             required=bool(asked_by),
-            hint=f"{asked_by} asks for an approval: another person lets this go on"
+            hint=f"{asked_by} requires an approval: another person has to approve this"
             if asked_by
             else REASON_FIELD.hint,
         )

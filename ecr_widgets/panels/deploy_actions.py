@@ -25,7 +25,7 @@ Choice = tuple[str, str, "Sequence[Image]"]
 _OFFERED = 200
 _FROM, _RUNS, _FILE = "from", "what runs now", "a file"
 _NOTHING = ("nothing would change: the service already runs this",)
-_NO_OTHER = ("nothing would change: so many copies are wanted already",)
+_NO_OTHER = ("nothing would change: that many copies are already wanted",)
 
 
 def of_service(panel: DeploysPanel) -> Sequence[Action]:
@@ -200,7 +200,7 @@ def _described(panel: DeploysPanel, view: ServiceView, deploy_id: str) -> str:
 def _plan_rollback(panel: DeploysPanel, wanted: str) -> None:
     current = panel.view.deploy_id if panel.view is not None else None
     if not current:
-        panel.refuse(InputError("no deploy runs that could be rolled back", hint="deploy first"))
+        panel.refuse(InputError("nothing runs that could be rolled back", hint="deploy first"))
         return
     running = current
 
@@ -266,7 +266,7 @@ def _running_a_task(panel: DeploysPanel, stored: tuple[str, ...]) -> Action:
             Field(
                 "variables",
                 "Set variables",
-                hint="NAME=value, one a line; CONTAINER NAME=value for another container; no secrets",
+                hint="NAME=value, one per line; CONTAINER NAME=value for another container; no secrets",
                 kind="lines",
             ),
             Field("container", "In container", hint="whose variables"),

@@ -90,7 +90,7 @@ def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
 def _push(panel: ImagesPanel, values: Values) -> None:
     source, wanted = values["source"], values["tag"]
     panel.work_out(
-        f"look which image {panel.repository}:{wanted} names",
+        f"check which image {panel.repository}:{wanted} names",
         lambda kit: Plan(
             f"push {source} to {panel.repository}:{wanted}",
             _moved(panel, kit, wanted),
@@ -112,7 +112,7 @@ def _build(panel: ImagesPanel, values: Values) -> None:
 def _set_tag(panel: ImagesPanel, image: Image, wanted: str) -> None:
     name = _name(image)
     panel.work_out(
-        f"look which image {panel.repository}:{wanted} names",
+        f"check which image {panel.repository}:{wanted} names",
         lambda kit: Plan(
             f"tag {panel.repository} {name} as {wanted}",
             _moved(panel, kit, wanted, unless=image),

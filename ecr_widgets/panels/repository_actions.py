@@ -27,7 +27,7 @@ def of_panel(panel: RepositoriesPanel) -> Sequence[Action]:
     def why_not(values: Values) -> str:
         known = panel.knows(check_repository_name(values["name"]))
         Encryption.parse(values["encryption"], values["key"])
-        return "a repository of that name exists" if known else ""
+        return "a repository of that name already exists" if known else ""
 
     return (
         Action(

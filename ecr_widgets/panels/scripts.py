@@ -36,7 +36,7 @@ stored = kit.create_deploy(
 )
 ROLLBACK = Script(
     "panel-rollback",
-    "Bring a service back to an earlier deploy",
+    "Roll a service back to an earlier deploy",
     """\
 environment: str = ""  # environment of Layer0, or ecs:CLUSTER
 service: str = ""  # service in it

@@ -182,7 +182,7 @@ def _parameters(number: int, source: str, names: set[str]) -> Iterator[Breach]:
     try:
         declared = declared_parameters(source)
     except InputError as error:
-        yield Breach(number, error.message, "one typed, commented assignment a line")
+        yield Breach(number, error.message, "one typed, commented assignment per line")
         return
     for each in declared:
         names.add(each.name)

@@ -36,7 +36,7 @@ def refuse_other_language(metadata: Any) -> None:
     kernel = _text(kernel_metadata, "kernelspec", "name")
     if not languages and kernel and not _SOUNDS_LIKE_PYTHON.search(kernel):
         raise InputError(
-            f"the notebook is refused: nothing in it says that kernel {kernel!r} is one of Python's",
+            f"the notebook is refused: nothing in it says that kernel {kernel!r} runs Python",
             hint='if it is, set "language": "python" in the kernelspec of the notebook\'s metadata',
         )
 

@@ -46,7 +46,7 @@ def check_own(path: Path, status: os.stat_result) -> None:
     """
     if status.st_uid != os.geteuid():
         raise SettingsError(
-            f"{path} belongs to another account and is not believed",
+            f"{path} belongs to another account and is not trusted",
             hint="name a folder of your own with --folder",
         )
     is_folder = stat.S_ISDIR(status.st_mode)
@@ -54,8 +54,8 @@ def check_own(path: Path, status: os.stat_result) -> None:
     is_file = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
     if status.st_mode & 0o022 or not (is_folder or is_file):
         raise SettingsError(
-            f"{path} is not believed: others may write to it",
-            hint="take that right away (chmod go-w), or name another folder with --folder",
+            f"{path} is not trusted: others may write to it",
+            hint="remove their write permission (chmod go-w), or name another folder with --folder",
         )
 
 

@@ -100,7 +100,7 @@ class PrivateEngine:
             )
         if os.geteuid() != 0:
             raise EngineUnavailable(
-                "no Docker Engine answers and none can be started: that takes root",
+                "no Docker Engine answers and none can be started: that needs root",
                 hint="use root, or start the engine of this machine and set DOCKER_HOST; "
                 f"to install one: {INSTALL_COMMAND}",
             )
@@ -159,7 +159,7 @@ class PrivateEngine:
                 # dockerd without a bridge deletes that interface, which belongs to another engine or to this machine.
                 raise EngineUnavailable(
                     f"a private Docker Engine needs a network of its own, and none can be made: {error}",
-                    hint=f"remove the interface {_DOCKERS_BRIDGE.name} where no engine uses it, or set DOCKER_HOST to"
+                    hint=f"remove the interface {_DOCKERS_BRIDGE.name} if no engine uses it, or set DOCKER_HOST to"
                     " an engine on this machine",
                 ) from error
             progress(f"containers get no network and no published ports: {error}")

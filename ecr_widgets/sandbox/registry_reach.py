@@ -98,7 +98,7 @@ def unreachable(docker_host: str, heard: Heard, words: str) -> EngineUnavailable
     if heard is Heard.TLS:
         return EngineUnavailable(
             f"the engine at {docker_host} cannot use the sandbox's registry, which speaks plain HTTP: {words}",
-            hint="configure Podman for that, in /etc/containers/registries.conf, or in ~/.config/containers/registries.conf where"
+            hint="configure Podman for that, in /etc/containers/registries.conf, or in ~/.config/containers/registries.conf if"
             ' it is rootless: a line [[registry]], and below it location = "127.0.0.1" and insecure = true',
         )
     return EngineUnavailable(

@@ -144,7 +144,7 @@ class Sandbox:
         # Another start may be in progress; that is just as good.
         if not wait_until(lambda: self._is_started(progress), timeout_s=_START_TIMEOUT_S):
             raise EngineError(
-                f"the sandbox in {self._folder.path} does not get ready",
+                f"the sandbox in {self._folder.path} did not become ready",
                 hint="stop it and start it again",
             )
 

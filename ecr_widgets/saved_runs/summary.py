@@ -155,7 +155,7 @@ def _now(result: RunOutcome) -> Iterator[str]:
 def _current(fate: Fate) -> str:
     deploy = f"deploy {_cut(fate.deploy_id)}" if fate.deploy_id else "its deploy"
     return {
-        "moved": f"was moved to {deploy}; nobody has looked whether it runs",
+        "moved": f"was moved to {deploy}; nobody has checked whether it runs",
         "runs": f"runs {deploy}",
         "down": f"was left on {deploy}, which it does not run" if fate.changed else f"does not run {deploy}",
         "back": f"is back on {deploy}",

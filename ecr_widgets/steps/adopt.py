@@ -290,7 +290,7 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
                 raise InputError(
                     f"service {way.service!r} of {way.environment} runs {target.primary.deploy_id}, which is not what"
                     f" {str(self.files)!r} holds: {'; '.join(changes[:3])}",
-                    hint="it was adopted already: deploy to it; or name another folder",
+                    hint="it was already adopted: deploy to it, or name another folder",
                 )
         return same.layer0.desired_count or (target.desired_count if target is not None else 0) or 1
 

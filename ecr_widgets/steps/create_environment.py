@@ -73,7 +73,7 @@ class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
             )
         if self.max_count and not self.min_count:
             raise InputError(
-                f"0 to {self.max_count} instances refused: AWS does not take a group that scales from a minimum of 0",
+                f"0 to {self.max_count} instances refused: AWS does not accept a group that scales from a minimum of 0",
                 hint="give a minimum of 1 or more, or no maximum",
             )
         if self.operating_system not in OPERATING_SYSTEMS:

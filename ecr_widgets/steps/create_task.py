@@ -281,7 +281,7 @@ def _wait_for_end(
             # Layer0's janitor drops the tags of tasks that ended, and Layer0 only finds a task by its tags.
             raise OutcomeUnknown(
                 f"{services.dialect()} no longer reports task {task_id}: how it ended is not known",
-                hint="look at what it was to do; its log may still be in CloudWatch",
+                hint="check what it was meant to do; its log may still be in CloudWatch",
             ) from error
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"
         progress(Progress(task.name, state))
@@ -293,7 +293,7 @@ def _wait_for_end(
                 f"task {task.name!r} ({task_id}) has not ended after {timeout_s:.0f} s: {state}",
                 waited_s=timeout_s,
                 last_seen=state,
-                hint="it goes on running: look at it later, or delete it",
+                hint="it keeps running: check it later, or delete it",
             )
         clock.sleep(pause_s)
     raise AssertionError  # the pauses never end

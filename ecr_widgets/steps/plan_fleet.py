@@ -153,7 +153,7 @@ class PlanFleet(Look[Fleet]):
             raise InputError(f"at_once {self.at_once} refused", hint=f"give 1 to {_MOST_AT_ONCE}")
         if len(name) > longest_fleet_name():
             raise InputError(
-                f"the fleet's name {name!r} is too long: with a target's it makes a slot",
+                f"the fleet's name {name!r} is too long: a slot's name consists of it and a target's name",
                 hint=f"give up to {longest_fleet_name()} characters",
             )
 

@@ -125,7 +125,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             deploy = _read(services, back) if back not in (None, service.deploy_id) else None
         except EcrWidgetsError as error:
             raise RollbackFailed(
-                f"service {service.service!r} was not brought back: what it ran before is not known: {error.message}",
+                f"service {service.service!r} was not rolled back: what it ran before is not known: {error.message}",
                 hint="by hand: `ecr-widgets rollback ENVIRONMENT SERVICE DEPLOY_ID`",
             ) from error
         if deploy is None:
@@ -190,7 +190,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             raise
         except EcrWidgetsError as error:
             raise RollbackFailed(
-                f"service {service_id} could not be brought back to deploy {wanted}: {error.message}",
+                f"service {service_id} could not be rolled back to deploy {wanted}: {error.message}",
                 hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {wanted}`, then look at its logs",
             ) from error
         back = replace(found, deploy_id=wanted)

@@ -263,4 +263,4 @@ class FakeLayer0(FakeEnvironments):
 
 def _refuse(settings: Settings | None) -> None:
     if settings is not None:
-        raise InputError("Layer0 does not take a service file")
+        raise InputError("Layer0 does not accept a service file")

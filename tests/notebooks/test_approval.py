@@ -42,7 +42,7 @@ def test_another_user_whose_key_is_known_lets_it_go_on(two: Two) -> None:
     (saved,) = (path for path in two.shared.glob("runs/*.ipynb") if ".plan." not in path.name)
     told = json.loads(saved.read_text())["metadata"]["ecr_widgets"]["approval"]
     assert (told["requested_by"], told["approved_by"]) == (f"uid {two.alice.uid}", f"uid {two.bob.uid}")
-    assert "approved already" in approve(two.bob, run_id, two.shared)
+    assert "already approved" in approve(two.bob, run_id, two.shared)
 
 
 def test_no_variable_makes_a_second_person(two: Two) -> None:

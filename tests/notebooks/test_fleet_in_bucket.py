@@ -194,7 +194,7 @@ def test_one_approval_in_the_bucket_is_for_the_whole_fleet(both: tuple[Host, Hos
     assert approvals["3"]["fleet"] == told["run_id"]
     assert other.told("approve", **guarded) == []
     assert (
-        "was approved already" in other.told("approve", plan["run_id"], code=2, **guarded)["error"]["message"]
+        "was already approved" in other.told("approve", plan["run_id"], code=2, **guarded)["error"]["message"]
     )
 
 

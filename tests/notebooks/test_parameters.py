@@ -143,7 +143,7 @@ def test_code_in_a_name_is_refused_whatever_the_cell_declares(folder: Path) -> N
     for name in (code, "class", "a b"):
         done = call(folder, *ENGINE, "-r", name, "1")
         assert done.returncode != 0
-        assert "it is no name" in done.stderr
+        assert "it is not a name" in done.stderr
         assert not (folder / "pwned").exists()
         assert [*(folder / "out").iterdir()] == []
 

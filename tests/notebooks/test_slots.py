@@ -139,7 +139,7 @@ def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path
     other = first.replace("@n1.", "@n2.")
     shutil.copyfile(runs / first, runs / other)
     assert (
-        f"{other} is not taken for the run of slot n2: it is not sealed"
+        f"{other} does not count as the run of slot n2: it is not sealed"
         in run(tmp_path, "--slot", "n2").stderr
     )
     ran += 1
@@ -215,10 +215,10 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
     assert again["run_id"] == told["run_id"]
     assert not (folder / "told.json").exists()
     plan = json.loads((folder / told["notebook"]).read_text())
-    assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][1]["source"]
+    assert f"`ecr-widgets approve {told['run_id']}` approves and runs it" in plan["cells"][1]["source"]
     assert f"ecr-widgets approve {told['run_id']}" in plan["cells"][0]["source"]
     assert two.bob.ours("approve", cwd=folder).stdout == (
-        f"{told['run_id']}: book, planned by uid {two.alice.uid}; runbook book asks\n"
+        f"{told['run_id']}: book, planned by uid {two.alice.uid}; approval required by runbook book\n"
     )
     two.bob.trusts(two.alice, cwd=folder)
     two.bob.ours("approve", told["run_id"], cwd=folder)
@@ -274,7 +274,7 @@ def test_the_engine_runs_nothing_that_asks_for_an_approval(tmp_path: Path) -> No
     write_guarded(tmp_path, [COUNT])
     done = by_engine(tmp_path, "book.ipynb")
     assert done.returncode != 0
-    assert "runbook book asks for an approval" in done.stderr
+    assert "runbook book requires an approval" in done.stderr
     assert json.loads((tmp_path / "told.json").read_text())["state"] == "refused"
     write_runbook(tmp_path, [COUNT], parameters="environment: str = 'prod'  # where")
     assert "environment prod asks" in by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="prod").stderr

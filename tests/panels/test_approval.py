@@ -44,7 +44,7 @@ def test_a_panels_plan_goes_on_with_a_second_persons_yes(
     page.get_by_label("Reason", exact=True).last.fill("OPS-9")
     check(page)
     ask.click()
-    said = page.get_by_text("nothing was changed: environment demo asks for an approval")
+    said = page.get_by_text("nothing was changed: environment demo requires an approval")
     in_view(said)
     shoot(page, "approval", cell=4)
     (run_id,) = re.findall(r"`ecr-widgets approve (\S+)`", said.inner_text())

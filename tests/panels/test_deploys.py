@@ -188,7 +188,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     page.get_by_role("option", name="bad ·").click()
     page.get_by_role("button", name="Plan deploy …").click()
     page.get_by_role("button", name="Confirm: deploy panels/rough:bad to demo/rough").click()
-    expect(page.get_by_text("the service was brought back to deploy rough.1").first).to_be_visible(
+    expect(page.get_by_text("the service was rolled back to deploy rough.1").first).to_be_visible(
         timeout=120_000
     )
     expect(page.get_by_text("Why containers stopped").first).to_be_visible()

@@ -144,7 +144,7 @@ def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
     done = resume_newest(sandbox_environ, tmp_path)
     told = json.loads(done.stdout)
     assert done.returncode == 1, told
-    assert "brought back to deploy again.1" in told["reason"]
+    assert "rolled back to deploy again.1" in told["reason"]
     changed = {step["step"]: step["changed"] for step in told["steps"]}
     assert (changed["update_service"], changed["rollback"]) == (False, True)
 

@@ -164,5 +164,5 @@ def lost(action: str, error: EcrWidgetsError) -> OutcomeUnknown:
     """The error for a change whose reply was lost, so that it may be done."""
     return OutcomeUnknown(
         f"ECS's reply to {action} was lost: {error.message}",
-        hint="look whether it was done before asking again",
+        hint="check whether it was done before you ask again",
     )

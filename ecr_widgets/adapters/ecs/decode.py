@@ -32,7 +32,7 @@ def decoded(decode: Callable[P, T]) -> Callable[P, T]:
             if isinstance(error, EcrWidgetsError):
                 raise
             raise DeployTargetUnavailable(
-                f"an answer is not of ECS's form: {type(error).__name__} {error}",
+                f"an answer does not have ECS's form: {type(error).__name__} {error}",
                 hint="check AWS_ENDPOINT_URL, and any proxy on the way",
             ) from error
 

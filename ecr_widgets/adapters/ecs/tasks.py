@@ -90,7 +90,7 @@ class Tasks(Places, Copies):
 
     def read_task(self, task_id: str) -> Task:
         if not task_id.startswith("arn:"):
-            raise EntityNotFound(f"{task_id!r} is no task's id", hint="give its ARN, or ecs:CLUSTER:NAME")
+            raise EntityNotFound(f"{task_id!r} is not a task's id", hint="give its ARN, or ecs:CLUSTER:NAME")
         cluster, number = self._address.in_cluster(task_id, "task")
         raw = self._ended.get(task_id) or next(iter(self._described_tasks(cluster, [number])), None)
         if raw is None:
@@ -132,7 +132,7 @@ class Tasks(Places, Copies):
         raise DeploymentFailed(
             f"task {name!r} was not started: {reasons[0]}",
             reasons=reasons,
-            hint="make room for it, let its containers ask for less, or name another launch type in a service file",
+            hint="add capacity, let its containers reserve less, or name another launch type in a service file",
         )
 
 

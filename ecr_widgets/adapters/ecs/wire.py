@@ -46,7 +46,7 @@ def ask(client: Any, action: str, members: Wire) -> Wire:
         )
     answer = json.loads(call(**members)[_ANSWERED])
     if not isinstance(answer, dict):
-        raise TypeError(f"{type(answer).__name__} in place of a JSON object")
+        raise TypeError(f"{type(answer).__name__} instead of a JSON object")
     return answer
 
 

@@ -41,7 +41,7 @@ class Calls:
         except Layer0Unavailable as error:
             # The call succeeded, but the reply does not say what it did.
             raise OutcomeUnknown(
-                f"{error.message} to {method} {path}", hint="look whether it was done before asking again"
+                f"{error.message} to {method} {path}", hint="check whether it was done before you ask again"
             ) from error
 
     def _tagged(self, kind: str) -> dict[str, dict[str, str]]:
@@ -91,7 +91,9 @@ class Calls:
         headers = {key.lower(): value for key, value in answer.headers.items()}
         job_id = headers.get("x-jobid") or headers.get("location", "").rpartition("/")[2]
         if not job_id:
-            raise OutcomeUnknown(f"Layer0 accepted {what}, but named no job", hint="look whether it was done")
+            raise OutcomeUnknown(
+                f"Layer0 accepted {what}, but named no job", hint="check whether it was done"
+            )
         return job_id
 
 

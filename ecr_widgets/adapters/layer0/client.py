@@ -114,7 +114,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         token: str = "",
     ) -> Service:
         if settings is not None:
-            raise InputError("Layer0 does not take a service file", hint="leave service_file empty")
+            raise InputError("Layer0 does not accept a service file", hint="leave service_file empty")
         body = {
             "deploy_id": deploy_id,
             "environment_id": environment_id,

@@ -32,4 +32,4 @@ class EcsOnly(Calls):
         return ""
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        raise InputError("Layer0 does not take a service file", hint="leave service_file empty")
+        raise InputError("Layer0 does not accept a service file", hint="leave service_file empty")

@@ -44,7 +44,7 @@ class TaskRequests(Calls):
         settings: Settings | None = None,
     ) -> str:
         if settings is not None:
-            raise InputError("Layer0 does not take a service file", hint="leave service_file empty")
+            raise InputError("Layer0 does not accept a service file", hint="leave service_file empty")
         # The server answers 202 to ids that do not exist and then retries for a day, so the deploy is looked up first.
         self._entity("/deploy/", deploy_id, "deploy_id")
         body: dict[str, Any] = {

@@ -235,7 +235,7 @@ class Transport:
 
 def _lost(what: str, why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"Layer0's reply to {what} was lost: {why}", hint="look whether it was done before asking again"
+        f"Layer0's reply to {what} was lost: {why}", hint="check whether it was done before you ask again"
     )
 
 

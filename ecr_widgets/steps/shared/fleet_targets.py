@@ -52,7 +52,7 @@ def find_targets(
         for name in _services(services_of(environment), environment, pattern)
     ]
     if not sets:
-        raise InputError(f"no service of {environment!r} is named like {pattern!r}")
+        raise InputError(f"no service of {environment!r} matches {pattern!r}")
     for each in sets:
         check(each)
     return name_targets(

@@ -24,7 +24,7 @@ def check_unused(
     """
     if uses.unknown:
         raise ImageInUse(
-            f"nothing of {repository} may be deleted, since what is used cannot be told: {uses.unknown[0]}",
+            f"nothing of {repository} may be deleted, since it is not known what is used: {uses.unknown[0]}",
             hint="delete that deploy or store it again, or end what runs it",
         )
     for digest in digests:

@@ -37,7 +37,7 @@ def wait_for_job(
             job = layer0.read_job(job_id)
         except EntityNotFound as error:
             raise OutcomeUnknown(
-                f"Layer0 no longer reports job {job_id} ({what})", hint="look whether it was done"
+                f"Layer0 no longer reports job {job_id} ({what})", hint="check whether it was done"
             ) from error
         state = job.state.name.lower().replace("_", " ")
         progress(Progress(what, state))
@@ -48,7 +48,7 @@ def wait_for_job(
             raise DeploymentFailed(
                 f"{what} failed: job {job_id} ended in error" + (f": {log[-1]}" if log else ""),
                 reasons=log,
-                hint="look at the reasons; what it left behind can be listed and deleted again",
+                hint="look at the reasons; list what it left behind, and delete it again",
             )
         waited_s = clock.monotonic_s() - started_s
         if waited_s >= timeout_s:
@@ -56,7 +56,7 @@ def wait_for_job(
                 f"{what} has not ended after {waited_s:.0f} s: job {job_id} is {state}",
                 waited_s=waited_s,
                 last_seen=state,
-                hint="the job goes on: look at it later, or wait longer",
+                hint="the job keeps running: check it later, or wait longer",
             )
         clock.sleep(pause_s)
     raise AssertionError  # the pauses never end

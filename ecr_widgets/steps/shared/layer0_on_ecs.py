@@ -93,7 +93,7 @@ def find_same(layer0: Services, ecs: Services, environment: Place, service: Serv
     if found is None or found.primary is None or service.primary is None:
         raise EntityNotFound(
             f"service {name!r}, which Layer0 calls {service.name!r}, does not exist in cluster {cluster.name!r}",
-            hint="look at both: an orphan of Layer0's tags can be left behind",
+            hint="check both: Layer0's tags may name a service that is gone",
         )
     document = ecs.read_deploy(found.primary.deploy_id).dockerrun or b"{}"
     same = SameService(

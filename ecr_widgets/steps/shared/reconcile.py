@@ -58,5 +58,5 @@ def _find(clock: Clock, look: Callable[[], T | None], error: OutcomeUnknown) -> 
             return found
     raise OutcomeUnknown(
         f"{error.message}; looked for it {len(_PAUSES_S)} times and found nothing",
-        hint="it may still come: `ecr-widgets run --resume RUN_ID` looks for it before it asks again",
+        hint="it may still appear: `ecr-widgets run --resume RUN_ID` looks for it before it asks again",
     ) from error

@@ -37,7 +37,7 @@ def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:
         raise InputError(
             f"load balancer {balancer.name!r} forwards to host port {_listed(forwarded)},"
             f" and the Dockerrun listens on {_listed(listening)}",
-            hint="give a port mapping that hostPort, or bring the balancer's ports to the Dockerrun's",
+            hint="give a port mapping that hostPort, or change the load balancer's ports to match",
         )
 
 
@@ -57,7 +57,7 @@ def balancer_for(
     if current is not None and current.load_balancer_id != balancer.load_balancer_id:
         other = current.load_balancer_id
         raise VerifyError(
-            f"service {current.name!r} stands behind {f'load balancer {other}' if other else 'no load balancer'}",
+            f"service {current.name!r} is behind {f'load balancer {other}' if other else 'no load balancer'}",
             hint="that is fixed when a service is created: delete it first, or take another name",
         )
     document = layer0.read_deploy(deploy_id).dockerrun

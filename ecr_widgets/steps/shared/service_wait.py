@@ -126,7 +126,7 @@ def wait_for_service(
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {no_room.reason}",
                 reasons=(no_room.reason,),
-                hint="make room for it, or let its containers ask for less",
+                hint="add capacity, or let its containers reserve less",
             )
         if crashes.is_hopeless:
             raise DeploymentFailed(
@@ -178,7 +178,7 @@ def _longer(
 
 def _describe(deployment: Deployment) -> str:
     counts = f"{deployment.deploy_id} {deployment.running_count}/{deployment.desired_count}"
-    waits = "waits at a pause until somebody lets it go on" if deployment.hook_id else ""
+    waits = "waits at a pause until somebody continues it" if deployment.hook_id else ""
     details = (deployment.status, deployment.stage.replace("_", " "), deployment.traffic, waits)
     return f"{counts} {', '.join(each.lower() for each in details if each)}"
 

@@ -67,14 +67,14 @@ def started_earlier(name: str, requests: frozenset[str], earlier: EarlierStart, 
         candidates &= frozenset(earlier.later_requests)
     if len(candidates) > 1:
         raise OutcomeUnknown(
-            f"{len(candidates)} requests ask for task {name!r} just as this run did: which is its own cannot be told"
+            f"{len(candidates)} requests ask for task {name!r} just as this run did: it cannot be determined which one is its own"
             f" ({', '.join(sorted(candidates))})",
-            hint="look at each, with Layer0 by `ecr-widgets job show`; start a new run where the task is to run once more",
+            hint="look at each, with Layer0 by `ecr-widgets job show`; start a new run if the task should run again",
         )
     if not candidates and now - earlier.asked_at >= REQUESTS_ARE_KEPT:
         raise OutcomeUnknown(
             f"an earlier attempt of this run asked for task {name!r}, and what became of it is no longer reported",
-            hint="look at what the task was to do; start a new run where it is to run once more",
+            hint="check what the task was meant to do; start a new run if it should run again",
         )
     return next(iter(candidates), None)
 

@@ -187,7 +187,7 @@ def test_the_way_back_fails_too(kit: Kit, to: Adapted) -> None:
         "message": "not authorized to perform: ecs:StopServiceDeployment",
     }
     to.way.answers["StopServiceDeployment"] = [(400, denied)]
-    with pytest.raises(RollbackFailed, match="could not be brought back to deploy web:1"):
+    with pytest.raises(RollbackFailed, match="could not be rolled back to deploy web:1"):
         kit.rollback(moved, after_failure=True)
 
 

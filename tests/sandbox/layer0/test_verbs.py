@@ -115,7 +115,7 @@ def test_a_service_is_created_behind_a_balancer_that_can_reach_it(say: Say, serv
     assert shown["service_id"] == told(say, "service", "show", "demo", "s")["service_id"]
     say("loadbalancer", "create", "demo", "other", "--port", "18082:18081", "--check", "TCP:18081")
     refused = say("service", "deploy", "demo", "s", "web", "--load-balancer", "other", code=1)
-    assert "stands behind load balancer" in refused
+    assert "is behind load balancer" in refused
     assert "does not exist" in say("service", "deploy", "demo", "t", "web", "--load-balancer", "no", code=1)
     assert say("service", "delete", "demo", "s") == "s: deleted\n"
     assert say("loadbalancer", "delete", "demo", "front") == "front: deleted\n"

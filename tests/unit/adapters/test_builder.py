@@ -90,7 +90,7 @@ def test_what_an_old_client_would_send_otherwise_is_refused(tmp_path: Path, patt
     """An ignore pattern that the docker command 20.10 reads differently is refused for it; the plug-in accepts it."""
     (tmp_path / ".dockerignore").write_text(f"{pattern}\n")
     check(Builder(OLD, PLUGIN), tmp_path)
-    with pytest.raises(BuildRefused, match="of the ignore file otherwise"):
+    with pytest.raises(BuildRefused, match="of the ignore file differently"):
         check(Builder(OLD, COMMAND), tmp_path)
 
 

@@ -199,7 +199,7 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
         (
             "failed to solve: failed to resolve source metadata for docker.io/docker/dockerfile:1",
             BuildError,
-            "take",
+            "remove the line",
         ),
         (
             "client version 1.42 is too old. Minimum supported API version is 1.44",

@@ -73,7 +73,7 @@ def test_a_change_without_a_usable_reply_is_unknown_and_asked_once(reply: str, c
     """A change without a usable reply is sent once and reported as of unknown outcome."""
     with (
         answering(NO_REPLIES[reply]) as server,
-        pytest.raises(OutcomeUnknown, match="look whether it was done"),
+        pytest.raises(OutcomeUnknown, match="check whether it was done"),
     ):
         CHANGES[change](client(server))
     assert len(server.asked) == 1

@@ -63,7 +63,7 @@ def test_a_file_that_others_may_exchange_is_refused(file: Path, tmp_path: Path) 
     os.mkfifo(pipe)
     for path, why in (
         (link, "it is a link"),
-        (pipe, "no regular file"),
+        (pipe, "not a regular file"),
         (tmp_path, "Is a directory"),
         (tmp_path / "no", "No such"),
     ):

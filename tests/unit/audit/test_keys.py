@@ -115,7 +115,7 @@ def test_an_export_without_its_retirement_is_not_what_was_named(tmp_path: Path) 
         {"expires_at": NOW + timedelta(days=9999)},
     ):
         carried = [msgspec.structs.replace(key, **changed) if key.retired_at else key for key in keys]
-        with pytest.raises(InputError, match="or other times for them"):
+        with pytest.raises(InputError, match="or their times, are not those of the given fingerprints"):
             mine.trust(export_keys(carried).encode(), names)
     assert mine.known() == {}
     mine.trust(export_keys(keys).encode(), names)

@@ -146,7 +146,7 @@ QUESTIONS: dict[str, tuple[Callable[[Auditor], object], object, str]] = {
             ("update_service", "demo", "timeoutsvc", "timeout.1", "timeout.2", "succeeded"),
             ("rollback", "demo", "timeoutsvc", "timeout.2", "timeout.1", "succeeded"),
         ],
-        "brought back demo/timeoutsvc from timeout.2 to timeout.1",
+        "rolled back demo/timeoutsvc from timeout.2 to timeout.1",
     ),
     "Was it an emergency?": (
         lambda of: [(each.run.approval is None, each.run.touched.get("override")) for each in of.found.proofs[1:]],
@@ -287,7 +287,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "cut": (lambda here, image, run, _: here.put(image, run.line[:-9]), "it is not a seal"),
     "written otherwise": (
         lambda here, image, run, _: here.put(image, json.dumps(json.loads(run.line)).encode()),
-        "not written as a seal is",
+        "not in the form of a seal",
     ),
 }  # fmt: skip
 

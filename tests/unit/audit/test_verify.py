@@ -409,7 +409,7 @@ def test_a_head_without_an_own_chain_is_one(folder: Folder) -> None:
     with pytest.raises(RecordError, match=r"the last seal in 'sub/seals\.jsonl' cannot be read"):
         heads_of(folder.runs)
     shutil.rmtree(folder.runs / "sub")
-    with pytest.raises(RecordError, match="there is no whole seal"):
+    with pytest.raises(RecordError, match="there is no complete seal"):
         heads_of(folder.runs)
 
 

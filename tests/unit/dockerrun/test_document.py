@@ -172,7 +172,7 @@ def test_a_member_that_only_layer0_lacks_is_warned_about_and_no_setting() -> Non
         ({"ulimits": [{"name": "nofile", "softLimit": "9", "hardLimit": 9}]}, "/ulimits/0/softLimit", "text where a whole"),
         ({"ulimits": [{"name": "nofile", "softLimit": 10, "hardLimit": 9}]}, "/ulimits/0/softLimit", "above the hard limit"),
         ({"healthCheck": {"command": ["curl x"]}}, "/healthCheck/command", "begins with CMD"),
-        ({"healthCheck": {"command": ["CMD", "x"], "interval": 1}}, "/healthCheck/interval", "does not take 1"),
+        ({"healthCheck": {"command": ["CMD", "x"], "interval": 1}}, "/healthCheck/interval", "does not accept 1"),
         ({"secrets": [{"name": "A", "valueFrom": "arn:x"}]}, "/secrets", "no execution role"),
         ({"logConfiguration": {"options": {}}}, "/logConfiguration", "no logDriver"),
         ({"portMappings": [{"hostPort": 80}]}, "/portMappings/0", "no containerPort"),

@@ -164,7 +164,7 @@ def test_what_needs_an_approval_is_not_begun(tmp_path: Path) -> None:
     script = Script("panel-x", "X", 'environment: str = ""  # it', ("kit.x()",), {"environment": "prod"})
     assert actions.asked_by(script) == "environment prod"
     assert actions.asked_by(script.using(environment="other")) is None
-    with pytest.raises(InputError, match="asks for an approval"), actions.begin(script, "why"):
+    with pytest.raises(InputError, match="requires an approval"), actions.begin(script, "why"):
         pytest.fail("begun")
     assert not (tmp_path / "runs").exists()
 

@@ -45,7 +45,9 @@ def test_the_header_says_what_runs_and_where() -> None:
 def test_a_plan_says_so_until_it_is_approved() -> None:
     """A plan's banner says who asks and how to approve; the approved run of the plan has no banner."""
     plan = prepare(request(plan=True, approval={"asked_by": "environment prod"}), SecretRegistry())
-    assert "environment prod asks for a second person: `ecr-widgets approve run-1`" in sources(plan)[0]
+    assert (
+        "environment prod requires another person's approval: `ecr-widgets approve run-1`" in sources(plan)[0]
+    )
     again = prepare(request(plan), SecretRegistry())
     assert not any("Plan of" in source for source in sources(again))
     assert header_of(again).plan is False

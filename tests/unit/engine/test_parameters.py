@@ -60,5 +60,5 @@ def test_the_cell_is_where_papermill_puts_it(tags: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("name", ["x = 1; import os", "class", "a-b", ""])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     """A parameter whose name is not a Python identifier is refused, since it would be written into a cell."""
-    with pytest.raises(InputError, match="is no name"):
+    with pytest.raises(InputError, match="is not a name"):
         checked_values((), {name: 1}, SecretRegistry())

@@ -172,7 +172,7 @@ def test_a_pause_of_a_deployment_is_shown_and_can_be_ended(
     to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
     kit.deploy_service(HERE, "web", kit.create_deploy("web", "app.json", image=image("b"), environment=HERE))
     service = to.ecs.read_service(SERVICE)
-    assert "post scale up, waits at a pause until somebody lets it go on" in describe(service)
+    assert "post scale up, waits at a pause until somebody continues it" in describe(service)
     done = kit.continue_deployment(HERE, "web")
     assert (done.deploy_id, done.stage, world.changes[-1]) == (
         "web:2", "POST_SCALE_UP", f"continue deployment {done.deployment_id}",

@@ -247,7 +247,7 @@ def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(world: Wor
     first = attempt(to)
     first.deploy_service("demo", "web", "web.3")
     told = fail(to, attempt(to, killed(first)), "web.3")
-    assert "brought back to deploy web.1" in str(told)
+    assert "rolled back to deploy web.1" in str(told)
 
 
 def test_a_fresh_run_goes_back_to_what_still_runs_beside(world: World) -> None:
@@ -257,7 +257,7 @@ def test_a_fresh_run_goes_back_to_what_still_runs_beside(world: World) -> None:
     (primary,) = made.deployments
     old = replace(primary, deploy_id="web.1", status="ACTIVE", running_count=1)
     to.layer0.services[made.service_id] = replace(made, deployments=(primary, old))
-    assert "brought back to deploy web.1" in str(fail(to, attempt(to), "web.3"))
+    assert "rolled back to deploy web.1" in str(fail(to, attempt(to), "web.3"))
 
 
 def test_a_fresh_run_goes_back_to_what_was_verified(world: World) -> None:
@@ -268,4 +268,4 @@ def test_a_fresh_run_goes_back_to_what_was_verified(world: World) -> None:
     assert world.changes.count("update service to web.2") == 0
     to.layer0._crashes = ("Exited (1)",) * 9
     to.proven = frozenset({"web.1"})
-    assert "brought back to deploy web.1" in str(fail(to, attempt(to), "web.3"))
+    assert "rolled back to deploy web.1" in str(fail(to, attempt(to), "web.3"))

@@ -43,7 +43,7 @@ def test_a_service_that_fails_is_brought_back_where_that_was_asked(world: World,
         return mended_update(service_id, deploy_id)
 
     mended.update_service = update_and_mend  # type: ignore[method-assign,assignment]
-    with pytest.raises(DeploymentFailed, match=r"brought back to deploy web\.1"):
+    with pytest.raises(DeploymentFailed, match=r"rolled back to deploy web\.1"):
         kit.wait(running, on_failure="rollback")
     told = [(record.step, str(record.state)) for record in kit.recorder.records]
     assert told == [("update_service", "succeeded"), ("wait", "failed"), ("rollback", "succeeded")]
@@ -105,7 +105,7 @@ def test_a_service_is_created_behind_the_balancer_that_is_named(kit: Kit, to: Fa
     with pytest.raises(EntityNotFound, match="'other' does not exist"):
         kit.deploy_service("demo", "web", reached, load_balancer="other")
     to.layer0.create_load_balancer("demo24e9e412", "other", [Port(81, 8080)], health_check=HealthCheck())
-    with pytest.raises(VerifyError, match="stands behind load balancer"):
+    with pytest.raises(VerifyError, match="is behind load balancer"):
         kit.deploy_service("demo", "web", reached, load_balancer="other")
 
 

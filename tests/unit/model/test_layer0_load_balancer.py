@@ -105,7 +105,7 @@ def test_idle_timeouts_have_bounds(idle_s: int, *, good: bool) -> None:
         ("v0.9.0", "cannot be created"),
         ("v0.12.11", "newer by its number"),
         ("v13.0.0", "newer by its number"),
-        ("unset/developer", "no release"),
+        ("unset/developer", "is not a release"),
     ],
 )
 def test_versions_that_differ_are_warned_of(version: str, says: str | None) -> None:

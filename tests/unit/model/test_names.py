@@ -15,7 +15,7 @@ def test_ecs_takes_letters_digits_hyphens_and_underscores(kind: str, name: str) 
     """ECS names of every kind have 1 to 255 letters, digits, hyphens and underscores; others are refused with that rule."""
     assert check_name(Dialect.ECS, "Web_1-" + "a" * 249, kind) == "Web_1-" + "a" * 249
     with pytest.raises(
-        InputError, match=f"^{kind} name .* refused: ECS does not take it; use 1 to 255 letters"
+        InputError, match=f"^{kind} name .* refused: ECS does not accept it; use 1 to 255 letters"
     ):
         check_name(Dialect.ECS, name, kind)
 

@@ -258,14 +258,14 @@ def test_what_needs_an_approval_becomes_a_plan_for_another_person(
     panel.work_out("look", lambda _: Plan("go", ("one",), doing(lambda _: pytest.fail("begun"))))
     desk.settle()
     (reason,) = desk.state["plan"]["confirm"]["fields"]
-    assert reason["hint"] == "environment prod asks for an approval: another person lets this go on"
+    assert reason["hint"] == "environment prod requires an approval: another person has to approve this"
     desk.press("Ask for approval: go")
     assert "Reason is empty" in desk.state["problem"]
     panel.work_out("look", lambda _: Plan("go", ("one",), doing(lambda _: pytest.fail("begun"))))
     desk.settle()
     desk.send({"do": "act", "action": desk.state["plan"]["confirm"]["name"], "values": {"reason": "OPS-2"}})
     desk.settle()
-    assert "nothing was changed: environment prod asks for an approval" in desk.state["said"]
+    assert "nothing was changed: environment prod requires an approval" in desk.state["said"]
     assert "ecr-widgets approve plan-1" in desk.state["said"]
     assert (len(kit.actions.done), len(kit.actions.planned)) == (0, 1)
 

@@ -294,7 +294,7 @@ def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
     desk.type("Image", "app:1")
     desk.press("Plan deploy")
     told = [line for (line,) in desk.part("Planned")]
-    assert told[0].startswith("what is stored is no Dockerrun that this tool would write")
+    assert told[0].startswith("what is stored is not a Dockerrun that this tool would write")
     assert told[1] == "container web stands on busybox:1"
     assert any("/image" in line and "app@sha256:" in line for line in told[2:])
     desk.press("Confirm: deploy app:1 to demo/web")

@@ -129,7 +129,7 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     for name, said in (
         ("", ""),
         ("Team/app", "not a repository name"),
-        ("team/db", "a repository of that name exists"),
+        ("team/db", "a repository of that name already exists"),
     ):
         open_desk.type("Name", name)
         assert not open_desk.can("Create")

@@ -31,5 +31,5 @@ def test_a_file_that_was_replaced_while_it_was_open_is_believed(state: Path, tmp
 def test_a_file_with_a_second_name_is_not_believed(state: Path, tmp_path: Path) -> None:
     """A file with a second hard link is not trusted."""
     (tmp_path / "other").hardlink_to(state)
-    with pytest.raises(SettingsError, match="not believed"):
+    with pytest.raises(SettingsError, match="not trusted"):
         check_own(state, state.stat())

@@ -28,7 +28,7 @@ def test_a_private_engine_takes_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private_engine, "find_tool", lambda name: f"/bin/{name}")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
-    with pytest.raises(EngineUnavailable, match="takes root"):
+    with pytest.raises(EngineUnavailable, match="needs root"):
         PrivateEngine.require()
 
 

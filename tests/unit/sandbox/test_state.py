@@ -334,7 +334,7 @@ def test_what_another_may_have_written_is_not_believed(
         spoil(folder)
         sandbox = Sandbox(folder)
         for act in (sandbox.stop, sandbox.start, sandbox.status, sandbox.env):
-            with pytest.raises(SettingsError, match=r"not believed|cannot be read"):
+            with pytest.raises(SettingsError, match=r"not trusted|cannot be read"):
                 act()
         assert victim.poll() is None
         assert kept.is_dir()

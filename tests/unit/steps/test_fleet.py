@@ -275,7 +275,7 @@ def test_a_plan_starts_nothing(to: FakeConnections, tmp_path: Path) -> None:
         ({"targets": "[]"}, "no target"),
         ({"targets": '[{"service": "hush"}]'}, "targets, line 1: a secret"),
         ({"targets": "none.csv"}, "cannot read 'none.csv'"),
-        ({"targets": "demo/none*"}, "no service of 'demo' is named like 'none\\*'"),
+        ({"targets": "demo/none*"}, "no service of 'demo' matches 'none\\*'"),
     ],
 )
 def test_what_cannot_be_a_fleet_is_refused(kit: Kit, given: dict[str, Any], why: str) -> None:

@@ -133,9 +133,9 @@ def test_what_cannot_be_read_may_use_anything(
     assert found.deletable == ()
     assert any(why in each for each in found.unknown), found.unknown
     assert not bench.kit.ecr.delete_images("app", found, typed_name="app").changed
-    with pytest.raises(ImageInUse, match="what is used cannot be told"):
+    with pytest.raises(ImageInUse, match="it is not known what is used"):
         bench.kit.ecr.delete_images("app", [free], typed_name="app")
-    with pytest.raises(ImageInUse, match="what is used cannot be told"):
+    with pytest.raises(ImageInUse, match="it is not known what is used"):
         bench.kit.ecr.delete_repository("app", typed_name="app", with_images=True)
     assert bench.left() == {used, free}
 

@@ -68,7 +68,7 @@ def test_what_was_not_made_stays_unknown(outside: Outside, to: FakeConnections, 
     """A change that is not found after several looks has an unknown outcome and is not requested again."""
     to.layer0 = LosesReplies(world, makes=False)
     before = world.now
-    with pytest.raises(OutcomeUnknown, match="found nothing; it may still come"):
+    with pytest.raises(OutcomeUnknown, match="found nothing; it may still appear"):
         release(outside, "a")
     assert world.changes == ["asked for a deploy"]
     assert (world.now - before).total_seconds() > 5

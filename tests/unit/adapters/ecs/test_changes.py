@@ -93,7 +93,7 @@ def test_scaling_names_the_number_and_nothing_else(aws: ScriptedAws, ecs: BotoEc
 def test_an_answer_that_says_nothing_may_be_a_service(aws: ScriptedAws, ecs: BotoEcs) -> None:
     """If the answer to a creation names no service, the outcome is unknown: the service may exist."""
     aws.answer("CreateService", {"services": []})
-    with pytest.raises(OutcomeUnknown, match="not of ECS's form"):
+    with pytest.raises(OutcomeUnknown, match="does not have ECS's form"):
         ecs.create_service(CLUSTER, "web", "web:2", token="t")
 
 

@@ -264,5 +264,5 @@ def test_services_are_listed_by_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
 def test_a_service_of_another_form_is_said(web: ScriptedAws, ecs: BotoEcs, raw: dict[str, Any]) -> None:
     """A service of an unknown form is an error rather than a service with zero copies."""
     web.answer("DescribeServices", {"services": [raw]})
-    with pytest.raises(Exception, match="not of ECS's form"):
+    with pytest.raises(Exception, match="does not have ECS's form"):
         ecs.read_service(WEB)
