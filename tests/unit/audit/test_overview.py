@@ -56,7 +56,7 @@ def test_what_is_left_out_of_the_grid_is_said() -> None:
     assert grid([]) is None
 
 
-def test_each_outcome_has_a_shape_of_its_own() -> None:
+def test_each_outcome_has_a_shape() -> None:
     """Each outcome has its own shape, except that two share one."""
     from ecr_widgets.audit.overview import _SHAPES
 

@@ -103,11 +103,11 @@ def test_progress_is_told_in_human_units() -> None:
 @pytest.mark.parametrize(
     "step", ["find_uses", "find_unused_images", "find_findings", "check_repository", "verify"]
 )
-def test_a_look_says_nothing_of_what_stood(step: str) -> None:
+def test_a_look_says_nothing_of_what_already_existed(step: str) -> None:
     """A step that only looks does not say that anything already existed."""
     told = to_text(replace(PUSHED, step=step, changed=False))
     assert told.startswith(f"✓ {step} succeeded")
-    assert "stood" not in told
+    assert "already" not in told
 
 
 @pytest.mark.parametrize(
