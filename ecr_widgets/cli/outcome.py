@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ecr_widgets.cli.standard_streams import drop_output, open_standard_streams
+from ecr_widgets.cli.standard_streams import drop_unwritable, open_standard_streams
 from ecr_widgets.cli.wrapping import wrapped
 from ecr_widgets.errors import (
     BuildRefused,
@@ -63,8 +63,9 @@ class OurErrors(click.Group):
             # The help is printed before anything is invoked.
             with suppress(OSError):
                 click.echo(f"ecr-widgets: {_unforeseen(error)}", err=True)
-            drop_output()
             sys.exit(FAILED)
+        finally:
+            drop_unwritable()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note `--json` before parsing, so that a wrong argument is also reported as a document."""
@@ -149,10 +150,8 @@ def _fail(ctx: click.Context, error: EcrWidgetsError) -> None:
 def _end(ctx: click.Context, error: EcrWidgetsError, code: int) -> None:
     if ctx.meta[_AS_JSON]:
         run = ctx.meta.get(_OF_RUN)
-        try:
+        with suppress(OSError):
             print_json({"error": _as_json(error, code)} if run is None else _no_run(error, code, **run))
-        except OSError:
-            drop_output()
     ctx.exit(code)
 
 

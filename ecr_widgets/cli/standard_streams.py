@@ -21,8 +21,15 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
-def drop_output() -> None:
-    """Send stdout to the null device, so that Python does not fail again when it flushes it at exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+def drop_unwritable() -> None:
+    """Send stdout and stderr to the null device if they hold text that cannot be written.
+
+    Otherwise Python fails to flush them at exit, and ends with an exit code of its own.
+    """
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, number)
+            os.close(null)

@@ -277,7 +277,10 @@ def test_the_engine_runs_nothing_that_asks_for_an_approval(tmp_path: Path) -> No
     assert "runbook book requires an approval" in done.stderr
     assert json.loads((tmp_path / "told.json").read_text())["state"] == "refused"
     write_runbook(tmp_path, [COUNT], parameters="environment: str = 'prod'  # where")
-    assert "environment prod asks" in by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="prod").stderr
+    assert (
+        "environment prod requires an approval"
+        in by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="prod").stderr
+    )
     assert not (tmp_path / "count").exists()
     assert not (tmp_path / "saved.ipynb").exists()
     assert by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="live").returncode == 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def _unwritable(at: Attempt, run: Callable[..., Ran]) -> None:
                 check=False,
             )
             ran = Ran(done.returncode, done.stdout, done.stderr, disk / "out.ipynb")
-            assert "Traceback" not in ran.stderr, ran.stderr[-300:]
+            assert not re.search("Traceback|unexpected error", ran.stderr), ran.stderr[-300:]
         else:
             ran = run(disk, RECORDER if run is ours else "pass", spoil, act)
         assert not mark.exists(), f"{kind}: something was changed that is not recorded"

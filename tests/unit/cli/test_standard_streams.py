@@ -14,11 +14,12 @@ from ecr_widgets.cli.standard_streams import open_standard_streams
 OURS = [sys.executable, "-c", "from ecr_widgets.cli import main; main()"]
 
 
-def ours(*words: str, redirected: str) -> subprocess.CompletedProcess[str]:
+def ours(*words: str, redirected: str, unbuffered: bool = False) -> subprocess.CompletedProcess[str]:
     """Run the command with streams as a shell redirects them."""
     script = f'exec "$@" {redirected}'
+    environ = os.environ | {"PYTHONUNBUFFERED": "1" if unbuffered else ""}
     return subprocess.run(
-        ["sh", "-c", script, "sh", *OURS, *words], capture_output=True, text=True, check=False
+        ["sh", "-c", script, "sh", *OURS, *words], capture_output=True, text=True, check=False, env=environ
     )
 
 
@@ -49,17 +50,21 @@ def test_a_command_without_stderr_ends_as_with_it(tmp_path: Path) -> None:
     assert ours("run", "nobody", redirected="2>&-").returncode == 2
 
 
+@pytest.mark.parametrize("unbuffered", [True, False])
 @pytest.mark.parametrize(
     "words", [("--help",), ("runbooks",), ("runbooks", "--json"), ("run", "nobody", "--json")]
 )
-def test_a_result_that_cannot_be_written_is_said_in_one_line(words: tuple[str, ...]) -> None:
-    """On a full disk; it is no success."""
-    done = ours(*words, redirected=">/dev/full")
+def test_a_result_that_cannot_be_written_is_said_in_one_line(
+    words: tuple[str, ...], *, unbuffered: bool
+) -> None:
+    """A command whose stdout is on a full disk fails, and says so once."""
+    done = ours(*words, redirected=">/dev/full", unbuffered=unbuffered)
     assert done.returncode == (2 if "nobody" in words else 1)
     assert done.stderr.startswith("ecr-widgets: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_an_error_that_cannot_be_written_keeps_its_exit_code() -> None:
-    """A job that looks at the code alone is told the same."""
-    assert ours("run", "nobody", redirected="2>/dev/full").returncode == 2
+@pytest.mark.parametrize("unbuffered", [True, False])
+def test_an_error_that_cannot_be_written_keeps_its_exit_code(*, unbuffered: bool) -> None:
+    """A command whose stderr is on a full disk ends with the same exit code as otherwise."""
+    assert ours("run", "nobody", redirected="2>/dev/full", unbuffered=unbuffered).returncode == 2
