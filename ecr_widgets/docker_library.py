@@ -33,7 +33,7 @@ try:
     from docker.tls import TLSConfig
     from docker.utils.json_stream import json_stream
 finally:
-    # Whoever imports it from now on gets the module itself.
+    # Later imports get the module itself.
     if _is_late:
         del sys.modules["paramiko"]
 

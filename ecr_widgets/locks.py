@@ -84,7 +84,7 @@ class Lease:
 
 
 def lock_of(path: Path) -> Path:
-    """The lock beside a file; whoever holds it is working on the file."""
+    """The lock beside a file; its holder is working on the file."""
     return path.with_name(f".{path.name}.lock")
 
 

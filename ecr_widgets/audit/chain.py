@@ -199,7 +199,7 @@ def _write_all(handle: int, content: bytes) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    # Not the chain itself: everyone may read it, and whoever can open a file can lock it.
+    # Not the chain itself: everyone may read it, and anyone who can open a file can lock it.
     lock = lock_of(path)
     try:
         lease = take(lock, patience_s=LONGEST_WAIT_S)

@@ -121,11 +121,12 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, OSError) and any(frame.name in _PRINTING for frame in frames):
         return EcrWidgetsError(
-            f"the result cannot be printed: {error.strerror}", hint="make room, or have it printed elsewhere"
+            f"the result cannot be printed: {error.strerror}",
+            hint="free some space, or send the output elsewhere",
         )
     if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_ROOM:
         return EcrWidgetsError(
-            f"this process has too little: {error or 'no memory is left'}",
+            f"this process ran out of memory or open files: {error or 'no memory is left'}",
             hint="see its limits with `ulimit -a`",
         )
     from ecr_widgets.secrets.redaction import SecretRegistry
