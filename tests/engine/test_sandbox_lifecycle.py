@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 import pytest
 
 from ecr_widgets.adapters.layer0.client import Layer0Api
@@ -176,14 +177,9 @@ def test_up_keeps_its_keys_to_itself(sandbox: Sandbox) -> None:
 
 def test_only_loopback_is_served(sandbox: Sandbox) -> None:
     """Every port that the sandbox's process listens on is bound to 127.0.0.1."""
-    sockets = {str(link.readlink()) for link in Path(f"/proc/{sandbox.status().pid}/fd").iterdir()}
-    bound = {
-        fields[1].split(":")[0]
-        for table in ("tcp", "tcp6")
-        for fields in (line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:])
-        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets
-    }
-    assert bound == {"0100007F"}
+    sockets = psutil.Process(sandbox.status().pid).net_connections("inet")
+    bound = {each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN}
+    assert bound == {"127.0.0.1"}
 
 
 def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
