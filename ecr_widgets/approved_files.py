@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecr_widgets.errors import BuildError, InputError
+from ecr_widgets.errors import BuildRefused, InputError
 from ecr_widgets.model.build_context import BuildContext, find_context, unreadable
 from ecr_widgets.model.record import StepRecord
 from ecr_widgets.private_folder import PrivateFolder
@@ -88,7 +88,7 @@ class ApprovedFiles:
         Raises:
             InputError: It was changed since, or is not in the plan.
 
-            BuildError: It cannot be read or copied.
+            BuildRefused: It cannot be read or copied.
         """
         if self.sha256s is None:
             yield folder, dockerfile
@@ -117,7 +117,7 @@ def context_sha256(context: BuildContext) -> str:
     """SHA-256 over names, permissions, link targets and contents of the files that a build is sent, in hexadecimal.
 
     Raises:
-        BuildError: A file cannot be read.
+        BuildRefused: A file cannot be read.
     """
     whole = hashlib.sha256()
     for sent in context.sent():
@@ -134,7 +134,7 @@ def context_sha256(context: BuildContext) -> str:
         # One JSON array per file: no two different contexts give the same text.
         whole.update(json.dumps([sent.name, mode, content]).encode() + b"\n")
     # Always include the Dockerfile, even if it is ignored or outside the context.
-    whole.update(_sha256_of(context.dockerfile).encode())
+    whole.update(file_sha256(context.dockerfile_content()).encode())
     return whole.hexdigest()
 
 
@@ -208,8 +208,8 @@ def _copy(context: BuildContext, into: Path, modes: dict[Path, int]) -> BuildCon
     return copy
 
 
-def _no_copy(error: OSError) -> BuildError:
-    return BuildError(
+def _no_copy(error: OSError) -> BuildRefused:
+    return BuildRefused(
         f"the approved build context cannot be copied: {error}",
         hint="free some space, or name another folder for temporary files by TMPDIR",
     )

@@ -189,7 +189,7 @@ class BuildError(EngineError):
 
 
 class BuildRefused(BuildError):
-    """The builder cannot do what was requested; nothing was built."""
+    """Something that the build needs is missing, or the builder cannot do it; nothing was built."""
 
 
 class PushError(EngineError):

@@ -23,7 +23,7 @@ from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool, read_config
 from ecr_widgets.adapters.engine_events import build_login_error, login_refused
 from ecr_widgets.disk import write_atomically
-from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable, SettingsError
+from ecr_widgets.errors import BuildError, BuildRefused, EcrWidgetsError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
@@ -122,7 +122,7 @@ def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]
     try:
         folder = PrivateFolder(environ)
     except OSError as error:
-        raise BuildError(
+        raise BuildRefused(
             f"no private folder for the build can be made: {error}",
             hint="free some space, or name another folder for temporary files by TMPDIR",
         ) from error
@@ -200,7 +200,7 @@ def _watched(
             process_group=0,
         )
     except OSError as error:
-        raise BuildError(
+        raise BuildRefused(
             f"{command[0]!r} cannot be started: {error.strerror}", hint="check its permissions"
         ) from error
     assert process.stderr is not None

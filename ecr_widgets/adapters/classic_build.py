@@ -6,7 +6,7 @@ Source: Docker Engine API, ImageBuild.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
@@ -20,6 +20,7 @@ from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.ports import Progress, ProgressSink
 
 _KEPT_LOG_LINES = 1000
+_TOLD_EVERY_BYTES = 8 << 20
 _KEY_OF_DOCKER_HUB = "https://index.docker.io/v1/"
 """The engine's name for Docker's own registry among logins."""
 
@@ -47,14 +48,12 @@ def build_by_call(
         )
 
     dockerfile, archive = context.archive()
-    # The engine reports nothing until it has the whole context.
-    progress(Progress("build", "sending the context"))
 
     def start() -> Iterable[Any]:
         # The type hints ask for a file, but anything that requests sends in chunks works.
         api: Any = connection.client.api
         sent: Iterable[Any] = api.build(
-            fileobj=archive,
+            fileobj=_telling(archive, progress),
             custom_context=True,
             dockerfile=dockerfile,
             tag=tags[0] if tags else None,
@@ -78,6 +77,18 @@ def build_by_call(
                 progress(Progress("build", shortened(text.splitlines()[0])))
             image_id = aux_of(event, "ID") or image_id
     return image_id
+
+
+def _telling(archive: Iterator[bytes], progress: ProgressSink) -> Iterator[bytes]:
+    """Report how much of the context is sent, since the engine reports nothing until it has all of it."""
+    done = told = 0
+    progress(Progress("build", "sending the context"))
+    for piece in archive:
+        yield piece
+        done += len(piece)
+        if done - told >= _TOLD_EVERY_BYTES:
+            told = done
+            progress(Progress("build", "sending the context", done, None, "bytes"))
 
 
 def _logins(

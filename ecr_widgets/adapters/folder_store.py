@@ -48,12 +48,13 @@ class FolderStore:
             raise Replaced(f"{str(path)!r} was changed by somebody else")
         if final:
             self.close()
+        else:
+            # First, so that a disk without that room keeps the old file.
+            self._keep_room_for(name, len(content))
         try:
             write_atomically(path, content, is_new=replacing is None)
         except FileExistsError as error:
             raise Replaced(f"{str(path)!r} exists already") from error
-        if not final:
-            self._keep_room_for(name, len(content))
         return _stamp_of(path.stat())
 
     def remove(self, name: str, stamp: Stamp) -> None:

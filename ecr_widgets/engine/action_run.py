@@ -64,10 +64,8 @@ class ActionRuns:
         How the block ends is how the run ends.
 
         Raises:
-            InputError: A value or the reason looks like a secret, the script needs an approval, or the folder of runs cannot
-                be made; nothing was written.
-
-            CannotSave: The run cannot be written; nothing may be changed.
+            InputError: A value or the reason looks like a secret, the script needs an approval, or the run cannot be saved;
+                nothing was started.
         """
         refuse_secrets({"reason": reason}, self._known)
         if (asked_by := self.asked_by(script)) is not None:

@@ -108,8 +108,17 @@ class Execution:
         """Seconds that the running cell needs to end if the run is interrupted."""
         self._stop = Stop()
 
+    def begin(self) -> None:
+        """Save the notebook as one that runs, before anything of it does.
+
+        Raises:
+            InputError: It cannot be saved.
+        """
+        clear_cells(self._saved.notebook)
+        self._saved.write()
+
     def run(self) -> None:
-        """Run all cells; the verdict is in the notebook's metadata when this returns or raises.
+        """Run all cells, once it has begun; the verdict is in the notebook's metadata when this returns or raises.
 
         Raises:
             Interrupted: A signal ended the run.
@@ -118,8 +127,6 @@ class Execution:
         """
         state: RunState = RunState.FAILED
         reason: str | None = "the engine itself failed"
-        clear_cells(self._saved.notebook)
-        self._saved.write()
         try:
             with (
                 signals_raise() as self._stop,

@@ -75,13 +75,15 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
             sealing.attaching.load()
             request.options.on_event(event)
 
-        Execution(
+        execution = Execution(
             saved,
             kernel,
             learn_secret=known.register,
             options=ExecutionOptions(),
             on_event=on_event,
-        ).run()
+        )
+        execution.begin()
+        execution.run()
 
 
 class Sealing:

@@ -83,12 +83,12 @@ class EcrWidgetsEngine:
         Raises:
             InputError: A parameter is a secret or looks like one, is not declared, or is not of the declared type; the
                 notebook is in another language; the kernel is from another environment; the run would be saved in neither a
-                file nor a bucket; an option is not supported by this engine. Nothing was written. Papermill's command exits
-                with 2.
+                file nor a bucket, or cannot be saved; an option is not supported by this engine. Nothing was started.
+                Papermill's command exits with 2.
 
             TargetBusy: Another run is being saved in the same file.
 
-            CannotSave: The file cannot be written.
+            CannotSave: The file can no longer be written.
 
             RunError: No kernel can be started; the run is saved as failed.
 
@@ -120,7 +120,8 @@ class EcrWidgetsEngine:
         _describe(nb, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
-            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
+            with _refusing(_name_of(nb)):
+                saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
             if path is not None:
                 # First, so that the run is sealed however it ends.
                 stack.callback(_seal_at_exit, path, AttachAtEnd(os.environ, known))
@@ -135,6 +136,8 @@ class EcrWidgetsEngine:
                 options=options,
                 on_event=both(log, stack.enter_context(bar_for(len(nb["cells"]), progress_bar))),
             )
+            with _refusing(_name_of(nb)):
+                execution.begin()
             try:
                 execution.run()
             except Interrupted as error:

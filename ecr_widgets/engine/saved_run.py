@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from ecr_widgets.adapters.run_stores import store_of
-from ecr_widgets.errors import Replaced, RunError, TargetBusy
+from ecr_widgets.errors import InputError, Replaced, RunError, TargetBusy
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.stored import Stamp
 from ecr_widgets.ports.run_store import Hold
@@ -23,16 +23,17 @@ from ecr_widgets.saved_runs.writing import encoded
 SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
 """Shortest pause between writes that can wait, as a multiple of the last write's duration."""
+_CANNOT_HINT = "free some space, fix the folder or save elsewhere, then run again"
 
 
 class CannotSave(RunError):
-    """The file of a run cannot be written."""
+    """The file of a run can no longer be written."""
 
     def __init__(self, path: Place | None, error: OSError, *, run_id: str) -> None:
         super().__init__(
-            f"the run cannot be saved in {str(path)!r}: {error.strerror or error}",
+            _cannot(path, error),
             run_id=run_id,
-            hint="free some space, fix the folder or save elsewhere, then run again",
+            hint=_CANNOT_HINT,
         )
 
 
@@ -69,6 +70,8 @@ class SavedRun:
         self._redact = redact
         self._resumes = resumes
         self._dirty = True
+        self._has_begun = False
+        """Whether it has been saved: before that, nothing is started that would change anything."""
         self._due_at_s = float("-inf")
         self._store = None if path is None else store_of(path.parent)
         self._lease: Hold | None = None
@@ -107,6 +110,8 @@ class SavedRun:
         try:
             yield
         except OSError as error:
+            if not self._has_begun:
+                raise InputError(_cannot(self.path, error), hint=_CANNOT_HINT) from error
             run_id = own_metadata(self.notebook).get("run_id", "")
             raise CannotSave(self.path, error, run_id=run_id) from error
 
@@ -126,6 +131,8 @@ class SavedRun:
             last: Whether nothing will be written after this, so that the reserved space may be used.
 
         Raises:
+            InputError: The first time, it could not be saved.
+
             CannotSave: It could not be saved; the last good file is kept.
         """
         began_s = time.monotonic()
@@ -135,7 +142,7 @@ class SavedRun:
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
             if self.path is not None:
                 self._put(self.path.name, encoded(text) + b"\n", final=last)
-            self._dirty = False
+            self._dirty, self._has_begun = False, True
         now_s = time.monotonic()
         # Writing a large notebook takes long, and meanwhile the kernel's messages are not read.
         self._due_at_s = now_s + max(SECONDS_BETWEEN_WRITES, _PAUSE_PER_WRITE * (now_s - began_s))
@@ -164,6 +171,10 @@ class SavedRun:
         """Remove secrets from the notebook's values too, because papermill itself writes them once more."""
         with self.lock:
             _replace(self.notebook, self._redact(self.notebook))
+
+
+def _cannot(path: Place | None, error: OSError) -> str:
+    return f"the run cannot be saved in {str(path)!r}: {error.strerror or error}"
 
 
 def _busy(path: Place, what: str, other: str, holder: str | None = None) -> TargetBusy:

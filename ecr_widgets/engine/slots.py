@@ -13,7 +13,7 @@ from pathlib import Path
 from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.results import OpenRun, open_run
-from ecr_widgets.errors import InputError, Replaced, RunError, TargetBusy
+from ecr_widgets.errors import InputError, Replaced, TargetBusy
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.run_id import RUN_ID
@@ -191,15 +191,14 @@ def hold_slot(runs: Place, runbook: str, slot: str) -> Iterator[Slot]:
     Raises:
         TargetBusy: Another process is working on it.
 
-        RunError: The slot cannot be held.
+        InputError: The slot cannot be held.
     """
     store, name = store_of(runs), f"{runbook}@{slot}"
     try:
         lease = store.hold(name)
     except OSError as error:
-        raise RunError(
+        raise InputError(
             f"slot {slot} of {runbook} cannot be held by {str(runs / f'.{name}.lock')!r}: {error.strerror}",
-            run_id="",
             hint="remove that file, or check the permissions of its folder"
             if isinstance(runs, Path)
             else "see `ecr-widgets doctor`",

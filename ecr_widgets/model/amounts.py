@@ -26,4 +26,7 @@ def size(size_bytes: int | None) -> str:
         return ""
     if size_bytes < 1000:
         return f"{size_bytes} B"
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+    if size_bytes < 100_000:
+        return f"{size_bytes / 1e3:.1f} kB"
+    # Below 10 GB a tenth of one hides what a layer more or less makes.
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 10e9 else f"{size_bytes / 1e9:.1f} GB"

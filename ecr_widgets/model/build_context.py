@@ -44,9 +44,17 @@ class BuildContext:
         """Read and parse the Dockerfile.
 
         Raises:
-            BuildError: It cannot be read.
+            BuildRefused: It cannot be read.
         """
-        return Dockerfile.parse(_read(self.dockerfile))
+        return Dockerfile.parse(self.dockerfile_content())
+
+    def dockerfile_content(self) -> bytes:
+        """The Dockerfile as it is.
+
+        Raises:
+            BuildRefused: It cannot be read.
+        """
+        return _read(self.dockerfile)
 
     @property
     def name_in_context(self) -> str | None:
@@ -62,7 +70,7 @@ class BuildContext:
         An ignored folder is included if something in it is not ignored.
 
         Raises:
-            BuildError: A folder or the ignore file cannot be read, or the ignore file has an invalid pattern.
+            BuildRefused: A folder or the ignore file cannot be read, or the ignore file has an invalid pattern.
         """
         yield from _walk(self.folder, "", self.ignored(), Look())
 
@@ -70,7 +78,7 @@ class BuildContext:
         """The patterns of what is not sent.
 
         Raises:
-            BuildError: The ignore file cannot be read, or has an invalid pattern.
+            BuildRefused: The ignore file cannot be read, or has an invalid pattern.
         """
         ignore_file = next((path for path in self.ignore_files if path.exists()), None)
         return IgnoreFile() if ignore_file is None else _parsed(ignore_file)
@@ -88,8 +96,10 @@ class BuildContext:
         that it received says so; the same goes for the `.dockerignore` itself.
 
         Raises:
-            BuildError: A file cannot be read (also while the tar is being made), or the builder could not build from it what
+            BuildRefused: A file cannot be read (also while the tar is being made), or the builder could not build from it what
                 BuildKit would.
+
+            BuildError: A file became shorter while it was read.
         """
         sent = {each.name: each for each in self.sent()}
         for each in sent.values():
@@ -124,11 +134,11 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
         dockerfile: Path relative to the folder, or absolute; it may be outside the folder.
 
     Raises:
-        BuildError: One of them is missing, or cannot be built from.
+        BuildRefused: One of them is missing, or cannot be built from.
     """
     if not folder.is_dir():
         is_address = _ADDRESS.match(str(folder)) is not None
-        raise BuildError(
+        raise BuildRefused(
             f"the build context {str(folder)!r} is not a folder",
             hint="fetch it into a folder first: git repositories, archives and standard input are not read"
             if is_address
@@ -138,12 +148,12 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
     if dockerfile == "Dockerfile" and not path.exists() and path.with_name("dockerfile").is_file():
         path = path.with_name("dockerfile")
     if not path.is_file():
-        raise BuildError(
+        raise BuildRefused(
             f"no Dockerfile {dockerfile!r} in the build context {str(folder)!r}",
             hint="give its path relative to the context",
         )
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
-        raise BuildError(
+        raise BuildRefused(
             f"the Dockerfile {dockerfile!r} links to a file outside its folder, which builders do not follow",
             hint="name the file that it points to",
         )
@@ -255,7 +265,7 @@ def _parsed(path: Path) -> IgnoreFile:
     try:
         return IgnoreFile.parse(_read(path))
     except ValueError as error:
-        raise BuildError(f"{str(path)!r} cannot be used: {error}", hint="correct the pattern") from error
+        raise BuildRefused(f"{str(path)!r} cannot be used: {error}", hint="correct the pattern") from error
 
 
 def _read(path: Path) -> bytes:
@@ -268,9 +278,9 @@ def _read(path: Path) -> bytes:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: OSError) -> BuildError:
+def unreadable(path: Path, error: OSError) -> BuildRefused:
     """The error for a file that a build needs and cannot read."""
-    return BuildError(
+    return BuildRefused(
         f"{str(path)!r} of the build context cannot be read: {error.strerror}",
         hint="correct its permissions, or name it in .dockerignore",
     )

@@ -114,6 +114,8 @@ def progress_text(observed: Progress, rate: float | None = None) -> str:
     text = f"{visible(observed.what)}: {visible(observed.message)}"
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
+    elif observed.done and observed.unit == "bytes":
+        text += f" {_size(observed.done)}"
     if rate is None:
         return text
     left = (observed.total or 0) - (observed.done or 0)

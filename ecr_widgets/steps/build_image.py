@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ecr_widgets.approved_files import context_sha256
-from ecr_widgets.errors import EcrWidgetsError, InvalidReference
+from ecr_widgets.errors import BuildError, EcrWidgetsError, InvalidReference
+from ecr_widgets.model.amounts import size
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext, find_context
 from ecr_widgets.model.build_options import BuildOptions
@@ -21,6 +24,9 @@ from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_a
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession
 from ecr_widgets.steps.step import NOT_YET, Step
+
+
+_LARGE_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,9 @@ class BuildImage(Step[Buildable, BuildOutcome]):
     Raises:
         InvalidReference: Not a name for an image.
 
-        BuildError: The Dockerfile is missing, asks for something that the builder cannot do, or a step failed.
+        BuildRefused: The Dockerfile is missing, or asks for something that the builder cannot do.
+
+        BuildError: A step failed.
 
         InputError: A build argument is or looks like a secret, or a secret's variable is not set.
 
@@ -146,9 +154,10 @@ class BuildImage(Step[Buildable, BuildOutcome]):
         options = self.options(outside)
         context = find_context(outside.files.find(self.context), options.dockerfile)
         refuse_secret_arguments(options.build_args)
-        for each in kept_secrets(context.dockerfile.read_text(errors="replace")):
+        for each in kept_secrets(context.dockerfile_content().decode(errors="replace")):
             warnings.warn(f"{options.dockerfile}: {each}", stacklevel=3)
         builder = outside.engine.check_build(context, options)
+        _warn_if_large(context)
         for secret in secrets_of(options).values():
             outside.connections.register_secret(secret)
         return Buildable(context, options, builder)
@@ -194,6 +203,24 @@ class BuildImage(Step[Buildable, BuildOutcome]):
         else:
             image_id = build()
         return BuildOutcome(image, image_id, changed=before != image_id, builder=found.builder)
+
+
+def _warn_if_large(context: BuildContext) -> None:
+    """Say how large a context is that takes long to send: else nobody sees why the build does not begin."""
+    largest, largest_bytes, whole_bytes = "", 0, 0
+    # A builder may not need what cannot be read.
+    with suppress(BuildError):
+        for each in context.sent():
+            size_bytes = each.status.st_size if stat.S_ISREG(each.status.st_mode) else 0
+            whole_bytes += size_bytes
+            if size_bytes > largest_bytes:
+                largest, largest_bytes = each.name, size_bytes
+    if whole_bytes > _LARGE_BYTES:
+        warnings.warn(
+            f"the build context {str(context.folder)!r} is {size(whole_bytes)} large, of which {largest!r} is"
+            f" {size(largest_bytes)}, and takes long to send; name in .dockerignore what the build does not need",
+            stacklevel=4,
+        )
 
 
 def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:

@@ -72,7 +72,7 @@ class CheckTarget(Look[TargetOutcome]):
     Raises:
         InputError: A name or a file that a later step would refuse, or no file is given and the service runs nothing yet.
 
-        BuildError: No build context, or no Dockerfile in it.
+        BuildRefused: No build context, or no Dockerfile in it.
 
         TargetBusy: Another run is working on the service or the tag.
     """

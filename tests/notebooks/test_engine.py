@@ -16,7 +16,6 @@ from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.run import Run
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.run import run_runbook
-from ecr_widgets.engine.saved_run import CannotSave
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_MIME
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, run, states, write_runbook
@@ -144,7 +143,7 @@ def test_a_cell_that_shows_very_much_ends_and_loses_nothing(tmp_path: Path) -> N
 def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
     """A run that cannot be saved is refused in one line with the file's name, or as JSON with `--json`."""
     book = write_runbook(tmp_path, ["pass"])
-    with pytest.raises(CannotSave, match="cannot be saved in"):
+    with pytest.raises(InputError, match="cannot be saved in"):
         run_runbook(book, {}, runs=Path("/proc/self/fdinfo"))
     done = subprocess.run(
         [BIN / "ecr-widgets", "run", book, "--json", "--runs", "/proc/self/fdinfo"],
@@ -152,9 +151,10 @@ def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    assert done.returncode == 2
     assert not re.search("Traceback|unexpected error", done.stderr)
     told = json.loads(done.stdout)
-    assert (told["run_id"], told["state"]) == (None, "failed")
+    assert (told["run_id"], told["state"]) == (None, "refused")
     assert "cannot be saved in" in told["reason"]
 
 

@@ -217,6 +217,17 @@ def test_a_build_sends_what_dockerignore_leaves(scripted: Engines, context: Path
     assert query["forcerm"] == ["True"]
 
 
+def test_how_much_of_a_context_is_sent_is_progress(scripted: Engines, context: Path) -> None:
+    """While a large context is sent, progress says how much of it."""
+    (context / "large").write_bytes(bytes(20_000_000))
+    seen: list[Progress] = []
+    with scripted(BUILT) as (engine, _):
+        build(engine, context, progress=seen.append)
+    sent = [each.done for each in seen if each.unit == "bytes" and each.done is not None]
+    assert len(sent) == 2
+    assert 8_000_000 < sent[0] < sent[1] < 20_000_000
+
+
 def test_a_missing_dockerfile_is_named_with_its_context(scripted: Engines, context: Path) -> None:
     """A missing Dockerfile is an error with its name and context, and nothing is sent."""
     with scripted(BUILT) as (engine, server):

@@ -62,6 +62,8 @@ def test_a_failure_is_one_document_where_one_was_asked_for(words: list[str]) -> 
         ["release", "--wait", "nan"],
         ["release", "--bogus"],
         ["release", "--runs", "/dev/null"],
+        ["release", "--runs", "/proc/self/fdinfo"],
+        ["release", "--runs", "/proc/self/fdinfo", "--slot", "nightly"],
         ["release", "--resume", "x"],
         ["release", "-f", "."],
         ["release", "--slot", "AKIAABCDEFGHIJKLMNOP"],
@@ -95,6 +97,18 @@ def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Pa
     out, _ = process.communicate(timeout=30)
     told = json.loads(out)
     assert (process.returncode, told["state"], told["runbook"]) == (3, "interrupted", "release")
+
+
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "."])
+@pytest.mark.parametrize("context", ["nowhere", "."])
+@pytest.mark.usefixtures("elsewhere")
+def test_a_build_that_misses_its_files_is_refused(context: str, dockerfile: str) -> None:
+    """Without a build context or a Dockerfile nothing is started, so the exit code is that of a refusal."""
+    done = CliRunner().invoke(main, ["build", context, "app", "-f", dockerfile])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        ("ecr-widgets: the build context", "ecr-widgets: no Dockerfile")
+    )
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_without_secrets(

@@ -17,7 +17,7 @@ import pytest
 
 from ecr_widgets.adapters import folder_store
 from ecr_widgets.engine.saved_run import CannotSave, SavedRun
-from ecr_widgets.errors import TargetBusy
+from ecr_widgets.errors import InputError, TargetBusy
 
 
 def notebook(text: str = "") -> dict[str, Any]:
@@ -81,9 +81,10 @@ def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None
     path = small_disk / "run.ipynb"
     with (
         SavedRun(notebook("x" * 900_000), path, redact=dict) as saved,
-        pytest.raises(CannotSave, match="No space"),
+        pytest.raises(InputError, match="No space"),
     ):
         saved.write()
+    assert list(small_disk.glob("*.ipynb")) == []
 
 
 def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:

@@ -28,7 +28,14 @@ def test_an_age_is_in_the_largest_unit_that_fits(passed: timedelta, told: str) -
 
 @pytest.mark.parametrize(
     ("size_bytes", "told"),
-    [(None, ""), (0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (66_100_000, "66.1 MB")],
+    [
+        (None, ""),
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_500, "1.5 kB"),
+        (66_100_000, "66.1 MB"),
+        (200_000_000_000, "200.0 GB"),
+    ],
 )
 def test_a_size_is_in_the_unit_that_people_compare(size_bytes: int | None, told: str) -> None:
     """A size is in the largest decimal unit that fits, and empty if unknown."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.errors import BuildError
+from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.build_context import BuildContext, find_context
 
 
@@ -141,14 +141,14 @@ def test_what_only_buildkit_can_hide_is_refused(folder: Path) -> None:
     """A hidden Dockerfile beside a visible `.dockerignore` is refused, as only BuildKit can build it."""
     (folder / ".dockerignore").write_text("other\n")
     (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n")
-    with pytest.raises(BuildError, match="docker-buildx"):
+    with pytest.raises(BuildRefused, match="docker-buildx"):
         archive(find_context(folder, "Dockerfile"))
 
 
 def test_a_bit_that_the_classic_builder_drops_is_refused(folder: Path) -> None:
     """A file with a set-user-ID bit is refused, since the classic builder would drop the bit."""
     (folder / "kept").chmod(0o4755)
-    with pytest.raises(BuildError, match="'kept' of the build context has its set-user-ID bit"):
+    with pytest.raises(BuildRefused, match="'kept' of the build context has its set-user-ID bit"):
         archive(find_context(folder, "Dockerfile"))
 
 
@@ -171,7 +171,7 @@ def test_what_is_no_context_is_refused_in_words(
     (folder / "link").symlink_to("../outside")
     (folder / "sub").mkdir()
     (folder.parent / "outside").write_text("FROM scratch\n")
-    with pytest.raises(BuildError, match=told):
+    with pytest.raises(BuildRefused, match=told):
         find_context(Path(context), dockerfile)
 
 
@@ -179,18 +179,18 @@ def test_a_dockerfile_in_small_letters_is_found(folder: Path) -> None:
     """A file `dockerfile` is used if no `Dockerfile` exists, but not for another name."""
     (folder / "Dockerfile").rename(folder / "dockerfile")
     assert find_context(folder, "Dockerfile").dockerfile.name == "dockerfile"
-    with pytest.raises(BuildError):
+    with pytest.raises(BuildRefused):
         find_context(folder, "Containerfile")
 
 
 def test_an_ignore_file_that_cannot_be_used_names_its_line(folder: Path) -> None:
     """An invalid ignore file is an error with the line, and an unreadable one is an error."""
     (folder / ".dockerignore").write_text("a\nb[\n")
-    with pytest.raises(BuildError, match=r"\.dockerignore' cannot be used: line 2: 'b\['"):
+    with pytest.raises(BuildRefused, match=r"\.dockerignore' cannot be used: line 2: 'b\['"):
         names(find_context(folder, "Dockerfile"))
     (folder / ".dockerignore").unlink()
     (folder / ".dockerignore").mkdir()
-    with pytest.raises(BuildError, match="cannot be read"):
+    with pytest.raises(BuildRefused, match="cannot be read"):
         names(find_context(folder, "Dockerfile"))
 
 
@@ -199,5 +199,5 @@ def test_an_ignore_file_that_is_a_fifo_keeps_nobody_waiting(tmp_path: Path) -> N
     """Nobody writes to it, so reading it would never end."""
     (tmp_path / "Dockerfile").write_text("FROM scratch")
     os.mkfifo(tmp_path / ".dockerignore")
-    with pytest.raises(BuildError, match="not a regular file"):
+    with pytest.raises(BuildRefused, match="not a regular file"):
         find_context(tmp_path, "Dockerfile").archive()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import AuthorizationError, BuildError, InputError
+from ecr_widgets.errors import AuthorizationError, BuildRefused, InputError
 from ecr_widgets.steps.build_image import BuildImage, BuildOutcome
 from tests.fakes import REGISTRY, FakeEcr, World
 from tests.fakes.connections import FakeConnections, make_outside, perform
@@ -116,9 +117,24 @@ def test_building_the_same_twice_changes_nothing(here: Here) -> None:
     assert changed == [True, False, True]
 
 
+def test_a_large_context_is_told_before_it_is_sent(here: Here) -> None:
+    """A context that takes long to send is told with its size, its largest file and what keeps a file out of it."""
+    (here.folder / "small").write_text("few bytes")
+    with (here.folder / "disk.img").open("wb") as sparse:
+        sparse.truncate(200_000_000_000)
+    with pytest.warns(
+        UserWarning, match=r"200\.0 GB large, of which 'disk\.img' is 200\.0 GB.*\.dockerignore"
+    ):
+        here.build("FROM busybox\n")
+    (here.folder / ".dockerignore").write_text("*.img\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        here.build("FROM busybox\n")
+
+
 def test_a_missing_dockerfile_or_context_is_named(here: Here) -> None:
     """A missing Dockerfile or context is named in the error."""
-    with pytest.raises(BuildError, match=r"Dockerfile\.wait"):
+    with pytest.raises(BuildRefused, match=r"Dockerfile\.wait"):
         here.build("FROM busybox", dockerfile="Dockerfile.wait")
-    with pytest.raises(BuildError, match="nowhere"):
+    with pytest.raises(BuildRefused, match="nowhere"):
         perform(BuildImage(here.folder / "nowhere", name="app"), here.outside)
