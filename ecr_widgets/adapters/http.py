@@ -10,7 +10,6 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
@@ -19,6 +18,7 @@ import urllib3
 
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.loopback import is_loopback
+from ecr_widgets.model.paths import is_folder, why_unseen
 
 BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -85,13 +85,13 @@ def bundles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The files and folders with certificate authorities that are set, by variable.
 
     Raises:
-        SettingsError: One of them does not exist.
+        SettingsError: One of them cannot be read.
     """
     named = {name: environ[name] for name in BUNDLE_VARIABLES if environ.get(name)}
     for name, path in named.items():
-        if not Path(path).exists():
+        if why := why_unseen(path):
             raise SettingsError(
-                f"{name} names {path!r}, which does not exist",
+                f"{name} names {path!r}, which cannot be read: {why}",
                 hint="name a file of certificates in PEM form, or unset it",
             )
     return named
@@ -111,11 +111,9 @@ def _trusted(added: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     # Loading the machine's own takes 20 ms: done once for all clients. A file that several variables name is loaded once.
     context = ssl.create_default_context()
     for path, name in {path: name for name, path in reversed(added)}.items():
-        is_folder = Path(path).is_dir()
+        folder = path if is_folder(path) else None
         try:
-            context.load_verify_locations(
-                cafile=None if is_folder else path, capath=path if is_folder else None
-            )
+            context.load_verify_locations(cafile=None if folder else path, capath=folder)
         except OSError as error:
             raise SettingsError(
                 f"{name} names {path!r}, which holds no certificates: {error}",

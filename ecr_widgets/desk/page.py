@@ -29,6 +29,7 @@ from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.amounts import ago
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.markup import Markup, element
+from ecr_widgets.model.paths import is_folder
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.steps.shared.layer0_on_ecs import Listed
@@ -120,7 +121,7 @@ def _services() -> tuple[ListedService, ...]:
 
 
 def _rows(runs: Place) -> tuple[Row, ...]:
-    if isinstance(runs, Path) and not runs.is_dir():
+    if isinstance(runs, Path) and not is_folder(runs):
         return ()
     with open_index(runs) as index:
         return tuple(islice(index.rows(), 1000))

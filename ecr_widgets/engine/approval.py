@@ -27,6 +27,7 @@ from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
 from ecr_widgets.errors import InputError, Replaced, RunError
 from ecr_widgets.model.bucket_path import Place
+from ecr_widgets.model.paths import is_folder, why_unseen
 from ecr_widgets.model.record import RunState, StepRecord
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
@@ -77,8 +78,11 @@ def approve(
         told_apart=is_of_this_host and None not in (approver.login_uid, requester.login_uid),
     )
     folder = Path(header.folder or Path.cwd())
-    if not folder.is_dir():
-        raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
+    if not is_folder(folder):
+        why = why_unseen(folder) or "not a folder"
+        raise InputError(
+            f"the folder {str(folder)!r} of plan {run_id} cannot be used: {why}", hint="make a new plan"
+        )
     options = RunOptions(runs, environ, wait_s, on_event=on_event)
     looked_at = _check_fit(plan, folder, RunOptions(runs, environ))
     new_id = new_run_id()

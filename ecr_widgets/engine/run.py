@@ -26,6 +26,7 @@ from ecr_widgets.engine.slots import check_slot, hold_slot, saved_name
 from ecr_widgets.errors import InputError, RecordError, TargetBusy
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
+from ecr_widgets.model.paths import is_folder, why_unseen
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.run import Attempt
 from ecr_widgets.model.times import to_rfc3339
@@ -193,9 +194,9 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
         header.approval,
     )
     folder = Path(header.folder or Path.cwd())
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(
-            f"the folder {str(folder)!r} in which run {run_id} began {_where(header.host)}",
+            f"the folder {str(folder)!r} in which run {run_id} began {_where(folder, header.host)}",
             hint="start a new run",
         )
     return execute(
@@ -230,11 +231,11 @@ def _refuse_altered(run: OpenRun) -> None:
         )
 
 
-def _where(host: str | None) -> str:
-    """Why the folder of a run on that host does not exist here, as the end of a sentence."""
+def _where(folder: Path, host: str | None) -> str:
+    """Why the folder of a run on that host cannot be used here, as the end of a sentence."""
     here = socket.gethostname()
     if host in (None, here):
-        return "is gone"
+        return f"cannot be used any more: {why_unseen(folder) or 'not a folder'}"
     return f"on {host} does not exist on {here}: its build contexts and Dockerruns are files there"
 
 

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import outside_a_run
 from ecr_widgets.model.fleet import RunEnd, TargetRun
+from ecr_widgets.model.paths import is_folder, why_unseen
 
 _LONGEST_REASON = 300
 _REFUSED = 2
@@ -28,8 +28,11 @@ def start(run: TargetRun) -> RunEnd:
     """
     import yaml
 
-    if not Path(run.folder).is_dir():
-        return RunEnd(run.target, _REFUSED, reason=f"the folder {run.folder!r} does not exist on this host")
+    if not is_folder(run.folder):
+        why = why_unseen(run.folder) or "not a folder"
+        return RunEnd(
+            run.target, _REFUSED, reason=f"the folder {run.folder!r} cannot be used on this host: {why}"
+        )
     words = ["run", run.runbook, "-f", "/dev/stdin", "--slot", run.slot, "--runs", run.runs, "--json"]
     if run.fleet_run:
         words += ["--of-fleet", run.fleet_run]

@@ -14,6 +14,7 @@ from pathlib import Path
 from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.dockerfile import Dockerfile
 from ecr_widgets.model.ignore_file import IgnoreFile, Look
+from ecr_widgets.model.paths import exists, is_file, is_folder, why_unseen
 
 _IGNORE_FILE = ".dockerignore"
 _STAND_IN = ".dockerfile.sent-beside-the-context"
@@ -80,7 +81,7 @@ class BuildContext:
         Raises:
             BuildRefused: The ignore file cannot be read, or has an invalid pattern.
         """
-        ignore_file = next((path for path in self.ignore_files if path.exists()), None)
+        ignore_file = next((path for path in self.ignore_files if exists(path)), None)
         return IgnoreFile() if ignore_file is None else _parsed(ignore_file)
 
     @property
@@ -136,20 +137,20 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
     Raises:
         BuildRefused: One of them is missing, or cannot be built from.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         is_address = _ADDRESS.match(str(folder)) is not None
         raise BuildRefused(
-            f"the build context {str(folder)!r} is not a folder",
+            f"the build context {str(folder)!r} is not a folder{_why(folder)}",
             hint="fetch it into a folder first: git repositories, archives and standard input are not read"
             if is_address
             else "check the path",
         )
     path = Path(os.path.normpath(folder.absolute() / dockerfile))
-    if dockerfile == "Dockerfile" and not path.exists() and path.with_name("dockerfile").is_file():
+    if dockerfile == "Dockerfile" and not exists(path) and is_file(path.with_name("dockerfile")):
         path = path.with_name("dockerfile")
-    if not path.is_file():
+    if not is_file(path):
         raise BuildRefused(
-            f"no Dockerfile {dockerfile!r} in the build context {str(folder)!r}",
+            f"no Dockerfile {dockerfile!r} in the build context {str(folder)!r}{_why(path)}",
             hint="give its path relative to the context",
         )
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
@@ -158,6 +159,12 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
             hint="name the file that it points to",
         )
     return BuildContext(Path(os.path.normpath(folder.absolute())), path)
+
+
+def _why(path: Path) -> str:
+    """Why nothing can be seen there, as the end of a sentence."""
+    why = why_unseen(path)
+    return f": {why}" if why else ""
 
 
 def _walk(folder: Path, prefix: str, ignored: IgnoreFile, above: Look) -> Iterator[Sent]:
@@ -269,7 +276,7 @@ def _parsed(path: Path) -> IgnoreFile:
 
 
 def _read(path: Path) -> bytes:
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if exists(path) and not (is_file(path) or is_folder(path)):
         # Such as a FIFO, whose reader would wait for ever.
         raise unreadable(path, OSError(errno.EINVAL, "not a regular file"))
     try:

@@ -24,6 +24,7 @@ from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place, place_of
 from ecr_widgets.model.drawing import Drawing
+from ecr_widgets.model.paths import is_folder
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.offers import Action, Field
@@ -308,7 +309,7 @@ def open_runs(folder: str | Path | BucketPath = "runs") -> SavedRuns:
         SettingsError: The bucket's address is wrong.
     """
     path = place_of(folder) if isinstance(folder, str) else folder
-    if isinstance(path, Path) and not path.is_dir():
+    if isinstance(path, Path) and not is_folder(path):
         raise InputError(f"no folder {str(folder)!r}", hint="give the folder of saved runs")
     return SavedRuns(path)
 

@@ -15,6 +15,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
+from ecr_widgets.model.paths import is_file, why_unseen
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.saved_runs.reading import own_metadata
 from ecr_widgets.saved_runs.summary import is_summary
@@ -59,14 +60,11 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     path = Path(name_or_path)
     if path.suffix != ".ipynb" and path.name == str(name_or_path):
         path = shipped_folder() / f"{name_or_path}.ipynb"
-    try:
-        found_one = path.is_file()
-    except OSError:  # for example a name that no file can have
-        found_one = False
-    if not found_one:
+    if not is_file(path):
         names = [found.stem for found in sorted(shipped_folder().glob("*.ipynb"))]
+        why = why_unseen(path) if path == Path(name_or_path) else ""
         raise InputError(
-            f"no runbook {str(name_or_path)!r}",
+            f"no runbook {str(name_or_path)!r}{f': {why}' if why else ''}",
             hint=did_you_mean(str(name_or_path), names, f"give a path, or one of: {', '.join(names)}"),
         )
     if "@" in path.stem:

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.paths import exists, is_file, is_folder
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
@@ -52,7 +53,7 @@ class EngineTls:
 
     def _file(self, name: str) -> Path | None:
         path = self.folder / name
-        return path if path.is_file() else None
+        return path if is_file(path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _current_context(config: Path) -> str:
 def _of_context(config: Path, name: str, source: str) -> EngineAddress:
     key = hashlib.sha256(name.encode()).hexdigest()
     path = config / "contexts" / "meta" / key / "meta.json"
-    if not path.is_file():
+    if not is_file(path):
         raise SettingsError(
             f"the engine is not known: {source} does not exist in {config / 'contexts'}",
             hint="`docker context ls` lists the existing ones; `docker context use default` resets it",
@@ -145,15 +146,15 @@ def _of_context(config: Path, name: str, source: str) -> EngineAddress:
         )
     folder = config / "contexts" / "tls" / key / "docker"
     skipped = bool(endpoint.get("SkipTLSVerify"))
-    tls = EngineTls(folder, not skipped) if folder.is_dir() or skipped else None
+    tls = EngineTls(folder, not skipped) if is_folder(folder) or skipped else None
     host = endpoint.get("Host") or f"unix://{DEFAULT_SOCKET}"
     return EngineAddress(_usable(str(host), source, secured=tls is not None), source, tls)
 
 
 def _default(environ: Mapping[str, str]) -> EngineAddress:
-    if not DEFAULT_SOCKET.exists():
+    if not exists(DEFAULT_SOCKET):
         for socket, whose in other_sockets(environ):
-            if socket.exists():
+            if exists(socket):
                 return EngineAddress(f"unix://{socket}", f"{whose}, as there is no {DEFAULT_SOCKET}")
     return EngineAddress(f"unix://{DEFAULT_SOCKET}")
 

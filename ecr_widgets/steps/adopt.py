@@ -17,6 +17,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.layer0 import Environment
 from ecr_widgets.model.layer0_load_balancer import LoadBalancer
+from ecr_widgets.model.paths import is_file
 from ecr_widgets.model.services import Dialect
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.beside_layer0 import (
@@ -241,7 +242,7 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
         files[task_path] = _json(way.document)
         if way.settings:
             files[service_path] = _json(way.settings)
-        existing = {path for path in files if outside.files.find(path).is_file()}
+        existing = {path for path in files if is_file(outside.files.find(path))}
         files |= {path: outside.files.read(path) for path in existing}
         with naming(task_path):
             written = Dockerrun.stored(files[task_path], Dialect.ECS)

@@ -25,7 +25,6 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession
 from ecr_widgets.steps.step import NOT_YET, Step
 
-
 _LARGE_BYTES = 1_000_000_000
 
 

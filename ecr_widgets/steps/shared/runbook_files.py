@@ -10,6 +10,7 @@ from pathlib import Path
 from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles, file_sha256
 from ecr_widgets.dockerrun.service_file import read_service_file
 from ecr_widgets.errors import InputError, InvalidDockerrun
+from ecr_widgets.model.paths import exists
 from ecr_widgets.model.services import Settings
 
 SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
@@ -30,7 +31,7 @@ class RunbookFiles:
     def find(self, path: str | Path) -> Path:
         """The absolute path of the file or folder with that name; the path as given if there is none."""
         path = Path(path)
-        return next(((at / path).absolute() for at in self.folders if (at / path).exists()), path)
+        return next(((at / path).absolute() for at in self.folders if exists(at / path)), path)
 
     def read(self, path: str | Path) -> bytes:
         """The content of a file.
@@ -42,8 +43,9 @@ class RunbookFiles:
             return self.drafts[str(path)]
         try:
             return self.find(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+        except (OSError, ValueError) as error:  # a ValueError for a path with a NUL
+            why = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot read {str(path)!r}: {why}", hint="check the path") from error
 
     def read_settings(self, path: str | Path | None) -> tuple[Settings | None, str]:
         """The settings of a service file and its SHA-256; None and an empty text if no file is named.
@@ -61,7 +63,7 @@ class RunbookFiles:
     def whereabouts(self, path: str | Path) -> dict[str, str]:
         """What a record says about where a relative path was found, since several folders may have a file of that name."""
         place = self.find(path)
-        if Path(path).is_absolute() or not place.exists():
+        if Path(path).is_absolute() or not exists(place):
             return {}
         place = place.absolute()
         shipped = self.examples is not None and place.is_relative_to(self.examples)

@@ -100,7 +100,7 @@ def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Pa
 
 
 @pytest.mark.parametrize("dockerfile", ["Dockerfile", "."])
-@pytest.mark.parametrize("context", ["nowhere", "."])
+@pytest.mark.parametrize("context", ["nowhere", ".", "x" * 5_000])
 @pytest.mark.usefixtures("elsewhere")
 def test_a_build_that_misses_its_files_is_refused(context: str, dockerfile: str) -> None:
     """Without a build context or a Dockerfile nothing is started, so the exit code is that of a refusal."""
