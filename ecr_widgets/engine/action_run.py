@@ -85,8 +85,6 @@ class ActionRuns:
         )
         notebook = prepare(request, self._known)
         name_version(notebook)
-        if isinstance(runs, Path):
-            _make_folder(runs)
         sealing = Sealing(request.saved, self._environ, self._known)
         with SavedRun(notebook, request.saved, redact=self._known.redact_values) as saved:
             run = ActionRun(run_id, request.saved, saved, cells=len(script.cells))
@@ -220,13 +218,3 @@ def notebook_of(script: Script) -> bytes:
 def _cell(kind: str, source: str, *, tags: list[str] | None = None) -> dict[str, Any]:
     made: dict[str, Any] = {"cell_type": kind, "metadata": {"tags": tags} if tags else {}, "source": source}
     return made | ({"execution_count": None, "outputs": []} if kind == "code" else {})
-
-
-def _make_folder(runs: Path) -> None:
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"runs cannot be saved in {str(runs)!r}: {error.strerror}; nothing was changed",
-            hint="fix the folder, or name another by ECR_WIDGETS_RUNS and connect again",
-        ) from error

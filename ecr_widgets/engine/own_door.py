@@ -20,6 +20,7 @@ from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.user_folders import check_home
 from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -28,8 +29,11 @@ def execute(request: RunRequest) -> RunResult:
     """Execute a request, and read its result from the saved file.
 
     Raises:
-        InputError: Its notebook or a parameter is refused; nothing was started.
+        InputError: Its notebook or a parameter is refused, or it cannot be saved; nothing was started.
+
+        SettingsError: This user has no home folder; nothing was started.
     """
+    check_home()
     known = SecretRegistry()
     known.register_environment(os.environ)
     notebook = prepare(request, known)

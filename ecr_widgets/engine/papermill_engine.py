@@ -34,6 +34,7 @@ from ecr_widgets.errors import InputError, RunError, SettingsError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.user_folders import check_home
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.saved_runs.writing import header_of
@@ -231,6 +232,7 @@ def _look(
     computed: Collection[str],
 ) -> Place | None:
     """Check papermill's call as our own command checks its calls; return where the run is saved, None if nowhere."""
+    check_home()
     refuse_other_language(nb["metadata"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)

@@ -96,13 +96,6 @@ def run_runbook(
         plan = True
         requester = known_person(environ, doing="ask for an approval")
         approval = {"asked_by": asked_by, "requester": requester.to_json()}
-    if isinstance(runs, Path):
-        try:
-            runs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"runs cannot be saved in {str(runs)!r}: {error.strerror}", hint="give --runs"
-            ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot) as held:
         earlier = held.find() if held else None
         if earlier is not None and not _is_failed_plan(earlier):

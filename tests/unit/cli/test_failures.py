@@ -79,6 +79,19 @@ def test_a_run_that_is_refused_is_told_as_a_run(words: list[str], elsewhere: Pat
     assert "AKIA" not in done.output
 
 
+def test_a_run_of_a_user_without_a_home_is_refused(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel would need a home folder, so the run is refused before it begins, and saves nothing."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    done = CliRunner().invoke(main, ["run", "login", "--json"])
+    assert (json.loads(done.stdout)["state"], done.exit_code) == ("refused", 2)
+    assert "set HOME" in done.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Path) -> None:
     """With --json a run that is interrupted before it started is a run document in state `interrupted`, with exit code 3."""
     slow = (
