@@ -89,6 +89,14 @@ class Neighbours:
         with self._lock:
             return self._balancing().target_groups.get(arn)
 
+    def log_group(self, name: str) -> Any:
+        """One of moto's log groups; None if it does not exist."""
+        from moto.logs.models import logs_backends
+
+        with self._lock:
+            self._loaded("logs")
+            return logs_backends[self._account][self._region].groups.get(name)
+
     def listener_port(self, target_group_arn: str) -> int:
         """The port of a listener that forwards to a target group; 0 if there is none."""
         with self._lock:

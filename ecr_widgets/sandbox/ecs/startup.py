@@ -43,8 +43,7 @@ class Startup:
         if str(options.get("awslogs-create-group", "")).lower() == "true":
             self._neighbours.ask("logs", "CreateLogGroup", logGroupName=group)
             return
-        answer = self._neighbours.ask("logs", "DescribeLogGroups", logGroupNamePrefix=group)
-        if group not in [each["logGroupName"] for each in answer.get("logGroups") or ()]:
+        if self._neighbours.log_group(group) is None:
             raise CannotStart(
                 "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times:"
                 " failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not"

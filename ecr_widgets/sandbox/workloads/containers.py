@@ -139,8 +139,8 @@ class Containers(Protocol):
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
         """Log lines, oldest first, stdout and stderr together; `tail` 0 returns all."""
 
-    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
-        """All log lines since a time, oldest first, with their times."""
+    def log_lines(self, docker_id: str) -> list[LogLine]:
+        """All log lines, oldest first, with their times."""
 
     def close(self) -> None:
         """Close the connection to the engine."""

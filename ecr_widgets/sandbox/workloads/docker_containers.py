@@ -218,13 +218,12 @@ class DockerContainers:
         lines = bytes(text).decode(errors="replace").splitlines()
         return lines[-tail:] if tail else lines
 
-    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
+    def log_lines(self, docker_id: str) -> list[LogLine]:
         try:
-            text = self._client.api.logs(docker_id, timestamps=True, since=int(start_s) or None)
+            text = self._client.api.logs(docker_id, timestamps=True)
         except TROUBLE:
             return []
-        lines = [_log_line(each) for each in bytes(text).decode(errors="replace").splitlines() if each]
-        return [each for each in lines if each.at_s >= start_s]
+        return [_log_line(each) for each in bytes(text).decode(errors="replace").splitlines() if each]
 
     def close(self) -> None:
         self._engine.close()

@@ -89,9 +89,8 @@ class FakeContainers:
         lines = self.lines[docker_id]
         return lines[-tail:] if tail else lines
 
-    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
-        lines = [LogLine(1e9 + number, text) for number, text in enumerate(self.lines.get(docker_id, ()))]
-        return [each for each in lines if each.at_s >= start_s]
+    def log_lines(self, docker_id: str) -> list[LogLine]:
+        return [LogLine(1e9 + number, text) for number, text in enumerate(self.lines.get(docker_id, ()))]
 
     def close(self) -> None:
         pass
