@@ -64,7 +64,6 @@ class RunFiles(Protocol):
         Raises:
             InputError: They cannot be listed.
         """
-        ...
 
     def list_whole(self) -> list[tuple[str, Stamp]] | None:
         """List all notebooks together; None if they are only listed in parts, because there may be too many.
@@ -72,7 +71,6 @@ class RunFiles(Protocol):
         Raises:
             InputError: They cannot be listed.
         """
-        ...
 
     def read(self, name: str) -> bytes:
         """Return the content of one notebook.
@@ -82,19 +80,15 @@ class RunFiles(Protocol):
 
             ValueError: It is not a readable notebook, such as a pipe or a file that is too large.
         """
-        ...
 
     def contents(self, names: Sequence[str]) -> Generator[bytes | OSError | ValueError, None, None]:
         """Yield each content in order, or the reason why it cannot be read; close the generator to stop early."""
-        ...
 
     def is_held(self, name: str) -> bool:
         """Whether a live process holds the run."""
-        ...
 
     def each(self, work: Callable[[_Asked], _Done], asked: Sequence[_Asked]) -> Generator[_Done, None, None]:
         """Yield the result of `work` for each item in order, several at a time; close the generator to stop early."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ class Signer(Protocol):
 
     def sign(self, content: bytes) -> bytes:
         """Return a signature over the content."""
-        ...
 
 
 class LowS:

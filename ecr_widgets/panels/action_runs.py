@@ -22,7 +22,6 @@ class ActionRun(RecordLine, Protocol):
 
     def cell(self, number: int) -> AbstractContextManager[None]:
         """Record that a cell of the script, counted from 0, is run, and how it ended."""
-        ...
 
 
 class ActionRuns(Protocol):
@@ -30,12 +29,9 @@ class ActionRuns(Protocol):
 
     def asked_by(self, script: Script) -> str | None:
         """What requires another person's approval of a script; None if nothing does."""
-        ...
 
     def begin(self, script: Script, reason: str) -> AbstractContextManager[ActionRun]:
         """The run of a script, saved before anything is changed and concluded when the block ends, with its outcome."""
-        ...
 
     def plan(self, script: Script, reason: str) -> Mapping[str, Any]:
         """Make the plan for another person to approve, and return the document of `run --json`."""
-        ...

@@ -65,15 +65,12 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Aware UTC time."""
-        ...
 
     def monotonic_s(self) -> float:
         """Seconds on a clock that never goes backwards."""
-        ...
 
     def sleep(self, duration_s: float) -> None:
         """Wait."""
-        ...
 
 
 class Registry(Protocol):
@@ -88,7 +85,6 @@ class Registry(Protocol):
 
             RepositoryNotFound: No such repository.
         """
-        ...
 
     @reads
     def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
@@ -102,7 +98,6 @@ class Registry(Protocol):
 
             ImageNotFound: The registry has no such image.
         """
-        ...
 
     @reads
     def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
@@ -111,7 +106,6 @@ class Registry(Protocol):
         Raises:
             AuthorizationError: The token was refused or has expired.
         """
-        ...
 
     def copy_image(
         self,
@@ -141,7 +135,6 @@ class Registry(Protocol):
 
             TagImmutable: The target's tag names another image and must not move.
         """
-        ...
 
     def copy_referrer(
         self,
@@ -164,7 +157,6 @@ class Registry(Protocol):
 
             RegistryError: The target refused it, or does not list it as a referrer.
         """
-        ...
 
     @reads
     def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
@@ -175,7 +167,6 @@ class Registry(Protocol):
 
             ImageNotFound: The registry has no manifest with that digest.
         """
-        ...
 
     @reads
     def read_blob(
@@ -188,7 +179,6 @@ class Registry(Protocol):
 
             RegistryError: The blob is larger than `largest_bytes`.
         """
-        ...
 
     @reads
     def list_referrers(
@@ -206,7 +196,6 @@ class Registry(Protocol):
 
             RepositoryNotFound: No such repository.
         """
-        ...
 
     def put_blob(self, image: ImageReference, content: bytes, token: AuthorizationToken) -> str:
         """Put a small blob into the image's repository, unless it already exists, and return its digest.
@@ -214,7 +203,6 @@ class Registry(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     def put_manifest(
         self, image: ImageReference, content: bytes, media_type: str, token: AuthorizationToken
@@ -231,7 +219,6 @@ class Registry(Protocol):
 
             RegistryError: It was refused, or it was put but is not listed.
         """
-        ...
 
 
 class Engine(Protocol):
@@ -240,22 +227,18 @@ class Engine(Protocol):
     @reads
     def facts(self) -> EngineFacts:
         """What kind of engine it is, and where it is."""
-        ...
 
     @reads
     def find_image_id(self, image: str) -> str | None:
         """Id of a local image by reference or id, or None; what the digest covers depends on the engine."""
-        ...
 
     @reads
     def look_at(self, image: str) -> HeldImage | None:
         """What the engine knows about a local image, by one call; None if there is no such image."""
-        ...
 
     @reads
     def holds_index(self, image_id: str) -> bool:
         """Whether the local image is an index and not a single image; only a containerd store holds indexes."""
-        ...
 
     @reads
     def check_build(self, context: BuildContext, options: BuildOptions) -> str:
@@ -264,7 +247,6 @@ class Engine(Protocol):
         Raises:
             BuildError: The builder would ignore, or fail at, something in the Dockerfile or the options.
         """
-        ...
 
     def build(
         self,
@@ -285,11 +267,9 @@ class Engine(Protocol):
 
             AuthorizationError: A registry refused its login.
         """
-        ...
 
     def tag(self, source: str, target: ImageReference) -> None:
         """Give a local image another name."""
-        ...
 
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
         """Push one tagged image.
@@ -306,7 +286,6 @@ class Engine(Protocol):
 
             PushError: The engine reported any other error.
         """
-        ...
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         """Pull one image and return its id.
@@ -316,4 +295,3 @@ class Engine(Protocol):
 
             AuthorizationError: The registry refused the token.
         """
-        ...

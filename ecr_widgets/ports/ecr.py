@@ -21,22 +21,18 @@ class Ecr(Protocol):
     @reads
     def identity(self) -> Identity:
         """The identity that makes the calls."""
-        ...
 
     @reads
     def registry_id(self) -> RegistryId:
         """Account and region of the registry."""
-        ...
 
     @reads
     def authorization_token(self) -> AuthorizationToken:
         """A new token for the account's registry."""
-        ...
 
     @reads
     def find_repository(self, name: str) -> Repository | None:
         """The repository, or None if there is none with that name."""
-        ...
 
     def create_repository(
         self,
@@ -57,12 +53,10 @@ class Ecr(Protocol):
         Raises:
             RegistryError: ECR refused it, for example because the key does not exist or must not be used.
         """
-        ...
 
     @reads
     def list_repositories(self) -> tuple[Repository, ...]:
         """All repositories of the account's registry."""
-        ...
 
     @reads
     def list_images(self, repository: str) -> Iterator[ImagePage]:
@@ -71,7 +65,6 @@ class Ecr(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     @reads
     def find_image(self, repository: str, reference: str) -> Image | None:
@@ -80,7 +73,6 @@ class Ecr(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     @reads
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
@@ -91,7 +83,6 @@ class Ecr(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     def change_repository(
         self, name: str, *, tag_rule: TagRule | None = None, scan_on_push: bool | None = None
@@ -101,12 +92,10 @@ class Ecr(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     @reads
     def find_lifecycle_policy(self, name: str) -> str | None:
         """The repository's lifecycle policy as JSON text, or None."""
-        ...
 
     def set_lifecycle_policy(self, name: str, policy: str) -> None:
         """Set the repository's lifecycle policy.
@@ -116,7 +105,6 @@ class Ecr(Protocol):
 
             RegistryError: ECR refused the policy.
         """
-        ...
 
     @reads
     def find_repository_policy(self, name: str) -> str | None:
@@ -125,7 +113,6 @@ class Ecr(Protocol):
         Raises:
             RepositoryNotFound: No such repository.
         """
-        ...
 
     @reads
     def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
@@ -136,7 +123,6 @@ class Ecr(Protocol):
 
             RegistryError: ECR refused the policy, or another preview of the repository is in progress.
         """
-        ...
 
     def delete_repository(self, name: str, *, with_images: bool) -> None:
         """Delete the repository.
@@ -146,7 +132,6 @@ class Ecr(Protocol):
 
             RegistryError: It holds images, and `with_images` is not set.
         """
-        ...
 
     def tag_image(self, repository: str, digest: str, tag: str) -> None:
         """Set a tag on an image of the repository, without pulling it.
@@ -156,7 +141,6 @@ class Ecr(Protocol):
 
             TagImmutable: The tag names another image and must not move.
         """
-        ...
 
     def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
         """Delete images by digest, with all their tags.
@@ -164,9 +148,7 @@ class Ecr(Protocol):
         Returns:
             Why ECR kept an image, by digest; images that no longer exist are not among them.
         """
-        ...
 
     @reads
     def find_findings(self, repository: str, digest: str) -> Findings | None:
         """What a scan found in an image; None if it was never scanned."""
-        ...

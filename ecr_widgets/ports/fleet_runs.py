@@ -19,7 +19,6 @@ class FleetRuns(Protocol):
     @property
     def start(self) -> Callable[[TargetRun], RunEnd]:
         """Runs a target in its own process until it ends; a plain function, so that an executor can send it elsewhere."""
-        ...
 
     @reads
     def read_runbook(self, name: str) -> FleetRunbook:
@@ -28,7 +27,6 @@ class FleetRuns(Protocol):
         Raises:
             InputError: No such runbook.
         """
-        ...
 
     @reads
     def check_parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -37,17 +35,14 @@ class FleetRuns(Protocol):
         Raises:
             InputError: They hold a secret or another registry.
         """
-        ...
 
     @reads
     def place(self) -> tuple[str, str]:
         """Where runs are saved, and their working folder."""
-        ...
 
     @reads
     def has_succeeded(self, run: TargetRun) -> bool:
         """Whether the slot's saved run has succeeded with exactly these parameters."""
-        ...
 
     def executor(self, at_once: int, scheduler: str) -> AbstractContextManager[Executor]:
         """The executor for `start`; leaving the context does not wait for the runs.
@@ -62,8 +57,6 @@ class FleetRuns(Protocol):
 
             RunError: The scheduler does not answer.
         """
-        ...
 
     def interrupt(self) -> None:
         """Interrupt the runs that were started from here, as Ctrl-C at a terminal would."""
-        ...

@@ -19,17 +19,14 @@ class Gate(Protocol):
     @property
     def is_set(self) -> bool:
         """Whether there is a policy at all."""
-        ...
 
     @property
     def override(self) -> str:
         """Why the policy is overridden for this run; empty if it applies."""
-        ...
 
     @property
     def is_sealed_run(self) -> bool:
         """Whether an engine of ours saves and seals this run, which proves what the run itself did."""
-        ...
 
     def policy(self) -> GatePolicy:
         """The current policy.
@@ -37,7 +34,6 @@ class Gate(Protocol):
         Raises:
             SettingsError: It cannot be read, or has changed since the run began.
         """
-        ...
 
     def evidence_of(
         self, image: ImageReference, registry: Registry, token: AuthorizationToken
@@ -50,7 +46,6 @@ class Gate(Protocol):
         Raises:
             RegistryError: The registry does not list what is attached, or refused the token.
         """
-        ...
 
 
 class NoGate:

@@ -24,12 +24,10 @@ class Environments(Protocol):
     @reads
     def find_environment(self, name: str) -> Environment | None:
         """The environment with exactly that name or id, or None."""
-        ...
 
     @reads
     def list_environments(self) -> tuple[Environment, ...]:
         """All environments, by name; some details come only with `read_environment`."""
-        ...
 
     @reads
     def read_environment(self, environment_id: str) -> Environment:
@@ -38,7 +36,6 @@ class Environments(Protocol):
         Raises:
             EntityNotFound: No such environment.
         """
-        ...
 
     def create_environment(
         self,
@@ -60,23 +57,18 @@ class Environments(Protocol):
 
             user_data: Go template of an instance's start script; empty for the server's default.
         """
-        ...
 
     def update_environment(self, environment_id: str, *, min_count: int) -> None:
         """Change an environment's minimum number of instances."""
-        ...
 
     def delete_environment(self, environment_id: str) -> str:
         """Request the deletion of an environment with everything in it, and return the job's id."""
-        ...
 
     def link_environments(self, environment_id: str, other_id: str) -> None:
         """Let two environments talk to each other."""
-        ...
 
     def unlink_environments(self, environment_id: str, other_id: str) -> None:
         """Remove a link between two environments."""
-        ...
 
 
 class LoadBalancers(Protocol):
@@ -85,12 +77,10 @@ class LoadBalancers(Protocol):
     @reads
     def find_load_balancer(self, environment_id: str, name: str) -> LoadBalancer | None:
         """The load balancer with exactly that name in that environment, or None."""
-        ...
 
     @reads
     def list_load_balancers(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         """All load balancers, or those of one environment, by name."""
-        ...
 
     @reads
     def read_load_balancer(self, load_balancer_id: str) -> LoadBalancer:
@@ -99,7 +89,6 @@ class LoadBalancers(Protocol):
         Raises:
             EntityNotFound: No such load balancer.
         """
-        ...
 
     def create_load_balancer(
         self,
@@ -117,7 +106,6 @@ class LoadBalancers(Protocol):
         Raises:
             InputError: AWS would refuse it and leave it half made.
         """
-        ...
 
     def update_load_balancer(
         self,
@@ -133,11 +121,9 @@ class LoadBalancers(Protocol):
         Raises:
             InputError: AWS would refuse it; nothing was changed.
         """
-        ...
 
     def delete_load_balancer(self, load_balancer_id: str) -> str:
         """Request a load balancer's deletion and return the job's id."""
-        ...
 
 
 class Admin(Protocol):
@@ -149,11 +135,9 @@ class Admin(Protocol):
         Raises:
             EntityNotFound: No such environment.
         """
-        ...
 
     def restore_own_tags(self) -> None:
         """Have the server rewrite the tags of its own entities, which are called `api`."""
-        ...
 
 
 class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
@@ -161,23 +145,18 @@ class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
 
     def delete_service(self, service_id: str) -> str:
         """Request a service's deletion and return the job's id."""
-        ...
 
     @reads
     def read_job(self, job_id: str) -> Job:
         """One job."""
-        ...
 
     @reads
     def job_log(self, job: Job) -> tuple[str, ...]:
         """The last lines of a job's log, without times and levels; empty if they cannot be read."""
-        ...
 
     @reads
     def list_jobs(self) -> tuple[Job, ...]:
         """All jobs that the server still reports."""
-        ...
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job, and stop the task that runs it."""
-        ...

@@ -12,12 +12,10 @@ class Lease(Protocol):
     @property
     def is_held(self) -> bool:
         """Whether nobody else can hold the target now; if in doubt, this asks the store of leases."""
-        ...
 
     @property
     def lost_to(self) -> str:
         """Who holds the target if it is lost: the run, its host and since when, or why that is not known."""
-        ...
 
 
 class Locks(Protocol):
@@ -29,7 +27,6 @@ class Locks(Protocol):
         Raises:
             TargetBusy: Another run holds it, and kept it for as long as this call waits.
         """
-        ...
 
 
 class AlwaysHeld:

@@ -25,7 +25,6 @@ class Hold(Lease, Protocol):
 
     def release(self) -> None:
         """Release the name, so that others can hold it."""
-        ...
 
 
 class RunStore(Protocol):
@@ -34,7 +33,6 @@ class RunStore(Protocol):
     @property
     def is_fenced(self) -> bool:
         """Whether only runs write here, so that a run that finds a change that it did not make was replaced by another."""
-        ...
 
     def read(self, name: str) -> Stored | None:
         """Content and stamp of a name; None if it does not exist.
@@ -42,7 +40,6 @@ class RunStore(Protocol):
         Raises:
             OSError: It cannot be read.
         """
-        ...
 
     def contents(self, names: Iterable[str]) -> Iterator[bytes]:
         """The content of each name, in order; names that do not exist or cannot be read are left out.
@@ -50,7 +47,6 @@ class RunStore(Protocol):
         Raises:
             OSError: The store does not answer.
         """
-        ...
 
     def put(self, name: str, content: bytes, *, replacing: Stamp | None, final: bool = True) -> Stamp:
         """Store content durably and return its stamp.
@@ -65,7 +61,6 @@ class RunStore(Protocol):
 
             OSError: It cannot be stored, or there is no room for the next write.
         """
-        ...
 
     def remove(self, name: str, stamp: Stamp) -> None:
         """Remove a name; no error if it does not exist.
@@ -75,7 +70,6 @@ class RunStore(Protocol):
 
             OSError: It cannot be removed.
         """
-        ...
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """Names that sort after one and begin with a prefix, in order.
@@ -83,7 +77,6 @@ class RunStore(Protocol):
         Raises:
             OSError: They cannot be listed.
         """
-        ...
 
     def hold(self, name: str) -> Hold | None:
         """Hold a name for the process that writes it; None if another process holds it.
@@ -91,19 +84,15 @@ class RunStore(Protocol):
         Raises:
             OSError: It cannot be held here.
         """
-        ...
 
     def holder(self, name: str) -> str | None:
         """Who holds a name, for people; None if nobody does."""
-        ...
 
     def address(self, name: str) -> Place:
         """Where a name is, for people and for other tools."""
-        ...
 
     def close(self) -> None:
         """Free the room that is reserved for a next write."""
-        ...
 
     def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
         """The same as `names` without a prefix, each with its stamp.
@@ -111,7 +100,6 @@ class RunStore(Protocol):
         Raises:
             OSError: They cannot be listed.
         """
-        ...
 
     def now(self) -> datetime:
         """The store's own time, which is the same for all who share it.
@@ -119,4 +107,3 @@ class RunStore(Protocol):
         Raises:
             OSError: The store does not say.
         """
-        ...

@@ -35,7 +35,6 @@ class RecordLine(Protocol):
         Raises:
             RunError: It could not be saved, so nothing may be changed.
         """
-        ...
 
     def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         """Save the outcome.
@@ -43,7 +42,6 @@ class RecordLine(Protocol):
         Raises:
             RunError: It cannot be saved; the intent stays.
         """
-        ...
 
 
 def bundle(

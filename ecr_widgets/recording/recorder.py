@@ -29,15 +29,12 @@ class StepView(Protocol):
 
     def progress(self, observed: Progress) -> None:
         """Show the step's progress; called often, from the step's own thread."""
-        ...
 
     def restate(self, record: StepRecord) -> None:
         """Show the corrected intent. If the run is saved, the intent is on disk when this returns."""
-        ...
 
     def close(self, record: StepRecord) -> None:
         """Replace the intent with the outcome."""
-        ...
 
 
 class RecordSink(Protocol):
@@ -45,7 +42,6 @@ class RecordSink(Protocol):
 
     def open(self, record: StepRecord) -> StepView:
         """Show an intent. If the run is saved, the intent is on disk when this returns."""
-        ...
 
 
 def numbers_of(run_id: str) -> Iterator[int]:

@@ -28,11 +28,9 @@ class EarlierAttempts(Protocol):
 
     def next_call(self, step: str, inputs: JsonObject) -> Any:
         """What is left of the same call made by an earlier attempt; None if it made none."""
-        ...
 
     def of_step(self, step: str) -> Iterator[StepRecord]:
         """All records of a step, newest first."""
-        ...
 
 
 @dataclass(frozen=True)
