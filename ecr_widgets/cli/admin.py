@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.targets import client
@@ -39,9 +40,7 @@ def show(*, as_json: bool) -> None:
 @json_option
 def scale(environment: str, *, as_json: bool) -> None:
     """Run the scaler for ENVIRONMENT now, and show what it decided."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.scale_environment(environment)
+    done = ecr_widgets.connect().layer0.scale_environment(environment)
     tell(
         done,
         f"{environment}: from {done.before} to {done.after} instances, {done.desired} wanted",
@@ -53,7 +52,5 @@ def scale(environment: str, *, as_json: bool) -> None:
 @json_option
 def restore_tags(*, as_json: bool) -> None:
     """Restore the tags of Layer0's own entities, if someone removed them."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.restore_own_tags()
+    done = ecr_widgets.connect().layer0.restore_own_tags()
     tell(done, "restored the tags of Layer0's own entities", as_json=as_json)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, runs_option, tell
@@ -53,7 +54,6 @@ def _continue(target: str, runs: Place, *, as_json: bool) -> None:
     from ecr_widgets.actor import actor
     from ecr_widgets.adapters.run_stores import store_of
     from ecr_widgets.cli.targets import services_of
-    from ecr_widgets.connections import connect
     from ecr_widgets.errors import InputError
     from ecr_widgets.proofs import who_deployed
     from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
@@ -66,5 +66,5 @@ def _continue(target: str, runs: Place, *, as_json: bool) -> None:
             f"{actor()} started deployment {primary.deployment_id} and cannot approve it",
             hint="have another person run `approve`",
         )
-    done = connect().continue_deployment(environment, service)
+    done = ecr_widgets.connect().continue_deployment(environment, service)
     tell(done, f"{service}: {done.deploy_id} continues after {done.stage}", as_json=as_json)

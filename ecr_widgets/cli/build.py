@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.printing import json_option, tell
 
 
@@ -70,9 +71,7 @@ def command(
 
     BuildKit builds if the buildx plug-in is installed. Options that the builder would ignore are refused.
     """
-    from ecr_widgets.connections import connect
-
-    built = connect().build_image(
+    built = ecr_widgets.connect().build_image(
         context,
         name=name,
         dockerfile=dockerfile,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import wait_option
@@ -29,7 +30,6 @@ def command(
     Copies from registry to registry: no engine is needed, the digest stays the same, and layers that the target already
     has are not sent again. The target's repository must exist.
     """
-    from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
     from ecr_widgets.model.image_reference import ImageReference
 
@@ -38,7 +38,7 @@ def command(
     if reference is None or wanted.tag is None:
         missing = source if reference is None else target
         raise InvalidReference(f"{missing} has no tag", hint="write REPOSITORY:TAG")
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     done = kit.ecr.copy_image(
         kit.name_of(copied),
         reference,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.printing import json_option, service_file_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
@@ -55,7 +56,6 @@ def command(
 
     ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs. Without DOCKERRUN, it deploys what the service runs now, with the new image.
     """
-    from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
     from ecr_widgets.model.image_reference import ImageReference
 
@@ -63,7 +63,7 @@ def command(
     wanted = reference.digest or reference.tag
     if wanted is None:
         raise InvalidReference(f"{image} has neither tag nor digest", hint="add one")
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     repository = kit.name_of(reference)
     document, deploy = dockerrun or "", name or (service if dockerrun else "")
     with kit.hold_service(environment, service):

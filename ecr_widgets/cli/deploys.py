@@ -6,6 +6,7 @@ import base64
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, tell
 from ecr_widgets.cli.tables import Column, print_table, wide_option
@@ -80,7 +81,6 @@ def show(deploy: str, *, environment: str | None, as_json: bool) -> None:
 @json_option
 def delete(deploy: str, *, as_json: bool) -> None:
     """Delete DEPLOY, given as NAME:VERSION or an id; services that run it keep running."""
-    from ecr_widgets.connections import connect
     from ecr_widgets.errors import EntityNotFound, InputError
 
     if ":" not in deploy and "." not in deploy:
@@ -89,5 +89,5 @@ def delete(deploy: str, *, as_json: bool) -> None:
         deploy_id = find_deploy(client(), deploy)
     except EntityNotFound:
         deploy_id = deploy
-    done = connect().layer0.delete_deploy(deploy_id)
+    done = ecr_widgets.connect().layer0.delete_deploy(deploy_id)
     tell(done, f"{deploy}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.targets import client
@@ -80,15 +81,13 @@ def create(
     as_json: bool,
 ) -> None:
     """Create ENVIRONMENT if it does not exist; an existing one is not changed."""
-    from ecr_widgets.connections import connect
-
     try:
         script = b"" if user_data is None else user_data.read_bytes()
     except OSError as error:
         raise InputError(
             f"cannot read {str(user_data)!r}: {error.strerror}", hint="check the path"
         ) from error
-    done = connect().layer0.create_environment(
+    done = ecr_widgets.connect().layer0.create_environment(
         environment,
         instance_size=size,
         min_count=min_count,
@@ -107,9 +106,7 @@ def create(
 @json_option
 def size(environment: str, count: int, *, as_json: bool) -> None:
     """Set the minimum number of ENVIRONMENT's instances to COUNT."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.set_min_count(environment, count)
+    done = ecr_widgets.connect().layer0.set_min_count(environment, count)
     tell(done, f"{environment}: at least {done.min_count} instances", as_json=as_json)
 
 
@@ -137,15 +134,11 @@ def unlink(environment: str, other: str, *, as_json: bool) -> None:
 @json_option
 def delete(environment: str, *, timeout_s: float, as_json: bool) -> None:
     """Delete ENVIRONMENT and everything in it; no error if it does not exist."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.delete_environment(environment, timeout_s=timeout_s)
+    done = ecr_widgets.connect().layer0.delete_environment(environment, timeout_s=timeout_s)
     tell(done, f"{environment}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
 
 
 def _link(environment: str, other: str, *, linked: bool, as_json: bool) -> None:
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.link_environments(environment, other, linked=linked)
+    done = ecr_widgets.connect().layer0.link_environments(environment, other, linked=linked)
     word = "linked" if linked else "not linked"
     tell(done, f"{environment} and {other}: {word}", as_json=as_json)

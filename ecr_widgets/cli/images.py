@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, plain
 from ecr_widgets.cli.tables import Column, print_table, short_digest, since, wide_option
@@ -24,9 +25,7 @@ def command(repository: str, filter: str, *, wide: bool, as_json: bool) -> None:
     KIND separates images from what belongs to one: the images of an index, attestations, signatures. To tell them
     apart, the indexes are read, which ECR counts as a pull of each.
     """
-    from ecr_widgets.connections import connect
-
-    look = connect().look
+    look = ecr_widgets.connect().look
     try:
         every = [each for page in look.images(repository) for each in page]
     except RepositoryNotFound as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.targets import client
@@ -66,9 +67,7 @@ def logs(job_id: str, *, tail: int, as_json: bool) -> None:
 @json_option
 def delete(job_id: str, *, as_json: bool) -> None:
     """Delete the job JOB_ID and stop its task; no error if it does not exist."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.delete_job(job_id)
+    done = ecr_widgets.connect().layer0.delete_job(job_id)
     tell(done, f"{job_id}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.targets import client
@@ -103,10 +104,9 @@ def create(
     as_json: bool,
 ) -> None:
     """Create BALANCER, or change an existing one to match the options."""
-    from ecr_widgets.connections import connect
     from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 
-    done = connect().layer0.create_load_balancer(
+    done = ecr_widgets.connect().layer0.create_load_balancer(
         environment,
         balancer,
         [Port.parse(each, certificate=certificate) for each in ports],
@@ -126,7 +126,5 @@ def create(
 @json_option
 def delete(environment: str, balancer: str, *, timeout_s: float, as_json: bool) -> None:
     """Delete BALANCER and wait until it is gone; no error if it does not exist."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.delete_load_balancer(environment, balancer, timeout_s=timeout_s)
+    done = ecr_widgets.connect().layer0.delete_load_balancer(environment, balancer, timeout_s=timeout_s)
     tell(done, f"{balancer}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.model.encryption import ENCRYPTIONS
@@ -44,13 +45,11 @@ def command(
 
     Layers that the registry already has are not sent again.
     """
-    from ecr_widgets.connections import connect
-
     if (encryption or kms_key) and not create:
         raise click.UsageError(
             "--encryption and --kms-key are for a new repository: give --create with them."
         )
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     if create:
         kit.create_repository(repository, encryption=encryption or "", kms_key=kms_key)
     pushed = kit.push_image(image, repository=repository, tag=tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, plain
 from ecr_widgets.cli.tables import Column, print_table, since, wide_option
@@ -19,9 +20,7 @@ _MOVABLE = TagRule(immutable=False)
 @json_option
 def command(filter: str, *, wide: bool, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
     """List the account's ECR repositories; with FILTER, those whose name contains it."""
-    from ecr_widgets.connections import connect
-
-    repositories = [each for each in connect().look.repositories() if filter in each.name]
+    repositories = [each for each in ecr_widgets.connect().look.repositories() if filter in each.name]
     if as_json:
         print_json(plain(repositories))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
@@ -25,9 +26,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Roll SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
-    from ecr_widgets.connections import connect
-
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     with kit.hold_service(environment, service):
         current = kit.find_service(environment, service)
         back = kit.rollback(current, deploy_id=deploy_id or current.previous_deploy_id, timeout_s=timeout_s)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, runs_option, table, tell
@@ -96,9 +97,7 @@ def deploy(
     as_json: bool,
 ) -> None:
     """Deploy DEPLOY (a name for its latest version, NAME:VERSION or an id) to SERVICE, which is created if needed."""
-    from ecr_widgets.connections import connect
-
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     deploy_id = find_deploy(kit.look.target(environment), deploy)
     with kit.hold_service(environment, service):
         done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
@@ -119,9 +118,9 @@ def continue_deployment(
     environment: str, service: str, *, roll_back: bool, wait_if_busy_s: float, as_json: bool
 ) -> None:
     """Continue SERVICE's deployment, which waits at a pause hook of ECS."""
-    from ecr_widgets.connections import connect
-
-    done = connect(wait_s=wait_if_busy_s).continue_deployment(environment, service, roll_back=roll_back)
+    done = ecr_widgets.connect(wait_s=wait_if_busy_s).continue_deployment(
+        environment, service, roll_back=roll_back
+    )
     word = "is taken back" if roll_back else "goes on"
     tell(done, f"{service}: {done.deploy_id} {word} after {done.stage}", as_json=as_json)
 
@@ -146,9 +145,7 @@ def scale(
     as_json: bool,
 ) -> None:
     """Scale SERVICE to COUNT copies."""
-    from ecr_widgets.connections import connect
-
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     done = kit.layer0.scale_service(environment, service, count, wait=wait, timeout_s=timeout_s)
     tell(done, f"{service}: {done.running_count}/{done.desired_count} running", as_json=as_json)
     for warning in done.warnings:
@@ -163,9 +160,7 @@ def scale(
 @json_option
 def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: float, as_json: bool) -> None:
     """Delete SERVICE and wait until it is gone; no error if it does not exist."""
-    from ecr_widgets.connections import connect
-
-    kit = connect(wait_s=wait_if_busy_s)
+    kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     done = kit.layer0.delete_service(environment, service, timeout_s=timeout_s)
     tell(done, f"{service}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import ecr_widgets
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, service_file_option, table, tell
@@ -52,8 +53,6 @@ def run(
 
     Exit code 0 if all of its essential containers end with exit code 0; otherwise 1, and their codes are shown.
     """
-    from ecr_widgets.connections import connect
-
     overrides: dict[str, dict[str, str]] = {}
     for given in env_vars:
         container, colon, rest = given.partition(":")
@@ -61,7 +60,7 @@ def run(
         if not (container and colon and name and equals):
             raise InputError(f"--env {given!r} refused", hint="write CONTAINER:NAME=VALUE")
         overrides.setdefault(container, {})[name] = value
-    kit = connect()
+    kit = ecr_widgets.connect()
     deploy_id = find_deploy(kit.look.target(environment), deploy)
     done = kit.create_task(
         environment,
@@ -128,7 +127,5 @@ def show(task: str, *, as_json: bool) -> None:
 @json_option
 def delete(task: str, *, as_json: bool) -> None:
     """Stop and delete TASK (a name, ENVIRONMENT:NAME or id); no error if it does not exist."""
-    from ecr_widgets.connections import connect
-
-    done = connect().layer0.delete_task(task)
+    done = ecr_widgets.connect().layer0.delete_task(task)
     tell(done, f"{task}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
