@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 import ecr_widgets
@@ -51,38 +53,10 @@ def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
     "--provenance", is_flag=True, help="Attach how it was built; each build then makes a different image"
 )
 @json_option
-def command(
-    context: str,
-    name: str,
-    *,
-    dockerfile: str,
-    build_args: dict[str, str],
-    target: str,
-    platform: str,
-    pull: bool,
-    labels: dict[str, str],
-    secrets: tuple[str, ...],
-    cache_from: str,
-    cache_to: str,
-    provenance: bool,
-    as_json: bool,
-) -> None:
+def command(context: str, name: str, *, as_json: bool, **options: Any) -> None:
     """Build an image from the folder CONTEXT, name it NAME on the engine, and print its id.
 
     BuildKit builds if the buildx plug-in is installed. Options that the builder would ignore are refused.
     """
-    built = ecr_widgets.connect().build_image(
-        context,
-        name=name,
-        dockerfile=dockerfile,
-        build_args=build_args,
-        target=target,
-        platform=platform,
-        pull=pull,
-        labels=labels,
-        secrets=secrets,
-        cache_from=cache_from,
-        cache_to=cache_to,
-        provenance=provenance,
-    )
+    built = ecr_widgets.connect().build_image(context, name=name, **options)
     tell(built, built.image_id, as_json=as_json)

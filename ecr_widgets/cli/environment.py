@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,7 +12,6 @@ from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.targets import client
 from ecr_widgets.cli.waiting import timeout_option
-from ecr_widgets.errors import InputError
 
 
 @click.group(name="environment", cls=OurErrors)
@@ -56,7 +56,9 @@ def show(environment: str, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("environment")
-@click.option("--size", default="m3.medium", show_default=True, help="Type of the instances.")
+@click.option(
+    "--size", "instance_size", default="m3.medium", show_default=True, help="Type of the instances."
+)
 @click.option("--min-count", default=0, show_default=True, help="Minimum number of instances.")
 @click.option("--max-count", default=0, help="Maximum number of instances  [default: the minimum]")
 @click.option(
@@ -69,33 +71,12 @@ def show(environment: str, *, as_json: bool) -> None:
     help="Template of the script that an instance runs when it starts  [default: the server's]",
 )
 @json_option
-def create(
-    environment: str,
-    *,
-    size: str,
-    min_count: int,
-    max_count: int,
-    operating_system: str,
-    ami_id: str,
-    user_data: Path | None,
-    as_json: bool,
-) -> None:
+def create(environment: str, *, user_data: Path | None, as_json: bool, **options: Any) -> None:
     """Create ENVIRONMENT if it does not exist; an existing one is not changed."""
-    try:
-        script = b"" if user_data is None else user_data.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot read {str(user_data)!r}: {error.strerror}", hint="check the path"
-        ) from error
-    done = ecr_widgets.connect().layer0.create_environment(
-        environment,
-        instance_size=size,
-        min_count=min_count,
-        max_count=max_count,
-        operating_system=operating_system,
-        ami_id=ami_id,
-        user_data=script,
-    )
+    from ecr_widgets.steps.shared.runbook_files import RunbookFiles
+
+    script = b"" if user_data is None else RunbookFiles().read(user_data)
+    done = ecr_widgets.connect().layer0.create_environment(environment, user_data=script, **options)
     word = "created" if done.changed else "already exists"
     tell(done, f"{environment} ({done.environment_id}): {word}", as_json=as_json)
 

@@ -217,11 +217,7 @@ def _targets(source: str, book: FleetRunbook, common: Mapping[str, str], check: 
     """Find the targets like the fleet's first step does, so that errors are reported before anything starts."""
     from ecr_widgets.cli.targets import services_of
     from ecr_widgets.steps.shared.fleet_targets import find_targets
+    from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 
-    def read(path: str) -> bytes:
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read {path!r}: {error.strerror}", hint="check the path") from error
-
+    read = RunbookFiles().read
     return find_targets(source, book, common=common, check=check, read=read, services_of=services_of)
