@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 
 import click
@@ -42,11 +43,8 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Place, as_json: boo
         else:
             click.echo("\n".join(map(str, plans)) or f"no plan in {str(runs)!r} waits")
         return
-    watcher = Watcher(quiet=as_json)
-    try:
+    with closing(Watcher(quiet=as_json)) as watcher:
         result = approve(whole_run_id(run_id, runs), runs=runs, on_event=watcher)
-    finally:
-        watcher.close()
     end_with(ctx, result, as_json=as_json)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,30 +120,26 @@ def _start(runbook: str) -> click.Command:
             book = fleet_runs.read_runbook(runbook)
             source = _source(targets, book)
             found = _targets(source, book, common, fleet_runs.check_parameters)
-        watcher = Watcher(quiet=as_json)
-        try:
-            with telling_refusals(_RUNBOOK):
-                result = run_runbook(
-                    _RUNBOOK,
-                    {
-                        "runbook": book.path,
-                        "targets": source,
-                        "parameters": json.dumps(common),
-                        "waves": waves,
-                        "stop_after": str(stop_after),
-                        "at_once": str(at_once),
-                        "pause_s": str(pause_s),
-                        "name": slot or "",
-                        "scheduler": scheduler,
-                    },
-                    runs=runs,
-                    plan=plan,
-                    slot=None if plan else slot,
-                    reason=reason,
-                    on_event=watcher,
-                )
-        finally:
-            watcher.close()
+        with closing(Watcher(quiet=as_json)) as watcher, telling_refusals(_RUNBOOK):
+            result = run_runbook(
+                _RUNBOOK,
+                {
+                    "runbook": book.path,
+                    "targets": source,
+                    "parameters": json.dumps(common),
+                    "waves": waves,
+                    "stop_after": str(stop_after),
+                    "at_once": str(at_once),
+                    "pause_s": str(pause_s),
+                    "name": slot or "",
+                    "scheduler": scheduler,
+                },
+                runs=runs,
+                plan=plan,
+                slot=None if plan else slot,
+                reason=reason,
+                on_event=watcher,
+            )
         if plan and as_json:
             from ecr_widgets.fleets.gate import document_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -100,8 +101,7 @@ def command(
         )
     if (runbook is None) == (resume is None):
         raise click.UsageError("Give either RUNBOOK or --resume RUN_ID.")
-    watcher = Watcher(quiet=as_json)
-    try:
+    with closing(Watcher(quiet=as_json)) as watcher:
         if runbook is not None:
             with telling_refusals(runbook):
                 result = run_runbook(
@@ -127,8 +127,6 @@ def command(
             run_id = whole_run_id(str(resume), runs)
             with telling_refusals(run_id):
                 result = resume_run(run_id, runs=runs, wait_s=wait_if_busy_s, on_event=watcher)
-    finally:
-        watcher.close()
     end_with(ctx, result, as_json=as_json)
 
 
