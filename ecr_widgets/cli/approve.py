@@ -17,7 +17,7 @@ from ecr_widgets.model.ecs_names import is_ecs
 
 @click.command(name="approve")
 @click.argument("run_id", metavar="[RUN_ID | ecs:CLUSTER/SERVICE]", required=False)
-@runs_option("Folder or bucket of the saved plan", buckets=True)
+@runs_option("Folder or bucket of the saved plan")
 @override_option
 @json_option
 @click.pass_context

@@ -36,7 +36,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
     is_flag=True,
     help="Attach the run's notebook, too, with its outputs and parameters; refused if another account may read the repository.",
 )
-@runs_option("Folder or bucket of saved runs", buckets=True)
+@runs_option("Folder or bucket of saved runs")
 @json_option
 @click.pass_context
 def command(

@@ -40,7 +40,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.text import one_line
 from ecr_widgets.model.times import to_rfc3339
 
-_place_option = runs_option("Folder or bucket of saved runs", buckets=True)
+_place_option = runs_option("Folder or bucket of saved runs")
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
 """Findings on seals that do not make a run tampered."""
 _STATES = ("succeeded", "unknown")

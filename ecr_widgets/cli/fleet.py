@@ -85,7 +85,7 @@ def _start(runbook: str) -> click.Command:
     @click.option("--pause", "pause_s", default=0.0, metavar="SECONDS", help="Pause between waves.")
     @click.option("--slot", metavar="NAME", help="Name of the fleet, such as release-1.10: it is run once.")
     @click.option("--scheduler", default="", metavar="ADDRESS", help="A Dask scheduler to run on.")
-    @runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved runs", buckets=True)
+    @runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved runs")
     @click.option(
         "--plan", is_flag=True, help="Change nothing; with --json, the waves and targets for other engines."
     )
@@ -164,7 +164,7 @@ are running then run to their end. A target whose outcome is unknown stops the f
 @click.command(name="gate")
 @click.argument("fleet", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("wave", type=click.IntRange(min=1))
-@runs_option("Folder or bucket of the saved runs", buckets=True)
+@runs_option("Folder or bucket of the saved runs")
 @json_option
 @click.pass_context
 def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Place, as_json: bool) -> None:

@@ -22,10 +22,12 @@ from ecr_widgets.errors import (
     EngineUnavailable,
     InputError,
     OutcomeUnknown,
+    RecordError,
     RollbackFailed,
     SettingsError,
     TargetBusy,
 )
+from ecr_widgets.model.bucket_path import is_bucket
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.text import visible
 
@@ -124,6 +126,9 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
             f"the result cannot be printed: {error.strerror}",
             hint="free some space, or send the output elsewhere",
         )
+    if isinstance(error, OSError) and is_bucket(error.strerror or ""):
+        # A bucket that does not answer, or refuses.
+        return RecordError(str(error.strerror), hint="see `ecr-widgets doctor`")
     if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_ROOM:
         return EcrWidgetsError(
             f"this process ran out of memory or open files: {error or 'no memory is left'}",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import is_bucket, place_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,56 +29,27 @@ def service_file_option(command: Command) -> Command:
     )(command)
 
 
-class _Runs(click.Path):
-    """A folder or, if the command can use one, a bucket."""
-
-    def __init__(self, *, buckets: bool) -> None:
-        super().__init__(path_type=Path, file_okay=False)
-        self._buckets = buckets
+class _Place(click.Path):
+    """A folder or a bucket."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str) or not is_bucket(value):
-            return super().convert(value, param, ctx)
-        if not self._buckets:
-            self.fail(
-                f"{value!r} is a bucket, and this command reads folders only; copy its runs into one:"
-                f" `aws s3 cp --recursive --exclude '*/*' {value.rstrip('/')}/ runs`",
-                param,
-                ctx,
-            )
-        return place_of(value)
+        if isinstance(value, str) and is_bucket(value):
+            return place_of(value)
+        return super().convert(value, param, ctx)
 
 
-def runs_option(what: str, *, buckets: bool = False) -> Callable[[Command], Command]:
+def runs_option(what: str) -> Callable[[Command], Command]:
     """`--runs DIR`.
 
     Args:
-        what: What the folder is for.
-
-        buckets: Whether it may be a bucket.
+        what: What the folder or bucket is for.
     """
-    option = click.option(
+    return click.option(
         "--runs",
-        type=_Runs(buckets=buckets),
+        type=_Place(path_type=Path, file_okay=False),
         default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
         help=f"{what}  [default: $ECR_WIDGETS_RUNS or ./runs]",
     )
-    return (lambda command: option(_asking_a_bucket(command))) if buckets else option
-
-
-def _asking_a_bucket(command: Command) -> Command:
-    """Wrap the command so that a bucket that does not answer, or refuses, ends it like any other failure."""
-
-    @wraps(command)
-    def asking(*words: Any, **given: Any) -> Any:
-        try:
-            return command(*words, **given)
-        except OSError as error:
-            if not is_bucket(error.strerror or ""):
-                raise
-            raise RecordError(str(error.strerror), hint="see `ecr-widgets doctor`") from error
-
-    return cast("Command", asking)
 
 
 def tell(value: Any, line: str, *, as_json: bool) -> None:

@@ -43,7 +43,7 @@ class _Run(click.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file with parameters; -p takes precedence.",
 )
-@runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved run", buckets=True)
+@runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved run")
 @wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(

@@ -29,7 +29,7 @@ def command() -> None:
 
 @command.command(name="list")
 @click.argument("environment", required=False)
-@runs_option("Folder or bucket of saved runs, which say who deployed what a service runs", buckets=True)
+@runs_option("Folder or bucket of saved runs, which say who deployed what a service runs")
 @wide_option
 @json_option
 def list_services(environment: str | None, *, runs: Place, wide: bool, as_json: bool) -> None:
