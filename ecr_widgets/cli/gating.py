@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
 from ecr_widgets.settings import OVERRIDE_VARIABLE
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _override(ctx: click.Context, _: click.Parameter, reason: str | None) -> None:
@@ -36,7 +32,7 @@ def _put_back(before: str | None) -> None:
         os.environ[OVERRIDE_VARIABLE] = before
 
 
-override_option: Callable[[Command], Command] = click.option(
+override_option = click.option(
     "--override-gate",
     metavar="REASON",
     expose_value=False,

@@ -15,18 +15,13 @@ from ecr_widgets.model.bucket_path import is_bucket, place_of
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def json_option(command: Command) -> Command:
-    """`--json`; if the command fails, its error is the document."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
-
-
-def service_file_option(command: Command) -> Command:
-    """`--service-file FILE`."""
-    return click.option(
-        "--service-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="How a service of ECS is created, in CreateService's form.",
-    )(command)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+"""If the command fails, its error is the document."""
+service_file_option = click.option(
+    "--service-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="How a service of ECS is created, in CreateService's form.",
+)
 
 
 class _Place(click.Path):

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import click
 
@@ -18,8 +18,8 @@ from ecr_widgets.model.text import visible
 from ecr_widgets.recording.terminal import is_live
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound=Callable[..., Any])
 _GAP = "  "
+wide_option = click.option("--wide", is_flag=True, help="Full values, whatever the terminal's width.")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,6 @@ class Column(Generic[T]):
     optional: bool = False
     """Whether it is dropped if the terminal is still too narrow."""
     is_number: bool = False
-
-
-def wide_option(command: Command) -> Command:
-    """`--wide`."""
-    return click.option("--wide", is_flag=True, help="Full values, whatever the terminal's width.")(command)
 
 
 def is_brief(*, wide: bool) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from ecr_widgets.cli.printing import Command
 
 LONG = "--wait-if-busy"
 """The name to use in messages: some commands have a different `--wait`."""
