@@ -57,9 +57,14 @@ if TYPE_CHECKING:
     from ecr_widgets.steps.wait import Wait as Wait
 
 
+def name_of(step: str) -> str:
+    """The name of a step's records and module from that of its class: `check_target` for `CheckTarget`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", step).lower()
+
+
 def __getattr__(name: str) -> Any:
     # Imported on first use: a run uses few of them.
-    module = __name__ + "." + re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    module = f"{__name__}.{name_of(name)}"
     if find_spec(module) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(module), name)

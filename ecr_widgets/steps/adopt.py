@@ -137,7 +137,6 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
         InputError: A question is open, or the service has changed since the files were written.
     """
 
-    step: ClassVar = "adopt"
     asks: ClassVar = ("this machine: new files in the folder",)
     compares: ClassVar = False
 

@@ -92,7 +92,6 @@ class BuildImage(Step[Buildable, BuildOutcome]):
         AuthorizationError: The account's registry refused the token, and also a new one.
     """
 
-    step: ClassVar = "build_image"
     asks: ClassVar = ("Docker Engine: POST /build",)
 
     context: str | Path

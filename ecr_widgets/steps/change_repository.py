@@ -43,7 +43,6 @@ class ChangeRepository(Step[WantedSettings, RepositoryOutcome]):
         RepositoryNotFound: No such repository.
     """
 
-    step: ClassVar = "change_repository"
     asks: ClassVar = ("ECR: PutImageTagMutability", "ECR: PutImageScanningConfiguration")
 
     repository: str

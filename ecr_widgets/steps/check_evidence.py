@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
@@ -38,8 +38,6 @@ class CheckEvidence(Look[GateOutcome]):
     Raises:
         GateRefused: A rule is not met, or it is not known whether it is.
     """
-
-    step: ClassVar = "check_evidence"
 
     environment: str = ""
     _: KW_ONLY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 from ecr_widgets.errors import VerifyError
 from ecr_widgets.model.encryption import Encryption
@@ -37,8 +37,6 @@ class CheckRepository(Look[RepositoryOutcome]):
 
         VerifyError: It has other settings; the message names them.
     """
-
-    step: ClassVar = "check_repository"
 
     repository: str
     _: KW_ONLY

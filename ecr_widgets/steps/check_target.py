@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.service_file import check_network
@@ -76,8 +76,6 @@ class CheckTarget(Look[TargetOutcome]):
 
         TargetBusy: Another run is working on the service or the tag.
     """
-
-    step: ClassVar = "check_target"
 
     _: KW_ONLY
     environment: str | None = None

@@ -41,7 +41,6 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
         InputError: It does not wait at a pause hook.
     """
 
-    step: ClassVar = "continue_deployment"
     asks: ClassVar = ("continue_deployment",)
     compares: ClassVar = False
 

@@ -70,7 +70,6 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         AuthorizationError: A token was refused, and so was a new one.
     """
 
-    step: ClassVar = "copy_image"
     asks: ClassVar = ("registry: blob uploads", "registry: PUT manifest")
 
     repository: str

@@ -85,7 +85,6 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         OutcomeUnknown: The reply was lost, and no deploy with that content showed up.
     """
 
-    step: ClassVar = "create_deploy"
     asks: ClassVar = ("create_deploy",)
 
     name: str

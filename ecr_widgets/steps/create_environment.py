@@ -47,7 +47,6 @@ class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
         OutcomeUnknown: The reply was lost, and no environment of that name showed up.
     """
 
-    step: ClassVar = "create_environment"
     asks: ClassVar = ("Layer0: POST /environment/",)
 
     environment: str

@@ -55,7 +55,6 @@ class CreateLoadBalancer(Step[FoundBalancer, LoadBalancerOutcome]):
         VerifyError: It exists, and is public but should be private, or the other way round.
     """
 
-    step: ClassVar = "create_load_balancer"
     asks: ClassVar = ("Layer0: POST /loadbalancer/", "Layer0: PUT /loadbalancer/ID/…")
 
     environment: str

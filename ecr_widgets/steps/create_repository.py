@@ -54,7 +54,6 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
         VerifyError: It exists with a different encryption.
     """
 
-    step: ClassVar = "create_repository"
     asks: ClassVar = ("ECR: CreateRepository",)
 
     repository: str

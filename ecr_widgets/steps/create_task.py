@@ -99,7 +99,6 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
             request is the earlier attempt's.
     """
 
-    step: ClassVar = "create_task"
     asks: ClassVar = ("start_task",)
     notes: ClassVar = (KNOWN_REQUESTS, START_ID)
 

@@ -15,7 +15,6 @@ from ecr_widgets.steps.shared.outside import Outside
 class DeleteDeploy(Deletion):
     """Delete a stored deploy; services that run it keep running. No error if it does not exist."""
 
-    step: ClassVar = "delete_deploy"
     asks: ClassVar = ("Layer0: DELETE /deploy/ID",)
     kind: ClassVar = "deploy"
 

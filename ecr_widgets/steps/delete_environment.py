@@ -24,7 +24,6 @@ class DeleteEnvironment(Deletion):
         WaitTimeout: Up to v0.12.6 an environment with tasks takes 15 minutes and fails: delete the tasks first.
     """
 
-    step: ClassVar = "delete_environment"
     asks: ClassVar = ("Layer0: DELETE /environment/ID",)
     kind: ClassVar = "environment"
 

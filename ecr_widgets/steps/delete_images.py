@@ -69,7 +69,6 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
         ImageInUse: One of them is used, was pulled meanwhile, or belongs to an image that stays; nothing was deleted.
     """
 
-    step: ClassVar = "delete_images"
     asks: ClassVar = ("ECR: BatchDeleteImage",)
 
     repository: str

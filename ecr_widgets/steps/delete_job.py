@@ -15,7 +15,6 @@ from ecr_widgets.steps.shared.outside import Outside
 class DeleteJob(Deletion):
     """Delete a job and stop what runs it; no error if it does not exist."""
 
-    step: ClassVar = "delete_job"
     asks: ClassVar = ("Layer0: DELETE /job/ID",)
     kind: ClassVar = "job"
 

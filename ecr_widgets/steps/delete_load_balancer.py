@@ -25,7 +25,6 @@ class DeleteLoadBalancer(Deletion):
         DeploymentFailed: The job failed; its log says why.
     """
 
-    step: ClassVar = "delete_load_balancer"
     asks: ClassVar = ("Layer0: DELETE /loadbalancer/ID",)
     kind: ClassVar = "load balancer"
 

@@ -45,7 +45,6 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
         RegistryError: It holds images, and these must not be deleted.
     """
 
-    step: ClassVar = "delete_repository"
     asks: ClassVar = ("ECR: DeleteRepository",)
 
     repository: str

@@ -25,7 +25,6 @@ class DeleteService(Deletion):
         DeploymentFailed: The job failed; its log says why.
     """
 
-    step: ClassVar = "delete_service"
     asks: ClassVar = ("Layer0: DELETE /service/ID",)
     kind: ClassVar = "service"
 

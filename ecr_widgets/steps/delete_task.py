@@ -23,7 +23,6 @@ class DeleteTask(Deletion):
         InputError: Several tasks have that name.
     """
 
-    step: ClassVar = "delete_task"
     asks: ClassVar = ("Layer0: DELETE /task/ID",)
     kind: ClassVar = "task"
 

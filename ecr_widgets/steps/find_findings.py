@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import Self
 
 from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.model.image_parts import subject_of
@@ -38,8 +38,6 @@ class FindFindings(Look[FindingsOutcome]):
     Raises:
         ImageNotFound: The repository has no such image, or none at all.
     """
-
-    step: ClassVar = "find_findings"
 
     repository: str
     reference: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
 from ecr_widgets.ports import ProgressSink
@@ -22,8 +22,6 @@ class FindImage(Look[PushOutcome]):
 
         RepositoryNotFound: The repository does not exist.
     """
-
-    step: ClassVar = "find_image"
 
     repository: str
     reference: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from ecr_widgets.errors import EntityNotFound
 from ecr_widgets.ports import ProgressSink
@@ -21,8 +20,6 @@ class FindService(Look[ServiceOutcome]):
     Raises:
         EntityNotFound: No such service, or it has never been deployed to.
     """
-
-    step: ClassVar = "find_service"
 
     environment: str
     service: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import timedelta
-from typing import ClassVar, Self
+from typing import Self
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.registry import Image
@@ -58,8 +58,6 @@ class FindUnusedImages(Look[UnusedOutcome]):
     Raises:
         InputError: A number is below 0.
     """
-
-    step: ClassVar = "find_unused_images"
 
     repository: str
     _: KW_ONLY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Self
 
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.image_uses import UsesOutcome
@@ -14,8 +14,6 @@ from ecr_widgets.steps.step import Look
 @dataclass(frozen=True)
 class FindUses(Look[UsesOutcome]):
     """Which services, tasks and stored deploys use the repository's images."""
-
-    step: ClassVar = "find_uses"
 
     repository: str
 

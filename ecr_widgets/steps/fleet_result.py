@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.errors import FleetStopped
 from ecr_widgets.model.waves import Counts
@@ -40,8 +40,6 @@ class FleetResult(Look[FleetOutcome]):
     Raises:
         FleetStopped: A target failed, though no more failed than the fleet allows, or a wave is missing.
     """
-
-    step: ClassVar = "fleet_result"
 
     fleet: Fleet
     waves: Sequence[WaveOutcome]

@@ -32,7 +32,6 @@ class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
         InputError: An environment cannot be linked to itself.
     """
 
-    step: ClassVar = "link_environments"
     asks: ClassVar = ("Layer0: POST or DELETE /environment/ID/link",)
 
     environment: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
 
 from ecr_widgets.errors import RegistryError
 from ecr_widgets.ports import Ecr, ProgressSink
@@ -38,8 +37,6 @@ class Login(Look[LoginOutcome]):
 
         RegistryUnavailable: ECR does not answer.
     """
-
-    step: ClassVar = "login"
 
     def look(self, outside: Outside, progress: ProgressSink) -> LoginOutcome:
         return log_in(outside.ecr, outside.session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.fleet import (
@@ -78,8 +78,6 @@ class PlanFleet(Look[Fleet]):
     Raises:
         InputError: A target appears twice, or a parameter is unknown or has the wrong type; the message names the line.
     """
-
-    step: ClassVar = "plan_fleet"
 
     runbook: str
     targets: str

@@ -49,7 +49,6 @@ class PullImage(Step[Pullable, PullOutcome]):
         AuthorizationError: The token was refused, and so was a new one.
     """
 
-    step: ClassVar = "pull_image"
     asks: ClassVar = ("Docker Engine: POST /images/create",)
 
     repository: str

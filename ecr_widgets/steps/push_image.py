@@ -75,7 +75,6 @@ class PushImage(Step[Any, PushOutcome]):
     Source: Docker Engine API, ImagePush; OCI distribution specification, "Pushing manifests".
     """
 
-    step: ClassVar = "push_image"
     asks: ClassVar = (
         "Docker Engine: POST /images/NAME/tag",
         "Docker Engine: POST /images/NAME/push",

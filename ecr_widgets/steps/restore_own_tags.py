@@ -22,7 +22,6 @@ class TagsOutcome:
 class RestoreOwnTags(Step[TagsOutcome, TagsOutcome]):
     """Have Layer0 write the tags of its own entities, called `api`, again."""
 
-    step: ClassVar = "restore_own_tags"
     asks: ClassVar = ("Layer0: POST /admin/sql",)
 
     def look(self, outside: Outside, progress: ProgressSink) -> TagsOutcome:

@@ -69,7 +69,6 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         TargetBusy: The service is neither on that deploy nor on what this run saw: somebody else is working on it.
     """
 
-    step: ClassVar = "rollback"
     asks: ClassVar = ("update_service",)
 
     service: ServiceOutcome

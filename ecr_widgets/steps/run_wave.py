@@ -95,7 +95,6 @@ class RunWave(Step[FoundWave, WaveOutcome]):
         InputError: There is no further wave.
     """
 
-    step: ClassVar = "run_wave"
     asks: ClassVar = ("this machine or the cluster: a run of the runbook for each target",)
 
     fleet: Fleet

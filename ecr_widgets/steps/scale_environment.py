@@ -21,7 +21,6 @@ class ScaleEnvironment(Step[Place, Any]):
         EntityNotFound: No such environment.
     """
 
-    step: ClassVar = "scale_environment"
     asks: ClassVar = ("Layer0: POST /admin/scale/ID",)
 
     environment: str

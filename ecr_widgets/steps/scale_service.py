@@ -49,7 +49,6 @@ class ScaleService(Step[Service, ScaleOutcome]):
         WaitTimeout: The deadline came first.
     """
 
-    step: ClassVar = "scale_service"
     asks: ClassVar = ("scale_service",)
     compares: ClassVar = False
 

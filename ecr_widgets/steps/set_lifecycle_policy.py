@@ -41,7 +41,6 @@ class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
         RegistryError: ECR refused it.
     """
 
-    step: ClassVar = "set_lifecycle_policy"
     asks: ClassVar = ("ECR: PutLifecyclePolicy",)
 
     repository: str

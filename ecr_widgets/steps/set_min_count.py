@@ -33,7 +33,6 @@ class SetMinCount(Step[MinCountOutcome, MinCountOutcome]):
         InputError: The number makes no sense.
     """
 
-    step: ClassVar = "set_min_count"
     asks: ClassVar = ("Layer0: PUT /environment/ID",)
 
     environment: str

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps import name_of
 
 if TYPE_CHECKING:
     from ecr_widgets.steps.shared.outside import Outside
@@ -40,7 +41,7 @@ class Step(Generic[Found, Outcome]):
     """
 
     step: ClassVar[str]
-    """The step's name in records."""
+    """The step's name in records: that of its class, unless it has another."""
     asks: ClassVar[tuple[str, ...]] = ()
     """The requests that change something, with the system they go to, or the calls of `ports.services.Services` that do; the
     addresses of registry and Layer0 are in the record of `check_target`. Empty if it changes nothing."""
@@ -48,6 +49,11 @@ class Step(Generic[Found, Outcome]):
     """Inputs that a run notes after its look, in case it is resumed; until then they are null in its record."""
     compares: ClassVar[bool] = True
     """Whether the target must be on what the run last saw; otherwise the target is only held."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" not in vars(cls):
+            cls.step = name_of(cls.__name__)
 
     def resolved(self, outside: Outside) -> Self:
         """The same step with its names as the registry has them; this is what it records and does."""

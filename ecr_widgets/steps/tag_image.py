@@ -37,7 +37,6 @@ class TagImage(Step[TagOutcome, TagOutcome]):
         TagImmutable: The tag names another image and must not move.
     """
 
-    step: ClassVar = "tag_image"
     asks: ClassVar = ("ECR: PutImage",)
 
     repository: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import InvalidReference, VerifyError
@@ -63,8 +63,6 @@ class Verify(Step[None, VerifyOutcome]):
     Raises:
         VerifyError: Something else runs; the message names both.
     """
-
-    step: ClassVar = "verify"
 
     service: ServiceOutcome | RollbackOutcome
     image: PushOutcome | None = None

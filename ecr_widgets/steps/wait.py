@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.deploy_service import ServiceOutcome
@@ -26,8 +26,6 @@ class Wait(Step[None, WaitOutcome]):
 
         WaitTimeout: The deadline came first.
     """
-
-    step: ClassVar = "wait"
 
     service: ServiceOutcome
     _: KW_ONLY
