@@ -16,13 +16,8 @@ class DeleteDeploy(Deletion):
     """Delete a stored deploy; services that run it keep running. No error if it does not exist."""
 
     asks: ClassVar = ("Layer0: DELETE /deploy/ID",)
-    kind: ClassVar = "deploy"
 
     deploy_id: str
-
-    @property
-    def asked_name(self) -> str:
-        return self.deploy_id
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         try:

@@ -25,15 +25,10 @@ class DeleteEnvironment(Deletion):
     """
 
     asks: ClassVar = ("Layer0: DELETE /environment/ID",)
-    kind: ClassVar = "environment"
 
     environment: str
     _: KW_ONLY
     timeout_s: float = unrecorded(1800.0)
-
-    @property
-    def asked_name(self) -> str:
-        return self.environment
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         place = outside.layer0_of(self.environment, "deleting an environment").find_environment(

@@ -16,13 +16,8 @@ class DeleteJob(Deletion):
     """Delete a job and stop what runs it; no error if it does not exist."""
 
     asks: ClassVar = ("Layer0: DELETE /job/ID",)
-    kind: ClassVar = "job"
 
     job_id: str
-
-    @property
-    def asked_name(self) -> str:
-        return self.job_id
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         try:

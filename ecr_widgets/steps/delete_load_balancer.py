@@ -26,16 +26,11 @@ class DeleteLoadBalancer(Deletion):
     """
 
     asks: ClassVar = ("Layer0: DELETE /loadbalancer/ID",)
-    kind: ClassVar = "load balancer"
 
     environment: str
     load_balancer: str
     _: KW_ONLY
     timeout_s: float = unrecorded(900.0)
-
-    @property
-    def asked_name(self) -> str:
-        return self.load_balancer
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         layer0 = outside.layer0_of(self.environment, "a load balancer")

@@ -26,16 +26,11 @@ class DeleteService(Deletion):
     """
 
     asks: ClassVar = ("Layer0: DELETE /service/ID",)
-    kind: ClassVar = "service"
 
     environment: str
     service: str
     _: KW_ONLY
     timeout_s: float = unrecorded(900.0)
-
-    @property
-    def asked_name(self) -> str:
-        return self.service
 
     def holds(self, outside: Outside) -> str:
         return outside.service_target(self.environment, self.service)

@@ -24,13 +24,8 @@ class DeleteTask(Deletion):
     """
 
     asks: ClassVar = ("Layer0: DELETE /task/ID",)
-    kind: ClassVar = "task"
 
     task_id: str
-
-    @property
-    def asked_name(self) -> str:
-        return self.task_id
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         try:

@@ -33,13 +33,18 @@ class Entity:
 class Deletion(Step[Entity | None, DeletionOutcome]):
     """A deletion; its subclasses find the entity and request its deletion."""
 
-    kind: ClassVar[str]
     compares: ClassVar = False
 
     @property
+    def kind(self) -> str:
+        """What is deleted, for people."""
+        return self.step.removeprefix("delete_").replace("_", " ")
+
+    @property
     def asked_name(self) -> str:
-        """What the caller calls it."""
-        raise NotImplementedError
+        """What the caller calls it: the field with the kind's name, or with that of its id."""
+        kind = self.step.removeprefix("delete_")
+        return str(getattr(self, kind if hasattr(self, kind) else f"{kind}_id"))
 
     def delete(self, outside: Outside, entity_id: str) -> str | None:
         """Request the deletion, and return the id of the job that does it, if Layer0 has one for it."""
