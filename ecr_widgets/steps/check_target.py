@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.service_file import check_network
@@ -90,6 +90,9 @@ class CheckTarget(Look[TargetOutcome]):
     deploy: str | None = if_given(None)
     load_balancer: str | None = if_given(None)
     service_file: str | Path | None = if_given(None)
+
+    def resolved(self, outside: Outside) -> Self:
+        return self  # the registry is only asked when it is looked at
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         inputs = super().inputs(outside)

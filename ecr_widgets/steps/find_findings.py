@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
 
 from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.model.image_parts import subject_of
@@ -41,9 +40,6 @@ class FindFindings(Look[FindingsOutcome]):
 
     repository: str
     reference: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def look(self, outside: Outside, progress: ProgressSink) -> FindingsOutcome:
         ecr = outside.ecr

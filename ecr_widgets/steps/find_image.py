@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
 from ecr_widgets.ports import ProgressSink
@@ -25,9 +24,6 @@ class FindImage(Look[PushOutcome]):
 
     repository: str
     reference: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def expected(self, outside: Outside) -> PushOutcome | None:
         pushed = outside.planned.get(str(outside.reference(self.repository, self.reference)))

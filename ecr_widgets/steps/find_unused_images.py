@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
-from typing import Self
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.registry import Image
@@ -64,9 +63,6 @@ class FindUnusedImages(Look[UnusedOutcome]):
     keep_newest: int = 10
     older_than_days: float = 30.0
     pulled_within_days: float = 14.0
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def look(self, outside: Outside, progress: ProgressSink) -> UnusedOutcome:
         if min(self.keep_newest, self.older_than_days, self.pulled_within_days) < 0:

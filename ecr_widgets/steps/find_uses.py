@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.image_uses import UsesOutcome
@@ -16,9 +15,6 @@ class FindUses(Look[UsesOutcome]):
     """Which services, tasks and stored deploys use the repository's images."""
 
     repository: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def look(self, outside: Outside, progress: ProgressSink) -> UsesOutcome:
         return outside.uses(self.repository, progress)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ecr_widgets.errors import EngineError, ImageNotFound, RegistryError, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -53,9 +53,6 @@ class PullImage(Step[Pullable, PullOutcome]):
 
     repository: str
     reference: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def look(self, outside: Outside, progress: ProgressSink) -> Pullable:
         image = outside.reference(self.repository, self.reference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from ecr_widgets.errors import PushError, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -86,9 +86,6 @@ class PushImage(Step[Any, PushOutcome]):
     _: KW_ONLY
     repository: str
     tag: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         source = self.image.image if isinstance(self.image, BuildOutcome) else self.image

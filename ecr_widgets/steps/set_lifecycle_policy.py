@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.lifecycle_policy import equal_policies, parse_policy, simple_lifecycle_policy
@@ -48,9 +48,6 @@ class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
     _: KW_ONLY
     untagged_days: int = 0
     keep_newest: int = 0
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def look(self, outside: Outside, progress: ProgressSink) -> LifecycleOutcome:
         wanted = self.policy or simple_lifecycle_policy(

@@ -57,7 +57,10 @@ class Step(Generic[Found, Outcome]):
 
     def resolved(self, outside: Outside) -> Self:
         """The same step with its names as the registry has them; this is what it records and does."""
-        return self
+        name = getattr(self, "repository", None)
+        if name is None:
+            return self
+        return dataclasses.replace(self, repository=outside.session.repository(name))  # type: ignore[type-var]
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         """The inputs as the record has them; the same in a plan and in its run."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ecr_widgets.errors import TagImmutable
 from ecr_widgets.model.image_reference import ImageReference, check_tag
@@ -42,9 +42,6 @@ class TagImage(Step[TagOutcome, TagOutcome]):
     repository: str
     reference: str
     tag: str
-
-    def resolved(self, outside: Outside) -> Self:
-        return replace(self, repository=outside.session.repository(self.repository))
 
     def _named(self, outside: Outside) -> ImageReference:
         return ImageReference(outside.session.token().registry, self.repository, tag=check_tag(self.tag))
