@@ -21,12 +21,13 @@ if _is_late:
     sys.modules["paramiko"] = _Later("paramiko")
 try:
     import docker
-    from docker.auth import AuthConfig, load_config
+    from docker.auth import AuthConfig
+    from docker.credentials import Store
     from docker.errors import (
         APIError,
         DockerException,
         ImageNotFound,
-        InvalidConfigFile,
+        InvalidVersion,
         NotFound,
         TLSParameterError,
     )
@@ -42,11 +43,11 @@ __all__ = [
     "AuthConfig",
     "DockerException",
     "ImageNotFound",
-    "InvalidConfigFile",
+    "InvalidVersion",
     "NotFound",
+    "Store",
     "TLSConfig",
     "TLSParameterError",
     "docker",
     "json_stream",
-    "load_config",
 ]

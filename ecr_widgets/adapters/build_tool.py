@@ -5,7 +5,6 @@ Source: Docker's documentation, "Docker CLI plugins"; the folders and their orde
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecr_widgets.settings.engine_address import docker_folder
+from ecr_widgets.errors import SettingsError
+from ecr_widgets.settings.engine_address import docker_folder, read_docker_config
 
 _PLUGIN = "docker-buildx"
 _FOLDERS = tuple(
@@ -63,9 +63,8 @@ class BuildTool:
 
 def read_config(environ: Mapping[str, str]) -> dict[str, object]:
     """The user's config.json; empty if it cannot be read."""
-    with suppress(OSError, ValueError):
-        read = json.loads((docker_folder(environ) / "config.json").read_bytes())
-        return read if isinstance(read, dict) else {}
+    with suppress(SettingsError):
+        return read_docker_config(environ)
     return {}
 
 

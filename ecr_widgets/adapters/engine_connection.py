@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
+import ssl
+import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,23 +24,31 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ecr_widgets.adapters.build_tool import read_config
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
+from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.docker_library import (
     APIError,
     AuthConfig,
     DockerException,
-    InvalidConfigFile,
+    InvalidVersion,
+    Store,
     TLSConfig,
     TLSParameterError,
     docker,
     json_stream,
-    load_config,
 )
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
-from ecr_widgets.settings.engine_address import EngineAddress, find_engine_address, other_sockets
+from ecr_widgets.model.paths import exists
+from ecr_widgets.settings.engine_address import (
+    EngineAddress,
+    docker_folder,
+    find_engine_address,
+    other_sockets,
+)
 
 T = TypeVar("T")
 
@@ -45,12 +56,18 @@ _INSTALL = (
     "start it, set DOCKER_HOST or a Docker context, or install one;"
     " on Debian or Ubuntu, as root: apt-get install docker.io"
 )
+_CHECK_ADDRESS = "check DOCKER_HOST or the Docker context, whether the engine expects TLS (DOCKER_TLS_VERIFY), and any proxy on the way"
+_FOREIGN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What docker-py raises if an answer is not an engine's."""
 _PATCHING = Lock()
+_FIRST_ANSWER_S = 30
+"""Longest wait for the engine's version, the first thing it is asked, in seconds."""
 _SILENCE_S = 120
 """Longest wait for the engine's next output, in seconds."""
 _LONG_SILENCE_S = 4 * 3600
 """The same for calls in which it says nothing until they are done."""
-
+_HELPER_S = 30
+"""Longest wait for a credential helper, in seconds."""
 
 _logins: ContextVar[Mapping[str, Any]] = ContextVar(
     "logins of the build under way", default=MappingProxyType({})
@@ -87,27 +104,70 @@ def auth_of(token: AuthorizationToken) -> dict[str, str]:
     return {"username": token.user, "password": token.password, "serveraddress": token.registry}
 
 
+class _UsersLogins(AuthConfig):
+    """The user's own logins. Their helpers may wait for a person, and write secrets to stderr."""
+
+    def _get_store_instance(self, name: str) -> Store:
+        return _Helper(name)
+
+
+class _Helper(Store):
+    def _execute(self, subcmd: str, data_input: bytes) -> bytes:
+        done = subprocess.run(
+            [self.program, subcmd],
+            input=data_input,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_HELPER_S,
+            check=True,
+        )
+        return done.stdout
+
+
 def users_login(registry: str) -> dict[str, Any] | None:
     """The login that the user's own configuration has for a registry; None if it has none that can be read.
 
     docker-py reads the configuration without checking it, and starts helpers that may not exist.
     """
-    unusable = (DockerException, AttributeError, KeyError, TypeError, ValueError, OSError)
+    unusable = (
+        *(DockerException, AttributeError, LookupError, TypeError, ValueError, OSError, RecursionError),
+        subprocess.SubprocessError,
+    )
     with suppress(*unusable), warnings.catch_warnings(action="ignore"):
-        found = load_config().resolve_authconfig(registry)
+        found = _UsersLogins.load_config(None, None).resolve_authconfig(registry)
         return dict(found) if found else None
     return None
 
 
+def _users_headers() -> dict[str, str]:
+    """The headers that the user's config.json adds to each call, such as for a proxy in front of the engine."""
+    headers = read_config(os.environ).get("HttpHeaders") or {}
+    if isinstance(headers, dict) and all(
+        isinstance(each, str) and each.isascii() and each.isprintable() and each == each.strip()
+        for pair in headers.items()
+        for each in pair
+    ):
+        return headers
+    raise SettingsError(
+        "Docker's settings cannot be used: HttpHeaders in"
+        f" {docker_folder(os.environ) / 'config.json'} is not an object of one-line texts",
+        hint="correct or remove it",
+    )
+
+
 @contextmanager
-def _no_logins() -> Iterator[None]:
-    """Keep docker-py from reading logins: a single unreadable one, for any registry, would fail every call."""
+def _without_users_config() -> Iterator[None]:
+    """Keep docker-py from reading config.json: it checks nothing, and one unreadable login would fail every call."""
+    headers = _users_headers()
+    config = docker.utils.config  # type: ignore[attr-defined]
     with _PATCHING:
-        read, docker.auth.load_config = docker.auth.load_config, lambda *_, **__: _LoginsGiven({})
+        logins, settings = docker.auth.load_config, config.load_general_config
+        docker.auth.load_config = lambda *_, **__: _LoginsGiven({})
+        config.load_general_config = lambda *_: {"HttpHeaders": headers} if headers else {}
         try:
             yield
         finally:
-            docker.auth.load_config = read
+            docker.auth.load_config, config.load_general_config = logins, settings
 
 
 class EngineConnection:
@@ -130,24 +190,30 @@ class EngineConnection:
         address = self.address
         _check_ssh(address)
         try:
-            with _no_logins():
-                return _Client(
+            with _without_users_config():
+                client = _Client(
                     base_url=address.host,
                     tls=_tls(address),
                     version="auto",
-                    timeout=_SILENCE_S,
+                    timeout=_FIRST_ANSWER_S,
                     # As the docker command does: the user's ssh knows keys, agents, jump hosts and trusted hosts.
                     use_ssh_client=True,
                 )
-        except (InvalidConfigFile, TLSParameterError) as error:
-            raise _unusable_settings(error) from error
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise EngineUnavailable(
-                f"no Docker Engine answers at {address}: {_root(error)}", hint=self._hint(error)
+        except EcrWidgetsError:
+            raise
+        except TLSParameterError as error:
+            raise SettingsError(
+                f"Docker's settings cannot be used: {error}", hint=_certificates(address)
             ) from error
-        except (AttributeError, TypeError, ValueError) as error:
-            # docker-py reads the user's config.json without checking it.
-            raise _unusable_settings(error) from error
+        except InvalidVersion as error:
+            raise EngineUnavailable(
+                f"the engine at {address} is too old: {error}",
+                hint="update it to Docker Engine 20.10 or newer",
+            ) from error
+        except (DockerException, requests.RequestException, OSError, *_FOREIGN) as error:
+            raise self._not_reached(error) from error
+        client.api.timeout = _SILENCE_S
+        return client
 
     @cached_property
     def facts(self) -> EngineFacts:
@@ -190,13 +256,10 @@ class EngineConnection:
             return call()
         except (DockerException, requests.RequestException, OSError) as error:
             raise self._translated(error) from error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _FOREIGN as error:
             if (reason := _answered(error)) is not None:
                 raise EngineError(f"the Docker Engine refused: {reason}") from error
-            raise EngineUnavailable(
-                f"what answers at {self.address} is not a Docker Engine: {type(error).__name__} {error}",
-                hint=_INSTALL,
-            ) from error
+            raise self._no_engine(error) from error
 
     def events(
         self,
@@ -252,22 +315,57 @@ class EngineConnection:
                 f"the Docker Engine at {self.address} sent nothing for {_SILENCE_S:g} s",
                 hint="it may wait for a registry that does not answer: check the network between the two, then run again",
             )
+        return self._unanswered(error, f"the Docker Engine at {self.address} does not answer")
+
+    def _not_reached(self, error: Exception) -> EcrWidgetsError:
+        """The error for the first call, which asks for the version."""
+        if (reason := _answered(error)) is not None:
+            return EngineUnavailable(
+                f"what answers at {self.address} refused to tell its version: {shortened(reason)}",
+                hint=_CHECK_ADDRESS,
+            )
+        if isinstance(_innermost(error), TimeoutError):
+            return EngineUnavailable(
+                f"the Docker Engine at {self.address} sent nothing for {_FIRST_ANSWER_S} s",
+                hint="it may be paused or stuck: look at its log, or restart it",
+            )
+        return self._unanswered(error, f"no Docker Engine answers at {self.address}")
+
+    def _unanswered(self, error: Exception, what: str) -> EcrWidgetsError:
+        root = _innermost(error)
+        is_connection = isinstance(root, OSError) and not isinstance(root, requests.RequestException)
+        if is_connection or _is_tls(error):
+            return EngineUnavailable(f"{what}: {root}", hint=self._hint(error))
+        return self._no_engine(error)
+
+    def _no_engine(self, error: Exception) -> EcrWidgetsError:
+        root = _innermost(error)
+        said = (
+            f"it said {root.doc}"
+            if isinstance(root, json.JSONDecodeError)
+            else f"{type(root).__name__} {root}"
+        )
         return EngineUnavailable(
-            f"the Docker Engine at {self.address} does not answer: {_root(error)}", hint=self._hint(error)
+            f"what answers at {self.address} is not a Docker Engine: {shortened(' '.join(said.split()))}",
+            hint=_CHECK_ADDRESS,
         )
 
     def _hint(self, error: BaseException) -> str:
         socket, reason = self.address.socket, _innermost(error)
+        if _is_tls(error):
+            return _certificates(self.address)
         if self.address.host.startswith("ssh://"):
             return f"see what `ssh {self.address.host} docker version` says"
         if isinstance(reason, PermissionError) and socket is not None:
             return f"this user may not use {socket}: {_admission(socket)}{self._beside()}"
         if isinstance(reason, ConnectionRefusedError) and socket is not None:
             return f"{socket} exists, but nothing listens on it: start the engine{self._beside()}"
+        if socket is None:
+            return "check the address, and that the engine listens there"
         return _INSTALL + self._beside()
 
     def _beside(self) -> str:
-        sockets = [path for path, _ in other_sockets() if path.is_socket() and path != self.address.socket]
+        sockets = [path for path, _ in other_sockets() if exists(path) and path != self.address.socket]
         return f"; another engine may answer with DOCKER_HOST=unix://{sockets[0]}" if sockets else ""
 
 
@@ -330,26 +428,42 @@ def _check_ssh(address: EngineAddress) -> None:
         )
 
 
-def _unusable_settings(error: Exception) -> SettingsError:
-    return SettingsError(
-        f"Docker's settings cannot be used: {error}",
-        hint="check DOCKER_HOST, and config.json in DOCKER_CONFIG or ~/.docker",
+def _certificates(address: EngineAddress) -> str:
+    """What to try if the connection cannot be secured."""
+    if address.tls is None:
+        return _CHECK_ADDRESS
+    missing = f" (there is no {' and no '.join(address.tls.missing)})" if address.tls.missing else ""
+    return (
+        f"check the certificates in {address.tls.folder}{missing}: ca.pem of the engine's authority, cert.pem and"
+        " key.pem that the engine accepts; and that it expects TLS at this port"
     )
 
 
-def _answered(error: BaseException | None) -> str | None:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that led to it."""
+    # A decoder's StopIteration says nothing.
+    while error is not None and not isinstance(error, StopIteration):
+        yield error
+        error = error.__context__
+
+
+def _answered(error: BaseException) -> str | None:
     """The engine's answer that led to an error; None if there was no answer.
 
     Podman answers failed pushes with a body that docker-py cannot read: the resulting error says
     nothing, but its context still holds the answer.
     """
-    while error is not None:
-        if isinstance(error, requests.HTTPError) and error.response is not None:
-            return _reason(error.response) or str(error)
-        if isinstance(error, APIError) and error.explanation:
-            return str(error.explanation)
-        error = error.__context__
+    for each in _chain(error):
+        if isinstance(each, requests.HTTPError) and each.response is not None:
+            return _reason(each.response) or str(each)
+        if isinstance(each, APIError) and each.explanation:
+            return str(each.explanation)
     return None
+
+
+def _is_tls(error: BaseException) -> bool:
+    """Whether the connection could not be secured."""
+    return any(isinstance(each, ssl.SSLError | requests.exceptions.SSLError) for each in _chain(error))
 
 
 def _reason(response: requests.Response) -> str:
@@ -366,12 +480,6 @@ def _reason(response: requests.Response) -> str:
     return text
 
 
-def _root(error: BaseException) -> str:
-    # The outer messages repeat urllib3's; the innermost one says what went wrong.
-    return str(_innermost(error))
-
-
 def _innermost(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+    """The first cause: the outer messages repeat urllib3's; this one says what went wrong."""
+    return list(_chain(error))[-1]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from ecr_widgets.model.paths import exists, is_file, is_folder
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
+_HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]+(?:%[\w.-]+)?")
+"""A host's name or an IP address."""
 _VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
@@ -50,6 +53,11 @@ class EngineTls:
         """The client certificate to present to the engine, and its key; None if either is missing."""
         certificate, key = self._file("cert.pem"), self._file("key.pem")
         return (certificate, key) if certificate and key else None
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the files that are not there, or that this user may not see."""
+        return [each for each in ("ca.pem", "cert.pem", "key.pem") if self._file(each) is None]
 
     def _file(self, name: str) -> Path | None:
         path = self.folder / name
@@ -100,7 +108,7 @@ def find_engine_address(environ: Mapping[str, str] = os.environ) -> EngineAddres
     if name := environ.get("DOCKER_CONTEXT", ""):
         source = f"context {name!r} of DOCKER_CONTEXT"
     else:
-        name = _current_context(config)
+        name = _current_context(environ)
         source = f"current context {name!r}"
     if name and name != "default":
         return _of_context(config, name, source)
@@ -118,12 +126,21 @@ def docker_folder(environ: Mapping[str, str]) -> Path:
         return Path("/nonexistent/.docker")
 
 
-def _current_context(config: Path) -> str:
-    settings = _json(config / "config.json")
-    name = settings.get("currentContext", "")
+def read_docker_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The user's config.json; empty if there is none, or nothing in it.
+
+    Raises:
+        SettingsError: It cannot be read, or is not JSON.
+    """
+    return _json(docker_folder(environ) / "config.json") or {}
+
+
+def _current_context(environ: Mapping[str, str]) -> str:
+    name = read_docker_config(environ).get("currentContext") or ""
     if not isinstance(name, str):
         raise SettingsError(
-            f"Docker's settings cannot be used: currentContext in {config / 'config.json'} is not a string",
+            "Docker's settings cannot be used: currentContext in"
+            f" {docker_folder(environ) / 'config.json'} is not a string",
             hint="set it with `docker context use NAME`",
         )
     return name
@@ -131,13 +148,13 @@ def _current_context(config: Path) -> str:
 
 def _of_context(config: Path, name: str, source: str) -> EngineAddress:
     key = hashlib.sha256(name.encode()).hexdigest()
-    path = config / "contexts" / "meta" / key / "meta.json"
-    if not is_file(path):
+    meta = _json(config / "contexts" / "meta" / key / "meta.json")
+    if meta is None:
         raise SettingsError(
             f"the engine is not known: {source} does not exist in {config / 'contexts'}",
             hint="`docker context ls` lists the existing ones; `docker context use default` resets it",
         )
-    endpoints = _json(path).get("Endpoints")
+    endpoints = meta.get("Endpoints")
     endpoint = endpoints.get("docker") if isinstance(endpoints, dict) else None
     if not isinstance(endpoint, dict):
         raise SettingsError(
@@ -148,7 +165,7 @@ def _of_context(config: Path, name: str, source: str) -> EngineAddress:
     skipped = bool(endpoint.get("SkipTLSVerify"))
     tls = EngineTls(folder, not skipped) if is_folder(folder) or skipped else None
     host = endpoint.get("Host") or f"unix://{DEFAULT_SOCKET}"
-    return EngineAddress(_usable(str(host), source, secured=tls is not None), source, tls)
+    return EngineAddress(_usable(host, source, secured=tls is not None), source, tls)
 
 
 def _default(environ: Mapping[str, str]) -> EngineAddress:
@@ -169,45 +186,55 @@ def other_sockets(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, s
     ]
 
 
-def _usable(host: str, source: str, *, secured: bool) -> str:
+def _usable(host: object, source: str, *, secured: bool) -> str:
     """The address in one spelling; an error does not repeat it, since it may hold a password."""
-    scheme, separator, rest = host.partition("://")
+    given = host if isinstance(host, str) and host.isprintable() else ""
+    scheme, separator, rest = given.partition("://")
     if not separator:
         # The docker command accepts a bare host and port.
-        scheme, rest = "tcp", host
-    if scheme in ("unix", "http+unix"):
+        scheme, rest = "tcp", given
+    if scheme in ("unix", "http+unix") and (not rest or rest.startswith("/")):
         return f"unix://{rest or DEFAULT_SOCKET}"
     scheme = "tcp" if scheme in ("http", "https") else scheme
     try:
         parts = urlsplit(f"{scheme}://{rest}")
-        named, port = parts.hostname, parts.port
+        usable = scheme in ("tcp", "ssh") and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
+        # docker-py takes no path for ssh.
+        usable = usable and not (
+            parts.password or parts.query or parts.fragment or parts.netloc.endswith(":")
+        )
+        usable = usable and not (scheme == "ssh" and parts.path.strip("/"))
     except ValueError:
-        named = port = None
-    if scheme not in ("tcp", "ssh") or not named or parts.password is not None:
+        usable = False
+    if not usable:
         raise SettingsError(
             f"{source} is not an address of a Docker Engine",
             hint="write unix:///path, tcp://host:port or ssh://user@host, without a password",
         )
-    if scheme == "tcp" and port is None:
+    if scheme == "tcp" and parts.port is None:
         rest = f"{parts.netloc}:{2376 if secured else 2375}{parts.path}"
     return f"{scheme}://{rest}".rstrip("/")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> dict[str, Any] | None:
+    """The object in one of Docker's files; None if there is no such file. As for docker, an empty file is an empty object."""
     try:
-        document = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        document = json.loads(content) if content.strip() else None
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(
-            f"Docker's settings cannot be used: {path} cannot be read: {error}", hint="fix or remove the file"
+            f"Docker's settings cannot be used: {path} cannot be read: {why}",
+            hint="make it readable for this user, correct it or remove it",
         ) from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict | None):
         raise SettingsError(
             f"Docker's settings cannot be used: {path} does not hold a JSON object",
-            hint="fix or remove the file",
+            hint="correct or remove the file",
         )
-    return document
+    return document or {}
 
 
 def main() -> int:
@@ -218,7 +245,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     print(address)  # noqa: T201
-    return 0 if address.socket is None or address.socket.is_socket() else 1
+    return 0 if address.socket is None or exists(address.socket) else 1
 
 
 if __name__ == "__main__":

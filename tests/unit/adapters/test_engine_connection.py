@@ -8,6 +8,7 @@ import importlib.util
 import json
 import shutil
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.adapters import engine_connection
 from ecr_widgets.adapters.engine_connection import EngineConnection
 from ecr_widgets.errors import EngineUnavailable, SettingsError
 from ecr_widgets.sandbox.workloads.certificates import Certificates
@@ -144,6 +146,9 @@ def test_an_engine_by_tls_is_checked_against_its_own_authority(
         # An engine whose certificate another CA signed is refused.
         (folder / "ca.pem").write_bytes(Certificates(machine / "others").path("web", "").read_bytes())
         assert "certificate verify failed" in told()
+        assert f"check the certificates in {folder}: " in told()
+        (folder / "key.pem").unlink()
+        assert "(there is no key.pem)" in told()
 
 
 @contextmanager
@@ -159,12 +164,13 @@ def secured_engine(pem: Path) -> Iterator[int]:
 
 @contextmanager
 def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
-    """An engine that reports its version; yields its port and the requested paths."""
+    """An engine that reports its version; yields its port, and the requested paths with the headers of a test."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            asked.extend(self.headers.get_all("X-Who", ()))
             body = json.dumps({"Version": "28.5", "ApiVersion": "1.44"}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -229,3 +235,126 @@ def test_certificates_that_are_not_there_are_a_matter_of_settings(
         (machine / name).write_text("no certificate")
     with pytest.raises((SettingsError, EngineUnavailable), match=r"tcp://127\.0\.0\.1:1"):
         _ = EngineConnection().facts
+
+
+@contextmanager
+def answering(path: Path, answer: bytes) -> Iterator[None]:
+    """A socket that gives each caller these bytes and closes the connection."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def http(body: str, status: str = "200 OK", *, length: int | None = None) -> bytes:
+    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "", body)
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "tries"),
+    [
+        (http("<html>\n<body>Welcome"), "is not a Docker Engine: it said <html> <body>Welcome;", "DOCKER_HOST"),
+        (http("x" * 100_000), "is not a Docker Engine: it said…;", "DOCKER_HOST"),
+        (http("[]"), "is not a Docker Engine: TypeError", "DOCKER_HOST"),
+        (http("{}"), "is not a Docker Engine: KeyError 'ApiVersion'", "DOCKER_HOST"),
+        (http('{"ApiVersion": null}'), "is not a Docker Engine: ", "DOCKER_HOST"),
+        (http('{"ApiVersion": "one"}'), "is not a Docker Engine: ", "DOCKER_HOST"),
+        (http("{", length=100), "is not a Docker Engine: IncompleteRead", "DOCKER_HOST"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a Docker Engine: BadStatusLine SSH-2.0", "DOCKER_HOST"),
+        (b"", "Remote end closed connection", "start it"),
+        (http('{"message": "who are you?"}', "401 Unauthorized"), "refused to tell its version: who are you?;", "proxy"),
+        (http("an HTTP request to an HTTPS server", "400 Bad Request"), "request to an HTTPS server;", "TLS"),
+        (http('{"ApiVersion": "1.12", "Version": "1"}'), "is too old: ", "update it"),
+    ],
+)  # fmt: skip
+def test_what_is_no_engine_is_told_from_none(machine: Path, answer: bytes, says: str, tries: str) -> None:
+    """The error says how the thing behind the socket answered, and suggests another step than installing an engine."""
+    with answering(machine / "docker.sock", answer):
+        text = told()
+    assert f"unix://{machine}/docker.sock" in text
+    assert says in text
+    assert tries in text
+    assert len(text) < 600
+    assert ("install" in text) == (answer == b"")
+
+
+def test_an_engine_that_says_nothing_is_not_waited_for_long(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer has a time limit of its own, shorter than that of later answers."""
+    assert engine_connection._FIRST_ANSWER_S < engine_connection._SILENCE_S
+    monkeypatch.setattr(engine_connection, "_FIRST_ANSWER_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(machine / "docker.sock"))
+        silent.listen()
+        assert "docker.sock sent nothing for 0.05 s; it may be paused" in told()
+
+
+@pytest.mark.parametrize("headers", [7, ["a"], {"a": 1}, {"a": "b\nc"}, {"a\n": "b"}, {"a": "é"}])
+def test_headers_that_cannot_be_sent_are_a_matter_of_settings(machine: Path, headers: object) -> None:
+    """Headers in config.json that HTTP does not allow are refused with the file's name, before the engine is asked."""
+    (machine / "config").mkdir()
+    (machine / "config" / "config.json").write_text(json.dumps({"HttpHeaders": headers}))
+    with pytest.raises(SettingsError, match=rf"HttpHeaders in {machine}/config/config\.json"):
+        _ = EngineConnection().facts
+
+
+@pytest.mark.parametrize(
+    "settings", [{"proxies": None}, {"proxies": {"default": "x"}}, {"auths": ["a"]}, {"HttpHeaders": {"X-Who": "me"}}]
+)  # fmt: skip
+def test_settings_for_other_things_do_not_matter(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object]
+) -> None:
+    """The engine is asked whatever config.json says about logins and proxies; headers in it are sent."""
+    (machine / "config").mkdir()
+    (machine / "config" / "config.json").write_text(json.dumps(settings))
+    with engine_by_http() as (port, asked):
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        engine.close()
+    assert ("me" in asked) == ("HttpHeaders" in settings)
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ('echo \'{"Username": "a", "Secret": "b"}\'', {"Username": "a", "Password": "b"}),
+        ("exec sleep 60", None),
+        ("echo locked; exit 1", None),
+        ("echo garbage", None),
+        ("printf '\\377'", None),
+        ("echo '[]'", None),
+    ],
+)
+def test_a_credential_helper_is_neither_waited_for_nor_heard(
+    machine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    script: str,
+    found: dict[str, str] | None,
+) -> None:
+    """A helper that hangs or fails gives no login, and what it writes to stderr is shown nowhere."""
+    (machine / "config").mkdir()
+    (machine / "config" / "config.json").write_text('{"credsStore": "test"}')
+    helper = machine / "docker-credential-test"
+    helper.write_text(f"#!/bin/sh\necho the-secret >&2\n{script}\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(machine), prepend=":")
+    if "sleep" in script:
+        monkeypatch.setattr(engine_connection, "_HELPER_S", 0.05)
+    login = engine_connection.users_login("registry.test")
+    assert (login and {name: login[name] for name in ("Username", "Password")}) == found
+    assert capfd.readouterr() == ("", "")

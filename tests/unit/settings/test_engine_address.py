@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_a_context_that_does_not_exist_is_an_error_in_words(config: Path, named_
         lambda config: (config / "config.json").write_text("[]"),
         lambda config: (config / "config.json").mkdir(),
         lambda config: use(config, 7),
+        lambda config: (config / "config.json").write_text("[" * 100_000),
         lambda config: (add_context(config, "odd", host="npipe://x"), use(config, "odd")),
         lambda config: (
             add_context(config, "odd"),
@@ -96,7 +98,7 @@ def test_a_context_that_does_not_exist_is_an_error_in_words(config: Path, named_
             use(config, "odd"),
         ),
     ],
-    ids=["no-json", "no-object", "folder", "number", "windows", "odd-endpoint"],
+    ids=["no-json", "no-object", "folder", "number", "deep", "windows", "odd-endpoint"],
 )
 def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> None:
     """An unusable configuration file or context is an error that names it."""
@@ -115,6 +117,15 @@ def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> N
         "tcp://host:port",
         "tcp://[::1",
         "ftp://host",
+        "/run/docker.sock",
+        "unix:/run/docker.sock",
+        "unix://run/docker.sock",
+        "unix:///run/docker\n.sock",
+        "tcp://host name:2375",
+        "tcp://a..b:2375",
+        "tcp://host:0",
+        "tcp://host:2375?a=1",
+        "ssh://host/path",
         "ssh://",
         "tcp://admin:pass-word-7@host:2375",
         "ssh://admin:pass-word-7@host",
@@ -137,6 +148,7 @@ def test_an_address_that_is_none_is_refused_and_no_password_repeated(config: Pat
         ("tcp://[2001:db8::1]:2375/", "tcp://[2001:db8::1]:2375"),
         ("http://192.0.2.1:80", "tcp://192.0.2.1:80"),
         (" ssh://me@host:22 ", "ssh://me@host:22"),
+        ("tcp://[fe80::1%eth0]:2375", "tcp://[fe80::1%eth0]:2375"),
     ],
 )
 def test_one_spelling_of_each_address(config: Path, host: str, told: str) -> None:
@@ -225,3 +237,44 @@ def test_the_scripts_get_the_same_answer(config: Path) -> None:
     gone = run(DOCKER_CONTEXT="gone")
     assert gone.returncode == 2
     assert gone.stderr.startswith("the engine is not known: context 'gone'")
+
+
+@pytest.mark.parametrize("content", ["", " \n", "null", "{}", '{"currentContext": null}'])
+def test_settings_without_content_are_none(config: Path, content: str) -> None:
+    """As for docker, an empty configuration file and a null context name nothing."""
+    (config / "config.json").write_text(content)
+    assert asked(config) == f"unix://{engine_address.DEFAULT_SOCKET}"
+
+
+@pytest.mark.parametrize("host", [7, ["unix:///run/docker.sock"], {"a": 1}], ids=["number", "list", "object"])
+def test_a_contexts_address_is_a_text(config: Path, host: object) -> None:
+    """A context whose address is not a text is refused."""
+    add_context(config, "odd", host)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="context 'odd' of DOCKER_CONTEXT is not an address"):
+        asked(config, DOCKER_CONTEXT="odd")
+
+
+def test_another_users_folders_are_no_traceback(config: Path) -> None:
+    """As after sudo: sockets in a folder that one may not enter do not count, and a context there cannot be read."""
+    closed = config.parent / "closed"
+    add_context(closed, "work")
+    closed.chmod(0)
+    # Root may enter every folder, unless it gives up its privileges.
+    as_user = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    def run(**environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*as_user, sys.executable, "-m", "ecr_widgets.settings.engine_address"],
+            env={"DOCKER_CONFIG": str(config), "PATH": os.environ["PATH"]} | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run(DOCKER_CONFIG=str(closed), DOCKER_CONTEXT="work")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "meta.json cannot be read: Permission denied" in done.stderr
+    done = run(XDG_RUNTIME_DIR=str(closed))
+    assert (done.returncode < 2, done.stderr) == (True, "")
+    assert run(DOCKER_HOST=f"unix://{closed}/docker.sock").returncode == 1
+    closed.chmod(0o700)
