@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
+from ecr_widgets.adapters.build_tool import read_config
+from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.errors import AuthorizationError, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.settings.engine_address import docker_folder
 
 _TIMEOUT_S = 60.0
 
 
-def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.environ) -> str:
+def store_login(
+    token: AuthorizationToken, redact: Callable[[str], str], environ: Mapping[str, str] = os.environ
+) -> str:
     """Have Docker store the token as a login.
+
+    Args:
+        redact: Masks the token in a text, in every form: a credential helper may repeat what it was given.
 
     Returns:
         Where it is stored, for people: a credential helper's name, or the file that holds it in readable form.
 
     Raises:
-        SettingsError: There is no `docker` command.
+        SettingsError: There is no `docker` command, or it cannot read its configuration, which it would then overwrite.
 
         AuthorizationError: Docker or the registry refused.
     """
@@ -33,41 +40,67 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
             hint="runbooks need none: they log in by themselves at every step",
         )
     try:
-        done = subprocess.run(
-            [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
-            input=token.password,
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        _check_configuration(_run([command, "--version"], environ))
+        words = ["login", "--username", token.user, "--password-stdin", "--", token.registry]
+        done = _run([command, *words], environ, token.password)
     except subprocess.TimeoutExpired as error:
         raise AuthorizationError(
             f"docker login to {token.registry} did not end within {_TIMEOUT_S:.0f} s",
             hint="a credential helper may be waiting for input; try `docker login` by hand",
         ) from error
     if done.returncode:
-        # Warnings come before the error.
-        lines = done.stderr.replace(token.password, "***").strip().splitlines()
-        why = lines[-1] if lines else f"exit code {done.returncode}"
+        why = shortened(_error_in(redact(done.stderr))) or f"exit code {done.returncode}"
         raise AuthorizationError(f"docker login to {token.registry} failed: {why}", hint=_hint(why))
     return _store_of(token.registry, environ)
 
 
+def _run(
+    words: Sequence[str], environ: Mapping[str, str], given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words,
+        input=given,
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+
+
+def _check_configuration(told: subprocess.CompletedProcess[str]) -> None:
+    """Refuse a configuration that docker warns about: docker goes on without it, and a login would then overwrite it."""
+    unread = re.search(r"(?:loading|parsing) config file.*", told.stderr)
+    if unread is not None:
+        raise SettingsError(
+            f"docker cannot read its configuration, and a login would overwrite it: error {unread[0]}",
+            hint="correct the file, or move it away",
+        )
+
+
+def _error_in(told: str) -> str:
+    """Docker's error, on one line; its warnings come first."""
+    error = re.search(r"^error.*", told, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    lines = [error[0]] if error else told.strip().splitlines()[-1:]
+    return " ".join(" ".join(lines).split())
+
+
 def _hint(why: str) -> str:
+    if "not implemented" in why:
+        return "this credential helper logs in by itself: docker can pull and push without this command"
     if "docker-credential-" in why:
         return "install the helper that config.json names as credsStore or credHelpers, or remove it there"
+    if "storing credentials" in why:
+        return "the helper that config.json names as credsStore or credHelpers refused: see what it says, or remove it there"
     if "saving credentials" in why:
         return "set DOCKER_CONFIG to a folder that you can write"
     return "check that the engine runs and trusts the registry"
 
 
 def _store_of(registry: str, environ: Mapping[str, str]) -> str:
-    path = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-    try:
-        config = json.loads(path.read_bytes())
-        helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        helper = None
+    config = read_config(environ)
+    helpers = config.get("credHelpers")
+    helper = (helpers.get(registry) if isinstance(helpers, dict) else None) or config.get("credsStore")
+    path = docker_folder(environ) / "config.json"
     return f"docker-credential-{helper}" if helper else f"{path} (readable; set credsStore to keep it safe)"

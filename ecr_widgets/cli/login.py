@@ -19,13 +19,17 @@ def command(*, as_json: bool) -> None:
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_login import store_login
     from ecr_widgets.model.times import to_rfc3339
+    from ecr_widgets.secrets.redaction import SecretRegistry
     from ecr_widgets.steps.login import log_in
     from ecr_widgets.steps.shared.registry_session import RegistrySession
 
     ecr = BotoEcr()
     session = RegistrySession(ecr, SystemClock())
     outcome = log_in(ecr, session)
-    stored = store_login(session.token())
+    token = session.token()
+    known = SecretRegistry()
+    known.register(token.password)
+    stored = store_login(token, known.redact)
     expires_at = to_rfc3339(outcome.expires_at)
     answer = {
         "registry": outcome.registry,

@@ -61,3 +61,25 @@ def test_a_machine_without_docker_is_told_that_runbooks_need_no_login(environ: d
     done = login(environ | {"PATH": "/nowhere"})
     assert done.returncode == 2
     assert "runbooks need none" in done.stderr
+
+
+@pytest.mark.parametrize("written", ['{"auths": {"other.example": {"auth": "YTpi"}},}', '{"auths": []}'])
+def test_a_configuration_that_docker_cannot_read_is_not_overwritten(
+    environ: dict[str, str], tmp_path: Path, written: str
+) -> None:
+    """Docker would ignore such a file and write a new one; the login is refused with exit code 2, and the file stays."""
+    config = tmp_path / "docker-config" / "config.json"
+    config.write_text(written)
+    done = login(environ)
+    assert done.returncode == 2
+    assert str(config) in done.stderr
+    assert config.read_text() == written
+
+
+def test_an_empty_configuration_is_one(environ: dict[str, str], tmp_path: Path) -> None:
+    """As for docker, a configuration without content has no settings: the login is stored in it."""
+    config = tmp_path / "docker-config" / "config.json"
+    config.write_text("")
+    done = login(environ, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["registry"] in json.loads(config.read_text())["auths"]
