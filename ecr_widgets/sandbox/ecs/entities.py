@@ -28,10 +28,6 @@ class Cluster:
     given: Wire = field(default_factory=dict)
     tags: Tags = field(default_factory=dict)
 
-    @property
-    def entity_id(self) -> str:
-        return self.name
-
 
 @dataclass
 class Definition:
@@ -99,10 +95,6 @@ class Service(records.Service):
     """Copies whose registration with their target groups is in the events."""
 
     @property
-    def entity_id(self) -> str:
-        return self.service_id
-
-    @property
     def group(self) -> str:
         """Its tasks' group."""
         return f"service:{self.name}"
@@ -128,10 +120,6 @@ class Revision:
     given: Wire
     images: dict[str, str] = field(default_factory=dict)
     created_at_s: float = field(default_factory=time.time)
-
-    @property
-    def entity_id(self) -> str:
-        return self.revision_id
 
 
 @dataclass(kw_only=True)
@@ -168,10 +156,6 @@ class ServiceDeployment:
     updated_at_s: float = field(default_factory=time.time)
 
     @property
-    def entity_id(self) -> str:
-        return self.key
-
-    @property
     def is_over(self) -> bool:
         """Whether it has finished or was stopped."""
         return self.finished_at_s > 0 or self.stopped_at_s > 0
@@ -186,10 +170,6 @@ class Task(records.Task):
     group: str = ""
     started_by: str = ""
     tags: Tags = field(default_factory=dict)
-
-    @property
-    def entity_id(self) -> str:
-        return self.task_id
 
     def overridden(self, definition: TaskDefinition) -> TaskDefinition:
         given = (self.given.get("overrides") or {}).get("containerOverrides") or ()

@@ -1,4 +1,4 @@
-"""All that this ECS knows, in memory and on disk: one row per entity, written before a change is answered."""
+"""All that this ECS knows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
-
-import msgspec
 
 from ecr_widgets.sandbox.ecs.definitions import runnable
 from ecr_widgets.sandbox.ecs.entities import (
@@ -19,14 +17,25 @@ from ecr_widgets.sandbox.ecs.entities import (
     Task,
     Token,
 )
-from ecr_widgets.sandbox.rows import Rows
-from ecr_widgets.sandbox.workloads import records
+from ecr_widgets.sandbox.entity_store import EntityStore
+from ecr_widgets.sandbox.workloads.records import LoadBalancer
 from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
 Entity = Cluster | Definition | Service | Revision | ServiceDeployment | Task | Token
+_IDS: dict[type[Any], str] = {
+    Cluster: "name",
+    Definition: "entity_id",
+    Service: "service_id",
+    Revision: "revision_id",
+    ServiceDeployment: "key",
+    Task: "task_id",
+    Token: "entity_id",
+    LoadBalancer: "load_balancer_id",
+}
+"""The member with each type's id."""
 
 
-class Store:
+class Store(EntityStore):
     """All entities, by id. Implements `workloads.records.Records`.
 
     Args:
@@ -34,67 +43,25 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.clusters: dict[str, Cluster] = {}
-        self.definitions: dict[str, Definition] = {}
-        self.services: dict[str, Service] = {}
-        self.revisions: dict[str, Revision] = {}
-        self.service_deployments: dict[str, ServiceDeployment] = {}
-        self.tasks: dict[str, Task] = {}
-        self.tokens: dict[str, Token] = {}
-        self.load_balancers: dict[str, records.LoadBalancer] = {}
-        self._highest: dict[str, int] = {}
-        self._by_type: dict[type[Any], dict[str, Any]] = {
-            Cluster: self.clusters,
-            Definition: self.definitions,
-            Service: self.services,
-            Revision: self.revisions,
-            ServiceDeployment: self.service_deployments,
-            Task: self.tasks,
-            Token: self.tokens,
-            records.LoadBalancer: self.load_balancers,
-        }
-        self._rows = Rows(folder / "entities.sqlite")
-        types = {each.__name__: each for each in self._by_type}
-        for kind, entity_id, content in self._rows:
-            entity = msgspec.json.decode(content, type=types[kind])
-            self._by_type[types[kind]][entity_id] = entity
-            if isinstance(entity, Definition):
-                self._highest[entity.family] = max(self._highest.get(entity.family, 0), entity.revision)
+        super().__init__(folder, {each: (each.__name__, member) for each, member in _IDS.items()})
+        self._show()
         self.is_new = not self.clusters
 
-    def save(self, *entities: Entity) -> None:
-        """Add entities, or save changes to them."""
-        for entity in entities:
-            self._by_type[type(entity)][entity.entity_id] = entity
-            self._rows.write(type(entity).__name__, entity.entity_id, entity)
+    def _show(self) -> None:
+        self.clusters = self.of(Cluster)
+        self.definitions = self.of(Definition)
+        self.services = self.of(Service)
+        self.revisions = self.of(Revision)
+        self.service_deployments = self.of(ServiceDeployment)
+        self.tasks = self.of(Task)
+        self.tokens = self.of(Token)
+        self.load_balancers = self.of(LoadBalancer)
 
-    def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
-        """Save an entity, unless it was removed."""
-        if isinstance(record, records.LoadBalancer):
-            if self.load_balancers.get(record.load_balancer_id) is record:
-                self._rows.write("LoadBalancer", record.load_balancer_id, record)
-            return
-        assert isinstance(record, Service | Task)
-        if self._by_type[type(record)].get(record.entity_id) is not record:
-            return
-        self._rows.write(type(record).__name__, record.entity_id, record)
-        if isinstance(record, Service):
-            self._keep_images(record)
-
-    def save_load_balancer(self, balancer: records.LoadBalancer) -> None:
-        """Add a load balancer."""
-        self.load_balancers[balancer.load_balancer_id] = balancer
-        self.save_changes(balancer)
-
-    def remove_load_balancer(self, balancer: records.LoadBalancer) -> None:
-        """Remove a load balancer."""
-        self.load_balancers.pop(balancer.load_balancer_id, None)
-        self._rows.delete("LoadBalancer", balancer.load_balancer_id)
-
-    def remove(self, entity: Entity) -> None:
-        """Remove an entity."""
-        self._by_type[type(entity)].pop(entity.entity_id, None)
-        self._rows.delete(type(entity).__name__, entity.entity_id)
+    def save_changes(self, entity: Any) -> None:
+        """Save an entity, unless it was removed; a service's images with its revisions."""
+        super().save_changes(entity)
+        if isinstance(entity, Service):
+            self._keep_images(entity)
 
     def owners(self) -> list[Service | Task]:
         """Everything that has ECS tasks."""
@@ -104,32 +71,20 @@ class Store:
         """A copy that also has another front's entities, for reading."""
         both = copy.copy(self)
         both._by_type = {kind: dict(entities) for kind, entities in self._by_type.items()}
-        (
-            both.clusters,
-            both.definitions,
-            both.services,
-            both.revisions,
-            both.service_deployments,
-            both.tasks,
-        ) = (
-            both._by_type[kind] for kind in (Cluster, Definition, Service, Revision, ServiceDeployment, Task)
-        )
+        both._show()
         for each in guests:
-            both._by_type[type(each)][each.entity_id] = each
+            both.of(type(each))[both._name(each)[1]] = each
         return both
 
     def next_revision(self, family: str) -> int:
         """A revision number that was never used."""
-        self._highest[family] = self._highest.get(family, 0) + 1
-        return self._highest[family]
+        return 1 + max(
+            (each.revision for each in self.definitions.values() if each.family == family), default=0
+        )
 
     def task_definition(self, definition_id: str) -> TaskDefinition:
         """The part of a task definition that is acted on."""
         return runnable(self.definitions[definition_id].given)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._rows.close()
 
     def _keep_images(self, service: Service) -> None:
         for deployment in service.deployments:

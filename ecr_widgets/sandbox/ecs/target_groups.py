@@ -62,7 +62,7 @@ class TargetGroups:
         services = [each for each in self._store.services.values() if each.status != INACTIVE]
         for balancer in list(self._store.load_balancers.values()):
             if not any(each.is_behind(balancer.load_balancer_id) for each in services):
-                self._store.remove_load_balancer(balancer)
+                self._store.remove(balancer)
                 self._spawn(self._balancers.stop(balancer))
 
     def health(self, arn: str) -> list[Wire] | None:
@@ -93,7 +93,7 @@ class TargetGroups:
 
     async def _listen(self, balancer: LoadBalancer) -> None:
         arn = balancer.load_balancer_id
-        self._store.save_load_balancer(balancer)
+        self._store.save(balancer)
         await self._balancers.listen(balancer)
         for address in self._balancers.addresses().get(arn, {}).values():
             self._neighbours.tag_target_group(arn, ADDRESS_TAG, address)

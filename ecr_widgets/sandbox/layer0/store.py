@@ -1,4 +1,4 @@
-"""All that this Layer0 knows, in memory and on disk: one row per entity, written before a change is answered."""
+"""All that this Layer0 knows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any
 
 import msgspec
 
+from ecr_widgets.sandbox.entity_store import EntityStore
 from ecr_widgets.sandbox.layer0.dockerrun import container_definition
 from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, Job, LoadBalancer, Service, Task
-from ecr_widgets.sandbox.rows import Rows
-from ecr_widgets.sandbox.workloads import records
 from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
-Entity = Environment | Deploy | Service | Task | Job | LoadBalancer
 Tags = dict[str, str]
 
 _WORDS: dict[type[Any], str] = {
@@ -27,7 +25,7 @@ _WORDS: dict[type[Any], str] = {
 """Each type's word in tags; followed by `_id`, the member with its id."""
 
 
-class Store:
+class Store(EntityStore):
     """All entities, by id, and the tags that names are resolved with. Implements `workloads.records.Records`.
 
     Args:
@@ -35,53 +33,40 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.environments: dict[str, Environment] = {}
-        self.deploys: dict[str, Deploy] = {}
-        self.services: dict[str, Service] = {}
-        self.tasks: dict[str, Task] = {}
-        self.jobs: dict[str, Job] = {}
-        self.load_balancers: dict[str, LoadBalancer] = {}
+        super().__init__(folder, {each: (word, f"{word}_id") for each, word in _WORDS.items()})
+        self.environments = self.of(Environment)
+        self.deploys = self.of(Deploy)
+        self.services = self.of(Service)
+        self.tasks = self.of(Task)
+        self.jobs = self.of(Job)
+        self.load_balancers = self.of(LoadBalancer)
         self.tags: dict[str, dict[str, Tags]] = {}
-        self._highest: dict[str, int] = {}
-        self._rows = Rows(folder / "entities.sqlite")
-        self.is_new = self._load() == 0
+        for place, content in self._rows("tag"):
+            kind, _, entity_id = place.partition("/")
+            self.tags.setdefault(kind, {})[entity_id] = msgspec.json.decode(content, type=Tags)
+        self.is_new = not self.environments
 
-    def save(self, entity: Entity) -> None:
-        """Add an entity, or save changes to it."""
-        word, entity_id = _name(entity)
-        self._take_up(word, entity_id, entity)
-        self._rows.write(word, entity_id, entity)
-
-    def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
-        """Save an entity, unless it was removed."""
-        assert isinstance(record, Service | Task | LoadBalancer)
-        word, entity_id = _name(record)
-        if self._of(word).get(entity_id) is record:
-            self._rows.write(word, entity_id, record)
-
-    def remove(self, entity: Entity) -> None:
+    def remove(self, entity: Any) -> None:
         """Remove an entity and its tags."""
-        word, entity_id = _name(entity)
-        self._of(word).pop(entity_id, None)
-        self._rows.delete(word, entity_id)
-        self.drop_tags(word, entity_id)
+        super().remove(entity)
+        self.drop_tags(*self._name(entity))
 
     def tag(self, kind: str, entity_id: str, **values: str) -> None:
         """Set tags on an entity; a key has only one value, the last one set."""
         tags = self.tags.setdefault(kind, {}).setdefault(entity_id, {})
         tags.update(values)
-        self._rows.write("tag", f"{kind}/{entity_id}", tags)
+        self._write("tag", f"{kind}/{entity_id}", tags)
 
     def untag(self, kind: str, entity_id: str, key: str) -> None:
         """Remove one of an entity's tags."""
         tags = self.tags[kind][entity_id]
         tags.pop(key, None)
-        self._rows.write("tag", f"{kind}/{entity_id}", tags)
+        self._write("tag", f"{kind}/{entity_id}", tags)
 
     def drop_tags(self, kind: str, entity_id: str) -> None:
         """Remove all of an entity's tags."""
         self.tags.get(kind, {}).pop(entity_id, None)
-        self._rows.delete("tag", f"{kind}/{entity_id}")
+        self._delete("tag", f"{kind}/{entity_id}")
 
     def tags_of(self, kind: str, entity_id: str) -> Tags:
         """An entity's tags, if any."""
@@ -97,7 +82,9 @@ class Store:
 
     def next_version(self, deploy_name: str) -> int:
         """A version number that was never used for this deploy name."""
-        return self._highest.get(deploy_name, 0) + 1
+        return 1 + max(
+            (each.version for each in self.deploys.values() if each.name == deploy_name), default=0
+        )
 
     def deploy(self, deploy_id: str) -> Deploy | None:
         """A deploy, unless it was deleted."""
@@ -109,32 +96,3 @@ class Store:
         deploy = self.deploys[definition_id]
         containers = [container_definition(each) for each in deploy.containers]
         return TaskDefinition(containers, [str(each.get("name")) for each in deploy.volumes])
-
-    def close(self) -> None:
-        """Close the file."""
-        self._rows.close()
-
-    def _of(self, word: str) -> dict[str, Any]:
-        entities: dict[str, Any] = getattr(self, f"{word}s")
-        return entities
-
-    def _take_up(self, word: str, entity_id: str, entity: Entity) -> None:
-        self._of(word)[entity_id] = entity
-        if isinstance(entity, Deploy):
-            self._highest[entity.name] = max(self._highest.get(entity.name, 0), entity.version)
-
-    def _load(self) -> int:
-        types = {word: each for each, word in _WORDS.items()}
-        rows = list(self._rows)
-        for kind, entity_id, content in rows:
-            if kind == "tag":
-                of, _, tagged = entity_id.partition("/")
-                self.tags.setdefault(of, {})[tagged] = msgspec.json.decode(content, type=Tags)
-            else:
-                self._take_up(kind, entity_id, msgspec.json.decode(content, type=types[kind]))
-        return len(rows)
-
-
-def _name(entity: Entity) -> tuple[str, str]:
-    word = _WORDS[type(entity)]
-    return word, getattr(entity, f"{word}_id")
