@@ -88,14 +88,13 @@ class EcsSandbox:
         rules.world = self._world
         self._guests: Guests = NoGuests()
         self._logs = ContainerLogs(lambda: self._guests.seen(self._world).store, containers, neighbours)
-        self._beginning: asyncio.Task[None] | None = None
         if self._store.is_new:
             self._store.save(*(Cluster(name) for name in _SEEDED))
 
     def begin(self) -> None:
         """Start managing services and tasks."""
         self._scheduler.begin()
-        self._beginning = asyncio.create_task(self._balancers.begin())
+        self._balancers.begin()
 
     def take_in(self, guests: Guests) -> None:
         """Also show what another front runs, and let it be changed as far as that front supports."""
@@ -108,9 +107,6 @@ class EcsSandbox:
 
     async def close(self) -> None:
         """Stop managing everything; containers stay."""
-        if self._beginning is not None:
-            self._beginning.cancel()
-            await asyncio.gather(self._beginning, return_exceptions=True)
         await self._balancers.close()
         await self._scheduler.close()
         self._containers.close()

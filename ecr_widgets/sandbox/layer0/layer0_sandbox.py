@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,6 @@ class Layer0Sandbox:
         self._store = Store(folder)
         self._balancers = Balancers(self._store, Certificates(folder / "certificates"))
         self._scheduler = Scheduler(self._store, containers, front="layer0", rules=_Rules(self._balancers))
-        self._beginning: asyncio.Task[None] | None = None
         shapes = Shapes(self._store)
         world = World(self._store, self._scheduler, containers, self._balancers, shapes, version)
         self.world = world
@@ -91,7 +89,7 @@ class Layer0Sandbox:
         self._server.add_sockets([bound])
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self._scheduler.begin()
-        self._beginning = asyncio.create_task(self._balancers.begin())
+        self._balancers.begin()
 
     async def close(self, *, remove: bool = True) -> None:
         """Stop answering.
@@ -100,10 +98,6 @@ class Layer0Sandbox:
             remove: Whether to remove the containers; otherwise a new server on the same folder takes over.
         """
         self._server.stop()
-        if self._beginning is not None:
-            self._beginning.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beginning
         await self._balancers.close()
         await self._scheduler.close()
         if remove:

@@ -34,10 +34,8 @@ class Balancers:
         self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._loop: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """Listen for every balancer."""
-        for balancer in self._records.load_balancers.values():
-            await self.listen(balancer)
         self._loop = asyncio.create_task(self._run())
 
     async def listen(self, balancer: LoadBalancer) -> None:
@@ -64,15 +62,14 @@ class Balancers:
 
     async def close(self) -> None:
         """Stop all listening, and drop open connections."""
+        if self._loop is not None:
+            await _cancel(self._loop)
         for _, server in self._listening.values():
             await _close(server)
         for writer in self._connections.values():
             writer.transport.abort()
-        for task in (self._loop, *list(self._connections)):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        for task in list(self._connections):
+            await _cancel(task)
         await asyncio.sleep(0)  # lets aborted connections be closed
 
     def serves(self, service: Service, copy: Copy) -> bool:
@@ -168,6 +165,8 @@ class Balancers:
                         yield copy.copy_id, {k: v for each in copy.containers for k, v in each.ports.items()}
 
     async def _run(self) -> None:
+        for balancer in list(self._records.load_balancers.values()):
+            await self.listen(balancer)
         while True:
             await asyncio.sleep(_TICK_S)
             for balancer in list(self._records.load_balancers.values()):
@@ -175,6 +174,12 @@ class Balancers:
                 health = self._health.setdefault(balancer.load_balancer_id, Health())
                 if targets or health.states:
                     await health.run_due(balancer.health_check, targets, balancer.success_codes)
+
+
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _close(server: asyncio.Server) -> None:
