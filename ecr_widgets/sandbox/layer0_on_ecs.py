@@ -38,7 +38,7 @@ from ecr_widgets.sandbox.ecs.world import World
 from ecr_widgets.sandbox.layer0 import entities
 from ecr_widgets.sandbox.layer0.api_errors import ApiError
 from ecr_widgets.sandbox.layer0.bodies import ScaleService, UpdateService
-from ecr_widgets.sandbox.layer0.dockerrun import Document
+from ecr_widgets.sandbox.layer0.dockerrun import Document, without_nulls
 from ecr_widgets.sandbox.layer0.identifiers import PREFIX
 from ecr_widgets.sandbox.layer0.logic import deploys, services
 from ecr_widgets.sandbox.layer0.logic.world import API
@@ -151,7 +151,7 @@ class Layer0OnEcs:
         known = self._definitions.get(deploy.deploy_id)
         if known is None:
             family, revision = _family(deploy.deploy_id)
-            document = _without_nulls(camel_case(json.loads(deploy.document)))
+            document = without_nulls(camel_case(json.loads(deploy.document)))
             for each in document["containerDefinitions"]:
                 options = each["logConfiguration"].get("options") or {}
                 if options.get("awslogs-group") == f"l0-{PREFIX}":
@@ -245,9 +245,3 @@ def _deploy_id(definition: Definition) -> str:
 
 def _at_s(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

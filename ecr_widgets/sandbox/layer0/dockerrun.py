@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ecr_widgets.sandbox.ecs.definitions import checked
+from ecr_widgets.sandbox.ecs.faults import EcsError
 from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.members import camel_case
@@ -18,7 +20,6 @@ from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 Kind = TypeVar("Kind")
 _MOST_BYTES = 64 * 1024
-_MOST_CONTAINERS = 10
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,12 @@ def parse(coded: str, deploy_name: str) -> Document:
     document = _convert({key: value for key, value in members.items() if value is not None}, Document)
     if not document.containerDefinitions:
         raise ApiError(Code.UNEXPECTED_ERROR, "Deploy must have at least one container definition")
-    _check_limits(members, document.containerDefinitions)
+    _check_size(members)
     if document.family not in ("", family(deploy_name)):
         raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
-    _check([container_definition(each) for each in document.containerDefinitions])
+    for each in document.containerDefinitions:
+        container_definition(each)
+    _check_as_ecs(document, family(deploy_name))
     return document
 
 
@@ -56,7 +59,7 @@ def container_definition(container: Mapping[str, Any]) -> ContainerDefinition:
     Raises:
         ApiError: A member has the wrong type.
     """
-    return _convert(_without_nulls(container), ContainerDefinition)
+    return _convert(without_nulls(container), ContainerDefinition)
 
 
 def _convert(value: Any, kind: type[Kind]) -> Kind:
@@ -79,47 +82,29 @@ def _decode(coded: str) -> dict[str, Any]:
     return folded
 
 
-def _check_limits(document: Mapping[str, Any], containers: list[Any]) -> None:
+def _check_size(document: Mapping[str, Any]) -> None:
     """Refuse more than ECS accepts in one task definition."""
     size_bytes = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
     if size_bytes > _MOST_BYTES:
         raise aws_error(f"Actual length: '{size_bytes}'. Max allowed length is '{_MOST_BYTES}' bytes.")
-    if len(containers) > _MOST_CONTAINERS:
-        raise aws_error(
-            f"Too many container definitions. A task definition has {_MOST_CONTAINERS} at the most."
-        )
 
 
-def _check(definitions: list[ContainerDefinition]) -> None:
-    names = [each.name for each in definitions]
-    for each in definitions:
-        if not each.name:
-            raise aws_error("Container.name should not be null or empty.")
-        if not each.image:
-            raise aws_error("Container.image should not be null or empty.")
-        if not each.memory and not each.memoryReservation:
-            raise aws_error(
-                f"Invalid setting for container '{each.name}'."
-                " At least one of 'memory' or 'memoryReservation' must be specified."
-            )
-        if each.memory and each.memoryReservation and each.memory < each.memoryReservation:
-            raise aws_error(
-                f"Invalid setting for container '{each.name}'."
-                " The hard limit must be greater than or equal to the soft limit."
-            )
-        if names.count(each.name) > 1:
-            raise aws_error(f"Container names must be unique, '{each.name}' is given more than once.")
-        if each.names_needed - set(names) or each.name in each.names_needed:
-            raise aws_error(f"Container '{each.name}' refers to a container that does not exist.")
-    if not any(each.essential for each in definitions):
-        raise aws_error("A task definition must have at least one essential container.")
+def _check_as_ecs(document: Document, family: str) -> None:
+    given = {"family": family, "containerDefinitions": without_nulls(document.containerDefinitions)}
+    if document.networkMode:
+        given["networkMode"] = document.networkMode
+    try:
+        checked(given)
+    except EcsError as error:
+        raise aws_error(error.message, error.code) from error
 
 
 def _undecodable(why: str) -> ApiError:
     return ApiError(Code.INVALID_JSON, f"Failed to decode deploy: {why}")
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """A document without the members that are null, which Go's decoder reads as absent."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
