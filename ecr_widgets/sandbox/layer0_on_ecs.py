@@ -53,7 +53,7 @@ _NUMBER = "ecs-svc/"
 
 
 class Layer0OnEcs:
-    """Implements `ecs.guests.Guests`."""
+    """Layer0's entities in ECS's world, for `ecs.EcsSandbox`."""
 
     def __init__(self, world: Layer0World) -> None:
         self._layer0 = world
@@ -64,15 +64,20 @@ class Layer0OnEcs:
         return replace(world, store=world.store.with_guests(self._guests(world)))
 
     def change(self, world: World, operation: str, given: Wire) -> Wire | None:
-        """Register or deregister a task definition, or move or scale a service; other changes are refused."""
+        """Register or deregister a task definition, or move or scale a service; other changes are refused.
+
+        Returns:
+            The answer; None if the request concerns nothing of Layer0's.
+
+        Raises:
+            EcsError: The request is refused.
+        """
         try:
             return self._change(world, operation, given)
         except ApiError as error:
             raise invalid(error.message) from error
 
     def _change(self, world: World, operation: str, given: Wire) -> Wire | None:
-        if operation.startswith(("Describe", "List")):
-            return None
         if operation == "RegisterTaskDefinition" and str(given.get("family")).startswith(_BEGINS):
             return self._register(world, given)
         if operation == "DeregisterTaskDefinition":

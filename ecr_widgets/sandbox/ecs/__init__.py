@@ -2,8 +2,7 @@
 
 `ecs_sandbox` puts it together · `wire` requests and answers · `faults` AWS's errors · `actions` the calls, one module per kind of
 entity · `entities`, `store` what is kept across a restart · `names` ARNs · `shapes` answers · `rollout`, `stages` how ECS's own
-scheduler deploys · `target_groups` load balancing · `startup` secrets and log groups before a start · `logs` log groups ·
-`guests` what another front runs.
+scheduler deploys · `target_groups` load balancing · `startup` secrets and log groups before a start · `logs` log groups.
 """
 
 from __future__ import annotations

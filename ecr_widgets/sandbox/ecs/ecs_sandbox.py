@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.sandbox.ecs.actions.table import act
 from ecr_widgets.sandbox.ecs.entities import Cluster, Wire
 from ecr_widgets.sandbox.ecs.faults import EcsError
-from ecr_widgets.sandbox.ecs.guests import Guests, NoGuests
 from ecr_widgets.sandbox.ecs.logs import OURS, ContainerLogs
 from ecr_widgets.sandbox.ecs.names import Names
 from ecr_widgets.sandbox.ecs.rollout import SETTLE_S, EcsRules
@@ -28,6 +27,9 @@ from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.containers import Containers
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from ecr_widgets.sandbox.layer0_on_ecs import Layer0OnEcs
 
 _LOG = logging.getLogger(__name__)
 _SEEDED = ("default", "demo")
@@ -86,8 +88,8 @@ class EcsSandbox:
             hashlib.sha256(str(folder).encode()).hexdigest()[:32],
         )
         rules.world = self._world
-        self._guests: Guests = NoGuests()
-        self._logs = ContainerLogs(lambda: self._guests.seen(self._world).store, containers, neighbours)
+        self._layer0: Layer0OnEcs | None = None
+        self._logs = ContainerLogs(lambda: self._seen.store, containers, neighbours)
         if self._store.is_new:
             self._store.save(*(Cluster(name) for name in _SEEDED))
 
@@ -96,9 +98,9 @@ class EcsSandbox:
         self._scheduler.begin()
         self._balancers.begin()
 
-    def take_in(self, guests: Guests) -> None:
-        """Also show what another front runs, and let it be changed as far as that front supports."""
-        self._guests = guests
+    def take_in(self, layer0: Layer0OnEcs) -> None:
+        """Also show what Layer0 runs, and let it be changed as far as Layer0 supports."""
+        self._layer0 = layer0
 
     @property
     def applications(self) -> dict[str, Application]:
@@ -136,11 +138,14 @@ class EcsSandbox:
         return self._answer(operation, call, environ, start_response, "logs")
 
     async def _act(self, operation: str, given: Wire) -> Wire:
-        answer = self._guests.change(self._world, operation, given)
-        if answer is not None:
-            return answer
-        reads = operation.startswith(_READS)
-        return act(self._guests.seen(self._world) if reads else self._world, operation, given)
+        if operation.startswith(_READS):
+            return act(self._seen, operation, given)
+        answer = self._layer0.change(self._world, operation, given) if self._layer0 is not None else None
+        return answer if answer is not None else act(self._world, operation, given)
+
+    @property
+    def _seen(self) -> World:
+        return self._world if self._layer0 is None else self._layer0.seen(self._world)
 
     def _check_region(self, environ: dict[str, Any]) -> None:
         match = _REGION.search(environ.get("HTTP_AUTHORIZATION", ""))
