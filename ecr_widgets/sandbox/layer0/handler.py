@@ -12,7 +12,6 @@ from urllib.parse import unquote
 
 import tornado.web
 
-from ecr_widgets.sandbox.layer0 import apidocs
 from ecr_widgets.sandbox.layer0.api_errors import ApiError
 from ecr_widgets.sandbox.layer0.bodies import decode
 from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
@@ -45,9 +44,7 @@ class Api(tornado.web.RequestHandler):
             query = f"?{self.request.query}" if self.request.query else ""
             return self.redirected(301, re.sub("/+", "/", path) + query)
         path = path.rstrip("/")
-        if not path or path.split("/")[1].startswith("apidocs"):
-            return self.documented(path)
-        if path.split("/")[1] not in TOP_LEVEL:
+        if not path or path.split("/")[1] not in TOP_LEVEL:
             return self.plain(404, "custom 404")
         self.set_header("Version", self.settings["world"].version)
         if self.request.headers.get("X-Forwarded-Proto", "").lower() == "http":
@@ -82,16 +79,6 @@ class Api(tornado.web.RequestHandler):
             self.set_header("WWW-Authenticate", "Basic realm=Protected Area")
             return self.plain(401, "401: Not Authorized")
         return await self.call(route, parts)
-
-    def documented(self, path: str) -> None:
-        """Serve the pages that need no authorization."""
-        if not path:
-            return self.redirected(302, "/apidocs/")
-        if path != "/apidocs":
-            return self.plain(404, "custom 404")
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(apidocs.page(self.settings["world"].version))
-        return None
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Decode a query value; one that is not UTF-8 matches nothing, but is not an error."""
