@@ -24,6 +24,7 @@ from ecr_widgets.sandbox.ecr.lifecycle_preview import add_previews
 from ecr_widgets.sandbox.ecr.referrers import (
     add_referrers,
     artifact_type_of,
+    page_of,
     subject_of,
     why_unreadable,
 )
@@ -181,12 +182,9 @@ def _page(self: ECRResponse, member: str, items: Sequence[Any]) -> ActionResult:
             "InvalidParameterException", "Invalid parameter at 'maxResults': must be between 1 and 1000"
         )
     try:
-        start = int(base64.b64decode(token, validate=True)) if token else 0
+        page, following = page_of(items, token, size)
     except ValueError as error:
         raise refuse(
             "InvalidParameterException", "Invalid parameter at 'nextToken': not a valid token"
         ) from error
-    answer: dict[str, Any] = {member: list(items[start : start + size])}
-    if start + size < len(items):
-        answer["nextToken"] = base64.b64encode(str(start + size).encode()).decode()
-    return ActionResult(answer)
+    return ActionResult({member: page} | ({"nextToken": following} if following else {}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -65,9 +65,7 @@ def referrers_of(
     return found
 
 
-def page_of(
-    entries: list[dict[str, Any]], token: str | None, size: int = PAGE
-) -> tuple[list[Any], str | None]:
+def page_of(entries: Sequence[Any], token: str | None, size: int = PAGE) -> tuple[list[Any], str | None]:
     """One page, and the token for the next.
 
     Raises:
@@ -76,7 +74,7 @@ def page_of(
     start = int(base64.urlsafe_b64decode(token)) if token else 0
     end = start + size
     following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(entries) else None
-    return entries[start:end], following
+    return list(entries[start:end]), following
 
 
 def add_referrers(store: Images) -> None:

@@ -83,7 +83,7 @@ class EcsSandbox:
             self._store,
             self._scheduler,
             containers,
-            TargetGroups(self._store, self._balancers, neighbours),
+            TargetGroups(self._store, self._scheduler, self._balancers, neighbours),
             neighbours,
             hashlib.sha256(str(folder).encode()).hexdigest()[:32],
         )

@@ -5,7 +5,6 @@ Source: Elastic Load Balancing API, DescribeTargetHealth, TargetHealth.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from ecr_widgets.sandbox.ecs.store import Store
 from ecr_widgets.sandbox.neighbours import Neighbours
 from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.records import Copy, HealthCheck, LoadBalancer, Port, Status
+from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 ADDRESS_TAG = "sandbox:address"
 """Tag on a target group with the address where it listens."""
@@ -28,11 +28,13 @@ _IDLE_S = 60
 class TargetGroups:
     """The target groups that services use."""
 
-    def __init__(self, store: Store, balancers: Balancers, neighbours: Neighbours) -> None:
+    def __init__(
+        self, store: Store, scheduler: Scheduler, balancers: Balancers, neighbours: Neighbours
+    ) -> None:
         self._store = store
+        self._spawn = scheduler.spawn
         self._balancers = balancers
         self._neighbours = neighbours
-        self._background: set[asyncio.Task[None]] = set()
         neighbours.target_health = self.health
 
     def exists(self, arn: str) -> bool:
@@ -97,11 +99,6 @@ class TargetGroups:
         await self._balancers.listen(balancer)
         for address in self._balancers.addresses().get(arn, {}).values():
             self._neighbours.tag_target_group(arn, ADDRESS_TAG, address)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     def _targets(self, arn: str, key: int) -> Iterator[tuple[Copy, int]]:
         for service in self._store.services.values():

@@ -142,13 +142,14 @@ def task_id(copy: Copy) -> str:
     return copy.copy_id.replace("-", "")
 
 
-def tags_of(given: Wire) -> Tags:
-    """The tags in a request.
+def tags_of(given: Wire, *, beside: Tags | None = None) -> Tags:
+    """The tags in a request, added to those that a resource has already.
 
     Raises:
         EcsError: There are too many.
     """
-    tags = {each.get("key", ""): each.get("value", "") for each in given.get("tags") or ()}
+    tags = dict(beside or {})
+    tags |= {each.get("key", ""): each.get("value", "") for each in given.get("tags") or ()}
     if len(tags) > 50:
         raise invalid("Too many tags: a resource has 50 at the most.")
     return tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -63,12 +63,10 @@ class DockerContainers:
             repository, tag = name, "latest"
         host, slash, _ = repository.partition("/")
         login = self._login_of(host) if slash else None
-        try:
+        with _trouble_as(CannotPull, "CannotPullContainerError: "):
             if login is None and not (slash and is_loopback(host)):
                 return self._held(image)
             pulled = self._client.images.pull(repository, tag=digest if at else tag, auth_config=login or {})
-        except TROUBLE as error:
-            raise CannotPull(f"CannotPullContainerError: {explain(error)}") from error
         if at:
             return f"{repository}@{digest}"
         digests = [
@@ -77,11 +75,11 @@ class DockerContainers:
         return digests[0] if digests else str(pulled.id)
 
     def start(self, spec: ContainerSpec) -> Seen:
-        definition, created = spec.definition, None
-        try:
+        definition = spec.definition
+        with _trouble_as(CannotStart, "CannotStartContainerError: "):
             shared = spec.network_of is not None
             networked = spec.has_network and not shared and self._network != "none"
-            created = self._client.containers.create(
+            return self._run(
                 spec.image,
                 name=spec.name,
                 command=definition.command or None,
@@ -125,21 +123,12 @@ class DockerContainers:
                 ],
                 **_memory(definition),
             )
-            created.start()
-            created.reload()
-        except TROUBLE as error:
-            if created is not None:
-                with contextlib.suppress(*TROUBLE):
-                    created.remove(force=True, v=True)
-            raise CannotStart(f"CannotStartContainerError: {explain(error)}") from error
-        return _seen(created.attrs)
 
     def hold_network(
         self, name: str, definitions: Sequence[ContainerDefinition], labels: Mapping[str, str]
     ) -> Seen:
-        held = None
-        try:
-            held = self._client.containers.create(
+        with _trouble_as(CannotStart, "ContainerNetworkingError: "):
+            return self._run(
                 REFERENCE,
                 name=name,
                 command=["sleep", "2147483647"],
@@ -149,35 +138,22 @@ class DockerContainers:
                 network_mode=self._network,
                 ports=self._published(definitions),
             )
-            held.start()
-            held.reload()
-        except TROUBLE as error:
-            if held is not None:
-                with contextlib.suppress(*TROUBLE):
-                    held.remove(force=True, v=True)
-            raise CannotStart(f"ContainerNetworkingError: {explain(error)}") from error
-        return _seen(held.attrs)
 
     def machine(self) -> Machine:
-        try:
+        with _trouble_as(EngineGone):
             info = self._client.api.info()
-        except TROUBLE as error:
-            raise EngineGone(explain(error)) from error
         return Machine(int(info["NCPU"]), int(info["MemTotal"]) // 2**20)
 
     def look(self, docker_id: str) -> Seen | None:
-        try:
-            return _seen(self._client.api.inspect_container(docker_id))
-        except NotFound:
-            return None
-        except TROUBLE as error:
-            raise EngineGone(explain(error)) from error
+        with _trouble_as(EngineGone):
+            try:
+                return _seen(self._client.api.inspect_container(docker_id))
+            except NotFound:
+                return None
 
     def look_at_all(self) -> dict[str, Seen]:
-        try:
+        with _trouble_as(EngineGone):
             listed = self._client.api.containers(all=True, filters={"label": self._label})
-        except TROUBLE as error:
-            raise EngineGone(explain(error)) from error
         seen: dict[str, Seen] = {}
         ended: dict[str, Seen] = {}
         for each in listed:
@@ -243,6 +219,17 @@ class DockerContainers:
         key, _, value = self._label.partition("=")
         return {key: value}
 
+    def _run(self, image: str, **settings: Any) -> Seen:
+        created = self._client.containers.create(image, **settings)
+        try:
+            created.start()
+            created.reload()
+        except TROUBLE:
+            with contextlib.suppress(*TROUBLE):
+                created.remove(force=True, v=True)
+            raise
+        return _seen(created.attrs)
+
     def _held(self, image: str) -> str:
         # The sandbox contacts no registry elsewhere: an image from one must already be on the engine.
         try:
@@ -258,6 +245,15 @@ class DockerContainers:
             return None
         # The engine chooses the port, so that any number of copies fit on this one machine.
         return {mapping.inside: ("127.0.0.1", None) for each in definitions for mapping in each.portMappings}
+
+
+@contextlib.contextmanager
+def _trouble_as(error: type[Exception], begins: str = "") -> Iterator[None]:
+    """Turn what the engine refuses or does not answer into one of our errors."""
+    try:
+        yield
+    except TROUBLE as trouble:
+        raise error(begins + explain(trouble)) from trouble
 
 
 def _health_check(definition: ContainerDefinition) -> dict[str, Any] | None:

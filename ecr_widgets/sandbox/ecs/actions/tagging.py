@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecr_widgets.sandbox.ecs.entities import Cluster, Definition, Service, Tags, Task, Wire
+from ecr_widgets.sandbox.ecs.entities import Cluster, Definition, Service, Task, Wire
 from ecr_widgets.sandbox.ecs.faults import EcsError, invalid
 from ecr_widgets.sandbox.ecs.world import World, tags_of, tags_shown
 
@@ -10,8 +10,7 @@ from ecr_widgets.sandbox.ecs.world import World, tags_of, tags_shown
 def tag(world: World, given: Wire) -> Wire:
     """TagResource."""
     entity = _entity(world, given["resourceArn"])
-    _check(entity.tags | tags_of(given))
-    entity.tags |= tags_of(given)
+    entity.tags = tags_of(given, beside=entity.tags)
     world.store.save(entity)
     return {}
 
@@ -46,8 +45,3 @@ def _entity(world: World, arn: str) -> Cluster | Service | Task | Definition:
         if pair is not None and isinstance(pair[0], Task):
             return pair[0]
     raise EcsError("ResourceNotFoundException", "The specified resource was not found.")
-
-
-def _check(tags: Tags) -> None:
-    if len(tags) > 50:
-        raise invalid("Too many tags: a resource has 50 at the most.")
