@@ -22,6 +22,7 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
 from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
 from ecr_widgets.steps.shared.service_lookup import find_environment, require_movable
+from ecr_widgets.steps.shared.service_wait import EarlierLook
 from ecr_widgets.steps.step import Look, if_given
 
 
@@ -162,6 +163,8 @@ class CheckTarget(Look[TargetOutcome]):
             outside.targets.service(services.address(), place.environment_id, name)
         ) as held:
             service = services.find_service(place.environment_id, name)
+            if service is not None:
+                outside.looks[service.service_id] = EarlierLook(service, outside.clock.monotonic_s())
             require_movable(service)
             deploy_id = service.primary.deploy_id if service and service.primary else None
             held.note(deploy_id)

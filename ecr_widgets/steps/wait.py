@@ -59,6 +59,7 @@ class Wait(Step[None, WaitOutcome]):
             deploy_id=self.service.deploy_id,
             deployment_id=self.service.deployment_id,
             timeout_s=self.timeout_s,
+            earlier=outside.looks.get(self.service.service_id),
             run_id=outside.run_id,
             progress=progress,
         )

@@ -21,6 +21,7 @@ from ecr_widgets.steps.shared.targets import Targets
 if TYPE_CHECKING:
     from ecr_widgets.model.fleet import TargetRun
     from ecr_widgets.steps.shared.image_uses import UsesOutcome
+    from ecr_widgets.steps.shared.service_wait import EarlierLook
 
 
 class EarlierAttempts(Protocol):
@@ -48,6 +49,8 @@ class Outside:
     """In a plan: what its own steps would make, keyed by an image's reference, `repository_key` or `service_key`."""
     fleets: dict[str, tuple[tuple[TargetRun, ...], ...]] = field(default_factory=dict)
     """The waves of each planned fleet, by the fleet's name: more than fits into a record."""
+    looks: dict[str, EarlierLook] = field(default_factory=dict)
+    """What `check_target` saw of the services that this run will change, by their ids."""
     _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
 
     @property

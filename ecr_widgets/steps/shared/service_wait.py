@@ -27,6 +27,14 @@ _FIX_IT = "look at the reasons and log lines, fix the image or the Dockerrun, th
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierLook:
+    """A service as an earlier step of the run found it, and when, in seconds on the clock's monotonic time."""
+
+    service: Service
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WaitOutcome:
     """The service when it was found stable."""
 
@@ -51,6 +59,7 @@ def wait_for_service(
     deployment_id: str = "",
     timeout_s: float = 600.0,
     good_checks: int = GOOD_CHECKS,
+    earlier: EarlierLook | None = None,
     run_id: str = "",
     progress: ProgressSink = ignore_progress,
 ) -> WaitOutcome:
@@ -64,6 +73,8 @@ def wait_for_service(
 
         good_checks: Good checks in a row that count as stable. They only follow each other closely if the
             deployment is no longer young and none of its containers has stopped.
+
+        earlier: What the run saw before; the first good check if the service is still exactly so.
 
         run_id: The run that waits, for its errors.
 
@@ -87,6 +98,15 @@ def wait_for_service(
         course = _longer(course, waited_s, service, deploy_id)
         # A check is not good if a container was restarted since the last one, however well it runs now.
         good = good + 1 if _is_stable(service, deploy_id) and not crashes.has_grown else 0
+        # Good checks follow each other evenly; a growing pause only suits a slow start.
+        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes.reasons else SETTLE_S
+        if good == checks == 1 and earlier is not None and earlier.service == service:
+            passed_s = started_s - earlier.at_s
+            if passed_s >= between_s:
+                good += 1
+            else:
+                # Too soon after the earlier look to be another check.
+                between_s -= passed_s
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
         if good >= good_checks:
             return WaitOutcome(
@@ -149,8 +169,6 @@ def wait_for_service(
                 last_seen=describe(service),
                 hint="look at the service's logs, or wait longer",
             )
-        # Good checks follow each other evenly; a growing pause only suits a slow start.
-        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes.reasons else SETTLE_S
         clock.sleep(between_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
     raise AssertionError  # the pauses never end
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from ecr_widgets.errors import DeploymentFailed, WaitTimeout
 from ecr_widgets.model.services import Service
 from ecr_widgets.ports import Progress
+from ecr_widgets.steps.check_target import CheckTarget
+from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.wait import Wait
 from tests.fakes import FakeLayer0, World
 from tests.fakes.connections import FakeConnections, perform
 from tests.unit.steps.deployed import deployed
+
+
+def standing(outside: Outside, to: FakeConnections, *, moved_at: datetime) -> ServiceOutcome:
+    """Deploy a service that was moved at that time, and let it get stable."""
+    service = deployed(outside)
+    to.layer0.read_service(service.service_id)
+    stable = to.layer0.read_service(service.service_id)
+    deployment = replace(stable.deployments[0], created_at=moved_at)
+    to.layer0.services[service.service_id] = replace(stable, deployments=(deployment,))
+    return service
 
 
 def test_a_wait_needs_good_checks_in_a_row_and_reports_progress(outside: Outside) -> None:
@@ -99,6 +112,48 @@ def test_only_what_has_long_run_well_is_checked_in_quick_succession(
     monkeypatch.setattr(to.layer0, "read_service", lambda _: still)
     outcome = perform(Wait(service), outside)
     assert (outcome.checks, outcome.waited_s) == (3, pytest.approx(waited_s))
+
+
+@pytest.mark.parametrize(
+    ("age_s", "passed_s", "checks", "waited_s"),
+    [(1.0, 7.0, 2, 0.5), (3600.0, 7.0, 2, 0.1), (1.0, 0.2, 3, 0.8)],
+    ids=["just moved", "settled", "seen only now"],
+)
+def test_what_the_run_saw_before_is_the_first_good_check(
+    outside: Outside,
+    to: FakeConnections,
+    world: World,
+    age_s: float,
+    passed_s: float,
+    checks: int,
+    waited_s: float,
+) -> None:
+    """If the service is still as `check_target` saw it, no time that has passed since is waited for again."""
+    service = standing(outside, to, moved_at=world.now - timedelta(seconds=age_s))
+    perform(CheckTarget(environment="demo", service="timeoutsvc"), outside)
+    to.clock.sleep(passed_s)
+    outcome = perform(Wait(service), outside)
+    assert (outcome.checks, outcome.waited_s) == (checks, pytest.approx(waited_s))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"stopped_reasons": ("exit code 3",)}, {"deployment_id": "another"}, {"desired_count": 2, "running_count": 2}],
+    ids=["a container has died", "it was deployed again", "it was scaled"],
+)  # fmt: skip
+def test_what_the_run_saw_before_is_no_check_if_anything_has_changed_since(
+    outside: Outside, to: FakeConnections, world: World, changed: dict[str, Any]
+) -> None:
+    """A service that is not exactly as `check_target` saw it is checked for as long as if nobody had seen it."""
+    service = standing(outside, to, moved_at=world.now - timedelta(seconds=1))
+    perform(CheckTarget(environment="demo", service="timeoutsvc"), outside)
+    to.clock.sleep(7.0)
+    seen = to.layer0.services[service.service_id]
+    now = replace(seen.deployments[0], **changed)
+    counts = {"desired_count": now.desired_count, "running_count": now.running_count}
+    to.layer0.services[service.service_id] = replace(seen, deployments=(now,), **counts)
+    outcome = perform(Wait(service), outside)
+    assert (outcome.checks, outcome.waited_s) == (3, pytest.approx(1.0))
 
 
 def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(
