@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import json
 import os
 import sys
@@ -59,6 +61,8 @@ class OurErrors(click.Group):
     def main(self, *words: Any, **given: Any) -> Any:
         """Run as a program."""
         open_standard_streams()
+        # Otherwise Python ends by looking for garbage among all objects, twice: up to a fifth of a command's time.
+        atexit.register(gc.freeze)
         try:
             return super().main(*words, **given)
         except OSError as error:
