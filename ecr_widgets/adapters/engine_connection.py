@@ -393,6 +393,13 @@ class _Api(docker.APIClient):
     trust_env = property(lambda _: False, lambda *_: None)
     """Otherwise requests would send calls to this machine's engines through HTTP_PROXY, and would prefer REQUESTS_CA_BUNDLE,
     which is for web servers, to the authority that the engine's address names."""
+    _about: Mapping[str, Any] | None = None
+
+    def version(self, *words: Any, **named: Any) -> Any:
+        """What the engine is; asked once, as docker-py connects, since engines start other programs to answer this."""
+        if self._about is None:
+            self._about = super().version(*words, **named)
+        return self._about
 
     def merge_environment_settings(self, url: Any, proxies: Any, *settings: Any) -> Any:
         """Use the proxy for the engine's address; never one for this machine and its sockets."""

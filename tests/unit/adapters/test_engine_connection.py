@@ -194,6 +194,16 @@ def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int,
         thread.join()
 
 
+def test_an_engine_is_asked_once_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting to an engine and asking what it is makes one request for its version."""
+    with engine_by_http() as (port, asked):
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        engine.close()
+    assert [path for path in asked if path.endswith("/version")] == ["/version"]
+
+
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_an_engine_of_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """An engine on loopback is reached without the proxy, whose loopback is another one."""
