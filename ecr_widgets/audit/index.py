@@ -269,6 +269,16 @@ class Index:
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
 
+    def unlisted(self) -> tuple[Row, ...]:
+        """Return the rows that stand for subfolders that cannot be listed: runs in them are in no list."""
+        # Only paths first: they have an index of their own, and there may be 100,000.
+        paths = self._database.execute("SELECT path FROM runs WHERE path LIKE '%/' ORDER BY path").fetchall()
+        return tuple(
+            _row(*found)
+            for path in paths
+            for found in self._database.execute("SELECT row, seal FROM runs WHERE path = ?", path)
+        )
+
     def ids_with(self, part: str) -> tuple[str, ...]:
         """Return up to three run ids that contain a part, which must have at least four characters."""
         found = self._database.execute(

@@ -8,6 +8,7 @@ such runs are listed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.canonical import Form, differences, form_of
@@ -23,7 +24,7 @@ from ecr_widgets.audit.chain import FILE_NAME, chains_of
 from ecr_widgets.audit.chain_check import Past, Trouble, Watcher
 from ecr_widgets.audit.chain_head import Head, Heads, head_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.reading import read_content
+from ecr_widgets.audit.reading import os_reason, read_content
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.audit.run_files import RunFiles, files_of, found_in
@@ -43,6 +44,8 @@ class Finding(StrEnum):
     RESAVED = "resaved"
     """Different bytes with the same content: no alarm."""
     CHANGED = "changed"
+    UNREADABLE = "unreadable"
+    """This user cannot read it, so nothing says whether it was changed."""
     MISSING = "missing"
     UNSEALED = "unsealed"
     BROKEN_SEAL = "broken seal"
@@ -175,11 +178,12 @@ def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | No
         signers.setdefault("" if each.is_day else each.prefix, []).extend(
             link.seal.key if link.seal else "" for link in each.links
         )
-    if head is not None:
-        chain += _against(ends, head)
     by_run = {each.seal.run_id: name for name, each in sealed.items()}
     files, found_files = files_of(runs), []
     sought = sorted(names)
+    unlisted = tuple(name for name in sought if name.endswith("/"))
+    if head is not None:
+        chain += _against(ends, head, unlisted)
     with closing(files.contents(sought)) as contents:
         for name, content in zip(sought, contents, strict=True):
             its = sealed.pop(name, None)
@@ -190,7 +194,10 @@ def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | No
             )
             if finding is not None:
                 found_files.append(finding)
-    found_files += [_gone(name, its) for name, its in sorted(sealed.items())]
+    found_files += [
+        _unreadable(name, "its folder cannot be listed") if name.startswith(unlisted) else _gone(name, its)
+        for name, its in sorted(sealed.items())
+    ]
     heads = {prefix: end.head for prefix, end in ends.items() if end.head is not None}
     if isinstance(runs, BucketPath):
         # The newest day's head covers all days before it.
@@ -290,6 +297,15 @@ def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
     return (*before.overwritten, gone)
 
 
+def _is_out_of_reach(content: bytes | OSError | ValueError) -> TypeGuard[OSError]:
+    """Whether the system refuses to read a file; a link in a file's place was put there."""
+    return isinstance(content, OSError) and content.errno != errno.ELOOP
+
+
+def _unreadable(name: str, why: str) -> FileFinding:
+    return FileFinding(name, Finding.UNREADABLE, (f"it cannot be read: {why}",))
+
+
 def _gone(name: str, its: _Sealed) -> FileFinding:
     if its.retired:
         return FileFinding(name, Finding.RETIRED, (f"sealed as {its.place}, and removed on purpose",))
@@ -309,9 +325,13 @@ def _check(
     trouble = its.trouble
     if trouble is not None and trouble.forged:
         return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
+    if isinstance(content, FileNotFoundError):
+        return _gone(name, its)
+    if _is_out_of_reach(content):
+        return _unreadable(name, os_reason(content))
     if not isinstance(content, bytes):
-        why = f"it cannot be read any more: {content}"
-        return FileFinding(name, Finding.CHANGED, (why, *its.overwritten))
+        why = os_reason(content) if isinstance(content, OSError) else content
+        return FileFinding(name, Finding.CHANGED, (f"it is {why} now", *its.overwritten))
     found = FileFinding(name, *check_content(content, its.seal.notebook.sha256, its.seal.notebook.form))
     if found.finding is Finding.CHANGED:
         run = found_in(files, name, content)
@@ -353,6 +373,8 @@ def _unsealed(
     if name != shown_name(name):
         why = "its name is not UTF-8, so no seal can name it"
         return FileFinding(shown_name(name), Finding.UNSEALED, (why,))
+    if _is_out_of_reach(content):
+        return _unreadable(name, os_reason(content))
     if not isinstance(content, bytes):
         return FileFinding(name, Finding.UNSEALED, (f"it cannot be read: {content}",))
     found = found_in(files, name, content)
@@ -372,9 +394,11 @@ def _unsealed(
     return FileFinding(name, Finding.UNSEALED, ("no seal: nothing says whether it was changed",))
 
 
-def _against(ends: Mapping[str, _End], heads: Heads) -> Iterator[str]:
-    """What the chains lack compared with an exported head."""
+def _against(ends: Mapping[str, _End], heads: Heads, unlisted: tuple[str, ...]) -> Iterator[str]:
+    """What the chains lack compared with an exported head, as far as their folders can be listed."""
     for prefix, head in ({"": heads.own} | heads.below).items():
+        if prefix.startswith(unlisted):
+            continue
         wrong = head and _cut(ends[prefix].sha256s if prefix in ends else [], head)
         if head is None or not wrong:
             continue

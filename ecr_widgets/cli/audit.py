@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.retiring import retire_runs
+from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.run_files import names_in
 from ecr_widgets.audit.seal_objects import heads_of_days
 from ecr_widgets.audit.sealing import seal_missing
@@ -100,9 +101,9 @@ def list_(
     with open_index(runs, rebuild=rebuild, query=query) as index:
         if as_json:
             print_json([row.to_json() for row in index.rows(query)])
-            return
-        if not print_runs(index.rows(query), wide=wide):
+        elif not print_runs(index.rows(query), wide=wide):
             click.echo("no run matches" if query != Query() else f"no notebook in {runs}", err=True)
+        _end(index.unlisted())
 
 
 @command.command()
@@ -222,7 +223,9 @@ def report(*, runs: Place, out: Path, **given: str | None) -> None:
             now=datetime.now(UTC),
             adopted=index.adopted(),
         )
+        unlisted = index.unlisted()
     click.echo(out)
+    _end(unlisted)
 
 
 @command.command()
@@ -237,7 +240,9 @@ def export(*, runs: Place, out: Path, **given: str | None) -> None:
 
     with open_index(runs) as index, _writing(out), writing_whole(out) as file:
         count = write_parquet(index.rows(_query(**given)), file)
+        unlisted = index.unlisted()
     click.echo(f"{count} runs: {out}")
+    _end(unlisted)
 
 
 @command.command()
@@ -249,6 +254,7 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
     """Show for each service how many deploys a day there were, how many failed, and how long restoring the service took."""
     with open_index(runs) as index:
         by_service = one_history(index.rows(_query(**given)), index.adopted())
+        unlisted = index.unlisted()
     found, overridden = count(*by_service), [row for row in by_service.rows if row.overridden]
     if as_json:
         print_json(
@@ -257,12 +263,13 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
                 for one in found
             ]
         )
-        return
-    print_figures(found, wide=wide)
-    for run in overridden:
-        click.echo(
-            one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")
-        )
+    else:
+        print_figures(found, wide=wide)
+        for run in overridden:
+            click.echo(
+                one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")
+            )
+    _end(unlisted)
 
 
 @command.command()
@@ -375,6 +382,15 @@ def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
     for each in default_ring().trust(file.read(), fingerprints):
         retired = f", which was retired {to_rfc3339(each.retired_at)}" if each.retired_at else ""
         click.echo(f"seals of key {each.key} can be checked from now on{retired}")
+
+
+def _end(unlisted: Sequence[Row]) -> None:
+    """End the command: with exit code 1 if runs are missing from what it has printed or written."""
+    for folder in unlisted:
+        missing = f"what is in {folder.path!r} is missing here: it cannot be listed: {folder.why}"
+        click.echo(one_line(f"ecr-widgets: {missing}; correct its permissions, or move it away"), err=True)
+    if unlisted:
+        click.get_current_context().exit(1)
 
 
 @contextmanager
