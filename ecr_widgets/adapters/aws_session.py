@@ -22,6 +22,7 @@ from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
 from ecr_widgets.adapters.aws_calls import NO_ANSWER, NO_IDENTITY, settings_error
+from ecr_widgets.adapters.credential_process import limit
 from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from ecr_widgets.model.loopback import is_loopback
@@ -142,9 +143,11 @@ class AwsSession:
     def _find_identity(self) -> None:
         """Find the identity and check its keys; a failure names the setting that it came from."""
         try:
+            if self._given is None:
+                limit(self.session._session.get_component("credential_provider"))
             credentials = self.session.get_credentials()
             frozen = credentials.get_frozen_credentials() if credentials is not None else None
-        except (aws.BotoCoreError, aws.ClientError):
+        except (aws.BotoCoreError, aws.ClientError, EcrWidgetsError):
             raise
         except Exception as error:
             raise _no_identity(self.session, error) from error

@@ -94,6 +94,7 @@ ONLY_IN = {
     "botocore": {
         "adapters/aws_calls.py",
         "adapters/aws_session.py",
+        "adapters/credential_process.py",
         "adapters/ecs",
         "adapters/s3_store.py",
         "sandbox/ecr/signing.py",

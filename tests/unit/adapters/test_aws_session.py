@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from ecr_widgets.adapters import credential_process
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from tests.unit.adapters.scripted import answering, http
@@ -67,6 +70,50 @@ def test_a_profile_that_cannot_be_used_is_one_line(
     assert "geheim" not in told
     assert "\n" not in told
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("base", [False, True], ids=["the profile's own", "of the profile behind a role"])
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("cat /dev/zero", "printed more than 1 MB"),
+        ("cat /dev/zero >&2", "printed more than 1 MB"),
+        ("sleep 600 & echo $! > PIDS; wait", "did not end in 1 s"),
+        ("exec >&- 2>&-; sleep 600 & echo $! > PIDS; wait", "did not end in 1 s"),
+    ],
+)
+def test_a_program_that_does_not_end_is_ended(
+    home: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str, *, base: bool
+) -> None:
+    """A credential_process that prints without end, or does not end, is killed with its children, and the error says so."""
+    monkeypatch.setattr(credential_process, "LONGEST_S", 1)
+    pids = home.with_name("pids")
+    text = f"credential_process = sh -c '{script.replace('PIDS', str(pids))}'"
+    if base:
+        text = f"role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = base\n[profile base]\n{text}"
+    profile(home, monkeypatch, text)
+    with answering(http(403)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(SettingsError, match=f"credential_process 'sh' {said}, and was killed"):
+            BotoEcr().identity()
+        assert not server.asked
+    if pids.exists():
+        # Without its parent, it is for the machine's first process to remove.
+        with suppress(psutil.NoSuchProcess):
+            assert psutil.Process(int(pids.read_text())).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_that_prints_keys_gives_an_identity(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential_process that ends in time works as before, and its secrets are known."""
+    keys = '{"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "geheim-1", "SessionToken": "geheim-2"}'
+    profile(home, monkeypatch, f"credential_process = echo '{keys}'")
+    secrets: list[str] = []
+    with answering(http(403)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(EcrWidgetsError):
+            BotoEcr(on_secret=secrets.append).identity()
+        assert server.asked
+    assert secrets[:2] == ["geheim-1", "geheim-2"]
 
 
 def test_a_code_that_nobody_can_type_is_an_error_and_no_prompt(
