@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(
 _PRINTING = ("echo", "print_json")
 """Functions that write to stdout and stderr."""
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+TRACEBACK_VARIABLE = "ECR_WIDGETS_TRACEBACK"
+"""If it is set, a fault of our own also shows which places in the source led to it."""
 _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
 """Keys in a click context: whether stdout must get one JSON document in any case, and whether that describes a run."""
 
@@ -144,10 +147,30 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     known.register_environment(os.environ)
     place = frames[-1]
     text = known.redact(f"{type(error).__name__}: {error}")
+    hint = "this is a fault of ecr-widgets; report it with this line"
+    if os.environ.get(TRACEBACK_VARIABLE):
+        with suppress(OSError):
+            for line in _way_to(error):
+                click.echo(line, err=True)
+        hint += " and those above"
+    else:
+        hint += f", and with those that {TRACEBACK_VARIABLE}=1 adds to it"
     return EcrWidgetsError(
-        f"unexpected error: {visible(text)} ({Path(place.filename).name}:{place.lineno})",
-        hint="this is a fault of ecr-widgets; report it with this line",
+        f"unexpected error: {visible(text)} ({Path(place.filename).name}:{place.lineno})", hint=hint
     )
+
+
+def _way_to(error: BaseException) -> Iterator[str]:
+    """The places in the source that led to an error and to those behind it, oldest first.
+
+    Neither messages nor values: they may hold a secret that nobody has registered here.
+    """
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if behind is not None:
+        yield from _way_to(behind)
+    yield f"{type(error).__name__} at"
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} in {frame.name}"
 
 
 def _fail(ctx: click.Context, error: EcrWidgetsError) -> None:

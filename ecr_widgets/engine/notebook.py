@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from ecr_widgets.actor import actor
+from ecr_widgets.engine.kernel_check import check_named_kernel
 from ecr_widgets.engine.parameters import checked_values, declared_in, inject
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import own_metadata, read_header
 from ecr_widgets.saved_runs.summary import is_summary
 from ecr_widgets.saved_runs.writing import encoded, write_header
 from ecr_widgets.secrets.redaction import SecretRegistry
 
 _BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
+_CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What nbformat 4.5 takes."""
 _ERROR_MARKER = "papermill-error-cell-tag"
 """Tag of the cells with which plain papermill marks where an earlier run failed."""
 
@@ -92,12 +97,29 @@ def describe(notebook: dict[str, Any], header: RunHeader) -> None:
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
     # Remove the summary of an earlier run.
     notebook["cells"] = [cell for cell in notebook["cells"] if not is_summary(cell)]
-    for number, cell in enumerate(notebook["cells"]):
-        cell.setdefault("id", f"cell-{number}")
+    _name_cells(notebook["cells"])
     if not header.plan:
         # Remove the banner of an earlier plan.
         notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != _BANNER_ID]
     write_header(notebook, header)
+
+
+def _name_cells(cells: Sequence[dict[str, Any]]) -> None:
+    """Give each cell an id that nbformat 4.5 takes; one that is right and the first of its kind stays."""
+    taken: set[str] = set()
+    unnamed = []
+    for number, cell in enumerate(cells):
+        cell_id = cell.get("id")
+        if isinstance(cell_id, str) and _CELL_ID.fullmatch(cell_id) and cell_id not in taken:
+            taken.add(cell_id)
+        else:
+            unnamed.append((number, cell))
+    for number, cell in unnamed:
+        cell_id = f"cell-{number}"
+        while cell_id in taken:
+            cell_id = f"{cell_id}-2"
+        cell["id"] = cell_id
+        taken.add(cell_id)
 
 
 def name_version(notebook: dict[str, Any]) -> None:
@@ -109,28 +131,16 @@ def name_version(notebook: dict[str, Any]) -> None:
 
 def _load(request: RunRequest) -> dict[str, Any]:
     """Read a notebook as papermill's own reader would, as plain values."""
-    try:
-        notebook: dict[str, Any] = json.loads(request.content)
-        if notebook.get("nbformat", 4) != 4:
-            import nbformat
-
-            notebook = nbformat.reads(request.content.decode(), as_version=4)
-        notebook["metadata"].setdefault(
-            "papermill",
-            {"default_parameters": {}, "parameters": {}, "environment_variables": {}},
-        )
-        notebook["metadata"]["papermill"] |= {"input_path": str(request.source), "output_path": None}
-        for cell in notebook["cells"]:
-            cell["source"] = "".join(cell["source"])
-            cell.setdefault("metadata", {}).setdefault("tags", [])
-            cell["metadata"].setdefault("papermill", {})
-        notebook["cells"] = [
-            cell for cell in notebook["cells"] if _ERROR_MARKER not in cell["metadata"]["tags"]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = f"{type(error).__name__} {error}"
-        raise InputError(f"{str(request.source)!r} is not a notebook: {why}") from error
-    refuse_other_language(notebook["metadata"])
+    notebook = read_notebook(request.content, request.source)
+    metadata = notebook["metadata"]
+    if not isinstance(metadata.get("papermill"), dict):
+        metadata["papermill"] = {"default_parameters": {}, "parameters": {}, "environment_variables": {}}
+    metadata["papermill"] |= {"input_path": str(request.source), "output_path": None}
+    for cell in notebook["cells"]:
+        cell["metadata"].setdefault("papermill", {})
+    notebook["cells"] = [cell for cell in notebook["cells"] if _ERROR_MARKER not in cell["metadata"]["tags"]]
+    refuse_other_language(metadata)
+    check_named_kernel(metadata)
     return notebook
 
 

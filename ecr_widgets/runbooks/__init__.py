@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.model.paths import is_file, why_unseen
 from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import own_metadata
 from ecr_widgets.saved_runs.summary import is_summary
 
@@ -83,24 +83,18 @@ def read_runbook(path: Path) -> Runbook:
     """
     try:
         content = path.read_bytes()
-        notebook = json.loads(content)
-        cells = [cell for cell in notebook["cells"] if not is_summary(cell)]
-        refuse_other_language(notebook.get("metadata"))
-        title = next(
-            (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
-        )
-        first = next((_source(c) for c in cells if c["cell_type"] == "markdown"), "")
-        purpose = " ".join(line for line in first.splitlines() if not line.startswith("#")).strip()
-        tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())]
-        declared = found_parameters(_source(tagged[0])) if tagged else ()
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{str(path)!r} is not a runbook: {error}", hint="a runbook is a notebook (.ipynb)"
-        ) from error
+    notebook = read_notebook(content, path)
+    cells = [cell for cell in notebook["cells"] if not is_summary(cell)]
+    refuse_other_language(notebook["metadata"])
+    title = next(
+        (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
+    )
+    first = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
+    purpose = " ".join(line for line in first.splitlines() if not line.startswith("#")).strip()
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"]["tags"]]
+    declared = found_parameters(tagged[0]["source"]) if tagged else ()
     return Runbook(
         path.stem,
         path,
@@ -169,9 +163,4 @@ def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
 
 
 def _lines(cells: list[dict[str, Any]], cell_type: str) -> list[str]:
-    return [line for c in cells if c["cell_type"] == cell_type for line in _source(c).splitlines()]
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
+    return [line for c in cells if c["cell_type"] == cell_type for line in c["source"].splitlines()]

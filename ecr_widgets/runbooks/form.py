@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_comments, secrets_in_text
+from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import OURS
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -71,12 +71,11 @@ class _Cell:
 
     @classmethod
     def read(cls, number: int, raw: Mapping[str, Any]) -> _Cell:
-        source = raw["source"]
         return cls(
             number,
             raw["cell_type"],
-            source if isinstance(source, str) else "".join(source),
-            raw.get("metadata", {}),
+            raw["source"],
+            raw["metadata"],
             bool(raw.get("outputs")) or raw.get("execution_count") is not None,
         )
 
@@ -107,13 +106,16 @@ def check_form(path: Path) -> tuple[Breach, ...]:
         InputError: Not a notebook.
     """
     try:
-        notebook = json.loads(path.read_bytes())
-        cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
-        return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
+        notebook = read_notebook(path.read_bytes(), path)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
-        raise InputError(f"{str(path)!r} is not a notebook: {error}", hint="give a notebook") from error
+    cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
+    try:
+        return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(
+            f"Python cannot read the cells of {str(path)!r}: {error}", hint="write shorter ones"
+        ) from error
 
 
 def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:

@@ -111,7 +111,7 @@ ONLY_IN = {
     },
     "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py"},
     "jupyter_client": {"engine/kernel.py", "engine/kernel_check.py"},
-    "nbformat": {"engine/notebook.py", "engine/papermill_engine.py"},
+    "nbformat": {"engine/papermill_engine.py", "runbooks/notebook_file.py"},
     "cryptography": {"audit/signatures.py", "sandbox/workloads/certificates.py"},
     "rfc8785": {"audit/canonical.py"},
     "distributed": {"fleets/executors.py"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,31 @@ def test_an_error_that_nobody_foresaw_is_one_line_without_secrets(
     assert done.stderr.count("\n") == 1
     assert json.loads(done.stdout)["error"]["message"] in done.stderr
     assert "bGF5ZXIw" not in done.output
+
+
+def test_the_way_to_an_error_that_nobody_foresaw_shows_no_values(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ECR_WIDGETS_TRACEBACK, stderr has the places in the source that led to it and to what is behind it, and no message."""
+
+    def fail(_: object) -> None:
+        try:
+            int("profile secret")
+        except ValueError as error:
+            raise KeyError("another secret") from error
+
+    monkeypatch.setattr("ecr_widgets.audit.index.index_file", fail)
+    words = ["audit", "list", "--runs", str(elsewhere), "--json"]
+    assert "those that ECR_WIDGETS_TRACEBACK=1 adds" in CliRunner().invoke(main, words).stderr
+    monkeypatch.setenv("ECR_WIDGETS_TRACEBACK", "1")
+    done = CliRunner().invoke(main, words)
+    *way, last = done.stderr.splitlines()
+    assert [line for line in way if line.endswith(" at")] == ["ValueError at", "KeyError at"]
+    assert any(re.fullmatch(r"  ecr_widgets/audit/index\.py:\d+ in open_index", line) for line in way)
+    assert way[-1].startswith("  unit/cli/test_failures.py:")
+    assert "secret" not in "".join(way)
+    assert last.startswith("ecr-widgets: unexpected error: KeyError")
+    assert json.loads(done.stdout)["error"]["exit_code"] == 1
 
 
 def test_too_few_open_files_are_named(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

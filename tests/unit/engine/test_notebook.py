@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,9 +80,59 @@ def test_what_is_no_notebook_is_refused(content: bytes) -> None:
         prepare(replace(request(), content=content), SecretRegistry())
 
 
-@pytest.mark.parametrize("broken", [{"id": None}, {"id": 5}, {"cell_type": 3}])
-def test_a_notebook_whose_run_could_not_be_read_is_refused(broken: dict[str, Any]) -> None:
+def test_a_notebook_whose_run_could_not_be_read_is_refused() -> None:
     """Before its cells run: afterwards the run would have happened, and nobody could tell how it ended."""
-    book = {"cells": [{**CELLS[0], **broken}, *CELLS[1:]], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    with pytest.raises(InputError, match=r"'/books/mine.ipynb' is not a notebook: Expected `str`"):
+    broken = {**CELLS[0], "metadata": {"ecr_widgets": {"state": 3}}}
+    book = {"cells": [broken, *CELLS[1:]], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    with pytest.raises(InputError, match=r"'/books/mine.ipynb' is not a notebook: Expected `str"):
         prepare(request(book), SecretRegistry())
+
+
+def test_every_cell_has_an_id_of_its_own() -> None:
+    """Ids that are missing, repeated or not as nbformat has them are replaced, and the others stay."""
+    ids = ["a", "a", None, 5, "b c", "", "x" * 65, "cell-3", "B-1_"]
+    cells = [{**CELLS[0], "id": each} for each in ids]
+    del cells[2]["id"]
+    book = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    prepared = prepare(replace(request(book), parameters={}), SecretRegistry())
+    named = [cell["id"] for cell in prepared["cells"]]
+    assert named == ["a", "cell-1", "cell-2", "cell-3-2", "cell-4", "cell-5", "cell-6", "cell-3", "B-1_"]
+    nbformat.validate(prepared)
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this user's kernels are."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    return tmp_path / "kernels"
+
+
+def install(kernels: Path, name: str, python: str) -> None:
+    (kernels / name).mkdir(parents=True)
+    argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": name, "language": "python"}
+    (kernels / name / "kernel.json").write_text(json.dumps(spec))
+
+
+def with_kernel(name: str) -> RunRequest:
+    kernel = {"name": name, "display_name": name, "language": "python"}
+    return request(nbformat.v4.new_notebook(cells=CELLS, metadata={"kernelspec": kernel}))
+
+
+def test_a_notebook_of_another_environment_is_refused(kernels: Path) -> None:
+    """A notebook whose kernel is another environment's does not run in this one; one of this environment does."""
+    install(kernels, "elsewhere", "/usr/bin/python3-elsewhere")
+    install(kernels, "here", sys.executable)
+    with pytest.raises(InputError, match=r"'elsewhere' refused: it runs .*start ecr-widgets there, or name"):
+        prepare(with_kernel("elsewhere"), SecretRegistry())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepare(with_kernel("here"), SecretRegistry())
+        prepare(with_kernel("python3"), SecretRegistry())
+
+
+@pytest.mark.usefixtures("kernels")
+def test_a_kernel_that_is_not_known_here_is_told() -> None:
+    """Such as of the author's machine: the cells run here, and a warning says where."""
+    with pytest.warns(UserWarning, match="'conda-env-ops-py' is not installed here: its cells run in /"):
+        prepare(with_kernel("conda-env-ops-py"), SecretRegistry())

@@ -142,9 +142,7 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None, why
     if content is not None:
         path.write_text(content)
     for read in (check_form, read_runbook):
-        with pytest.raises(
-            InputError, match=why if read is check_form else "cannot be read|is not a runbook"
-        ):
+        with pytest.raises(InputError, match=why):
             read(path)
 
 
