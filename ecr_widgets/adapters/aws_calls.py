@@ -28,6 +28,8 @@ _REFUSED = frozenset(
         "UnrecognizedClientException",
     )
 )
+_UNKNOWN_HERE = frozenset(("InvalidClientTokenId", "UnrecognizedClientException"))
+"""The key is unknown in this region: also what a region answers that the account has not enabled."""
 _THROTTLED = frozenset(
     ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
 )
@@ -108,7 +110,8 @@ def settings_error(error: Exception) -> EcrWidgetsError:
             f"a package that this AWS profile needs is missing: {what}", hint="pip install 'botocore[crt]'"
         )
     return SettingsError(
-        f"the AWS settings cannot be used: {what}", hint="check AWS_PROFILE and AWS's config files"
+        f"the AWS settings cannot be used: {what}",
+        hint="check the AWS_… variables, such as AWS_PROFILE and AWS_ENDPOINT_URL, and AWS's config files",
     )
 
 
@@ -145,10 +148,10 @@ def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidge
     code, status = _code(error), _status(error)
     why = f"{code} {details.get('Message', '')}".strip()
     if code in _REFUSED or status in (401, 403):
-        return AuthorizationError(
-            f"AWS refused {action}: {why}",
-            hint=f"renew the login of your profile, or have {action} allowed for it",
-        )
+        hint = f"renew the login of your profile, or have {action} allowed for it"
+        if code in _UNKNOWN_HERE:
+            hint += "; where the region has to be enabled, have that done for the account"
+        return AuthorizationError(f"AWS refused {action}: {why}", hint=hint)
     if code in _THROTTLED or status >= 500:
         return errors.unavailable(f"{action} failed: {why}", hint="try again later", retryable=True)
     known = next((each for each in errors.refusals if each.says in why), None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies
 
 import boto3
@@ -103,13 +103,16 @@ class AwsSession:
 
     def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session
+        if not region and session.region_name == "":
+            # An empty variable names none, like one that is not set; botocore would make an address of it.
+            raise aws.NoRegionError
         self._find_identity()
         found = bundles()
         # boto3 reads the other two variables by itself.
         verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
         client = session.client(service, region_name=region, config=config, verify=verify)  # type: ignore[call-overload]
         address = urlsplit(client.meta.endpoint_url)
-        _check_address(address.scheme, address.netloc)
+        _check_address(address)
         if is_loopback(address.netloc) and getproxies():
             direct = config.merge(Config(proxies={}))
             client = session.client(service, region_name=region, config=direct, verify=verify)  # type: ignore[call-overload]
@@ -193,11 +196,21 @@ def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
     )
 
 
-def _check_address(scheme: str, host: str) -> None:
+def _check_address(address: SplitResult) -> None:
+    scheme, host = address.scheme, address.netloc
     if "@" in host:
         raise SettingsError(
             "the AWS endpoint's address holds a user or password",
             hint="leave it out of AWS_ENDPOINT_URL; AWS takes keys only",
+        )
+    try:
+        usable = scheme in ("http", "https") and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"the AWS endpoint's address cannot be used: {scheme}://{host}",
+            hint="write an https address without spaces in AWS_ENDPOINT_URL",
         )
     if scheme != "https" and not is_loopback(host):
         raise SettingsError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep, mutability
-from ecr_widgets.errors import RegistryError, RegistryUnavailable
+from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
@@ -184,6 +184,12 @@ class BotoEcr(EcrUpkeep):
                 )["imageDetails"][0]
             except self._ecr.exceptions.ImageNotFoundException:
                 return None
+            if (status := found.get("imageStatus", "ACTIVE")) != "ACTIVE":
+                # Listed by its name alone, never in a list of images.
+                raise ImageNotFound(
+                    f"image {reference!r} of {repository!r} is not in use: ECR calls it {status}, and refuses to serve it",
+                    hint="restore it (aws ecr update-image-storage-class), or push it again",
+                )
             return _image(found)
 
         return translated("ecr:DescribeImages", call)

@@ -160,13 +160,17 @@ def test_a_key_with_a_line_end_is_named(
         ("http://127.0.0.1.example.com", "plain http"),
         ("https://me:geheim@aws.example.com", "holds a user or password"),
         ("http://me:geheim@127.0.0.1:9", "holds a user or password"),
+        ("ftp://aws.example.com", "cannot be used: ftp://aws.example.com"),
+        ("http://127.0.0.1:99999", "cannot be used: http://127.0.0.1:99999"),
+        ("https://aws.example.com:port", "cannot be used: https://aws.example.com:port"),
+        ("aws.example.com", "Invalid endpoint: aws.example.com; check .*AWS_ENDPOINT_URL"),
     ],
 )
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR", "profile"])
-def test_an_address_that_others_can_read_along_is_refused(
+def test_an_address_that_no_key_may_go_to_is_refused(
     home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, address: str, said: str
 ) -> None:
-    """Plain HTTP to another host, and a password in the address, are refused wherever the address is set."""
+    """Plain HTTP to another host, a password in it, and what is no address are refused wherever the address is set."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
     if variable == "profile":

@@ -66,6 +66,17 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         BotoEcr(session).authorization_token()
 
 
+def test_an_empty_region_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty variables, as of a schedule whose own variable is not set, are said to name no region."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "")
+    for name, value in (("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "nosecret")):
+        monkeypatch.setenv(name, value)
+    for call in (BotoEcr().authorization_token, BotoEcr().identity):
+        with pytest.raises(SettingsError, match="no AWS region is set"):
+            call()
+
+
 def test_the_region_is_the_one_that_every_aws_tool_reads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

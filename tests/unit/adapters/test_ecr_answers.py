@@ -16,6 +16,7 @@ from botocore.stub import Stubber
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import (
     AuthorizationError,
+    ImageNotFound,
     InputError,
     RegistryError,
     RegistryUnavailable,
@@ -240,6 +241,16 @@ def test_no_identity_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> Non
         BotoEcr().find_image("xfra-wait", "1")
 
 
+@pytest.mark.parametrize("code", ["UnrecognizedClientException", "InvalidClientTokenId"])
+def test_a_key_that_a_region_does_not_know_may_be_the_regions_fault(code: str) -> None:
+    """A region that the account has not enabled answers as if the key were wrong: the hint names both."""
+    with (
+        answering(refusal(403, code)) as server,
+        pytest.raises(AuthorizationError, match=r"renew the login.*the region has to be enabled"),
+    ):
+        client(server).authorization_token()
+
+
 @pytest.fixture
 def stubbed() -> tuple[BotoEcr, Stubber]:
     ecr = BotoEcr()
@@ -315,6 +326,18 @@ def test_an_image_is_asked_for_by_tag_or_digest(
         found = ecr.find_image("xfra-wait", reference)
     assert found is not None
     assert (found.tags, found.size_bytes, found.last_pulled_at) == ((), None, None)
+
+
+@pytest.mark.parametrize("status", ["ARCHIVED", "ACTIVATING"])
+def test_an_image_that_ecr_does_not_serve_is_said_to_be_archived(
+    stubbed: tuple[BotoEcr, Stubber], status: str
+) -> None:
+    """An image in ECR's archive is found by its name and cannot be pulled; the error says so and how to restore it."""
+    ecr, stub = stubbed
+    found = {"imageDigest": "sha256:" + "a" * 64, "imagePushedAt": MOMENT, "imageStatus": status}
+    stub.add_response("describe_images", {"imageDetails": [found]})
+    with stub, pytest.raises(ImageNotFound, match=rf"{status}.*update-image-storage-class"):
+        ecr.find_image("xfra-wait", "1")
 
 
 @pytest.mark.parametrize(
