@@ -25,6 +25,8 @@ from ecr_widgets.sandbox.workloads.runner import Runner, blame, take_up
 from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
 _PAUSE_S = 0.25
+_LOOK_S = 1.0
+"""Time between two looks at containers that have run for a while; others are looked at after each pause."""
 _LONGEST_BACK_OFF_S = 30.0
 _QUICK_S = 10.0
 """A copy that ended sooner than this counts as failed; one that ran longer is restarted immediately."""
@@ -52,6 +54,7 @@ class Scheduler:
         self._background: set[asyncio.Task[None]] = set()
         self._launching: set[str] = set()
         self._retry_at_s: dict[str, float] = {}
+        self._looked_at_s = 0.0
         self._loop: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -182,7 +185,8 @@ class Scheduler:
                 for copy in owner.copies
                 if copy.status != Status.STOPPED
             ]
-            if alive:
+            is_due = time.monotonic() - self._looked_at_s >= _LOOK_S
+            if alive and (is_due or any(_is_moving(owner, copy) for owner, copy in alive)):
                 # The engine may be gone for a moment; keep what was seen last until it answers again.
                 with suppress(EngineGone):
                     await self._look(alive)
@@ -206,6 +210,7 @@ class Scheduler:
         # Only containers started before the look count as gone if it does not find them.
         started = {c.docker_id for _, copy in alive for c in copy.containers if c.docker_id}
         seen = await asyncio.to_thread(self._containers.look_at_all)
+        self._looked_at_s = time.monotonic()
         for owner, copy in alive:
             before = [(container.status, container.health) for container in copy.containers]
             for container in copy.containers:
@@ -256,6 +261,15 @@ class Scheduler:
             pause_s = min(0.25 * 2**deployment.failures, _LONGEST_BACK_OFF_S)
             self._retry_at_s[deployment.deployment_id] = time.monotonic() + pause_s
         self._rules.copy_ended(service, deployment, copy)
+
+
+def _is_moving(owner: Service | Task, copy: Copy) -> bool:
+    return (
+        isinstance(owner, Task)
+        or copy.stopping
+        or copy.status == Status.PENDING
+        or time.time() - copy.launched_at_s < _QUICK_S
+    )
 
 
 def _end_unstarted(copy: Copy) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets.sandbox import workloads
-from ecr_widgets.sandbox.workloads.containers import Containers
-from ecr_widgets.sandbox.workloads.records import Deployment, Service, Status, Task
+from ecr_widgets.sandbox.workloads.containers import Containers, Seen
+from ecr_widgets.sandbox.workloads.records import Copy, Deployment, Service, Status, Task
+from ecr_widgets.sandbox.workloads.rules import Rules
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition, TaskDefinition
 from tests.sandbox.workloads.fake_containers import FakeContainers
@@ -20,9 +21,11 @@ from tests.sandbox.workloads.front import Front
 
 
 @asynccontextmanager
-async def scheduling(front: Front, containers: Containers) -> AsyncIterator[Scheduler]:
+async def scheduling(
+    front: Front, containers: Containers, rules: Rules | None = None
+) -> AsyncIterator[Scheduler]:
     """A scheduler at work, closed at the end."""
-    scheduler = Scheduler(front, containers, front="test")
+    scheduler = Scheduler(front, containers, front="test", rules=rules)
     scheduler.begin()
     try:
         yield scheduler
@@ -128,6 +131,57 @@ def test_a_task_ends_with_its_containers_exit_codes() -> None:
 
     assert asyncio.run(run("done")) == (Status.STOPPED, 7, "Essential container in task exited")
     assert asyncio.run(run("gone")) == (Status.STOPPED, 0, "CannotPullContainerError: gone not found")
+
+
+class Rounds(Rules):
+    """Counts how often a service was looked after."""
+
+    count = 0
+
+    def review(self, service: Service, ready: Sequence[Copy]) -> bool:
+        self.count += 1
+        return False
+
+
+class Asked(FakeContainers):
+    """Counts how often the engine was asked for all containers."""
+
+    count = 0
+
+    def look_at_all(self) -> dict[str, Seen]:
+        self.count += 1
+        return super().look_at_all()
+
+
+def test_the_engine_is_asked_in_each_round_only_while_something_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not while all copies have run for a while, until `_LOOK_S` have passed; of a young copy and of a task it is."""
+    monkeypatch.setattr("ecr_widgets.sandbox.workloads.scheduler._LOOK_S", float("inf"))
+
+    async def go() -> tuple[int, Status]:
+        front, service = Front(), Service(service_id="s", deployments=[Deployment("one")])
+        front.define("one", container())
+        front.services["s"] = service
+        engine, rounds = Asked(), Rounds()
+        async with scheduling(front, engine, rounds) as scheduler:
+            scheduler.adjust(service)
+            await until(lambda: running(service, "one") == 1)
+            young = engine.count
+            await until(lambda: engine.count >= young + 2)
+            service.copies[0].launched_at_s = 0.0
+            before = rounds.count
+            await until(lambda: rounds.count >= before + 2)
+            asked, before = engine.count, rounds.count
+            await until(lambda: rounds.count >= before + 3)
+            while_it_stood = engine.count - asked
+            task = Task(task_id="t", copy=scheduler.new_copy("one"))
+            front.tasks["t"] = task
+            scheduler.launch_task(task)
+            await until(lambda: engine.count >= asked + 2)
+            return while_it_stood, task.copy.status
+
+    assert asyncio.run(go()) == (0, Status.RUNNING)
 
 
 def test_containers_start_after_those_that_they_need() -> None:
