@@ -18,7 +18,7 @@ from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.parameters import read_parameters
 from ecr_widgets.model.record import StepRecord
 from ecr_widgets.recording.terminal import QuietSink
-from ecr_widgets.runbooks import list_runbooks
+from ecr_widgets.runbooks import find_runbook
 from tests.faults.plan import leaving_sockets
 
 
@@ -44,7 +44,7 @@ def run_cells(
 
         given: Parameters as a person types them.
     """
-    (book,) = [each for each in list_runbooks() if each.name == name]
+    book = find_runbook(name)
     values = read_parameters(book.parameters, values={}, texts=given)
     sink = KeepingSink()
     told = {PLAN_VARIABLE: "1"} if planning else {}

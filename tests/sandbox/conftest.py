@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from ecr_widgets.model.record import RECORD_MIME, StepRecord, StepState
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 from tests.sandbox.cells import run_cells
 
 BIN = Path(sys.executable).parent
@@ -26,19 +26,16 @@ Cells = Callable[..., list[StepRecord]]
 
 @pytest.fixture
 def run(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
-    """`ecr-widgets run release --json` with parameters; the document it prints."""
+    """`ecr-widgets run release --json` with parameters, in this process; the document it prints."""
 
     def call(
         environ: dict[str, str] | None = None, options: Sequence[str] = (), **given: str
     ) -> dict[str, Any]:
         words = [word for pair in given.items() for word in ("-p", *pair)]
-        done = subprocess.run(
-            [BIN / "ecr-widgets", "run", "release", "--json", "--runs", tmp_path / "runs", *options, *words],
-            env=sandbox_environ | (environ or {}),
+        done = ours.call(
+            *("run", "release", "--json", "--runs", tmp_path / "runs", *options, *words),
+            environ=sandbox_environ | (environ or {}),
             cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert done.stdout, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)

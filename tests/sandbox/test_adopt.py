@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from ecr_widgets.model.record import StepState
 from ecr_widgets.sandbox import Sandbox
 from tests import ours
-from tests.sandbox.conftest import BIN, Cells, Run, journal, records, succeeded
+from tests.sandbox.conftest import Cells, Run, journal, records, succeeded
 from tests.sandbox.test_targets import held, resume_newest
 
 
@@ -22,13 +21,10 @@ def adopt(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
 
     def call(*options: str, runbook: str = "adopt", **given: str) -> dict[str, Any]:
         words = [word for pair in given.items() for word in ("-p", *pair)]
-        done = subprocess.run(
-            [BIN / "ecr-widgets", "run", runbook, "--json", "--runs", tmp_path / "runs", *options, *words],
-            env=sandbox_environ,
+        done = ours.call(
+            *("run", runbook, "--json", "--runs", tmp_path / "runs", *options, *words),
+            environ=sandbox_environ,
             cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert done.stdout, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)

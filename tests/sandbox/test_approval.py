@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 from tests.audit.runs import forge
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
 from tests.sandbox.cells import run_cells
-from tests.sandbox.conftest import BIN, SHIPPED, journal, records, succeeded
+from tests.sandbox.conftest import SHIPPED, journal, records, succeeded
 from tests.sandbox.test_runbooks import run_book
 
 IMAGE = {"repository": "yes/app", "local_name": "yes/app"}
@@ -46,9 +47,9 @@ def approve(
 ) -> tuple[dict[str, Any], str]:
     """As another user than who made the plan."""
     if not (bob.home / ".local").exists():
-        export = [BIN / "ecr-widgets", "audit", "key", "export"]
-        exported = subprocess.run(export, capture_output=True, text=True, check=True).stdout
-        bob.trusts_keys(exported, cwd=folder)
+        exported = ours.call("audit", "key", "export", environ=os.environ, cwd=folder)
+        assert exported.returncode == 0, exported.stderr
+        bob.trusts_keys(exported.stdout, cwd=folder)
     words = ("approve", run_id, "--json", "--runs", folder / "runs")
     own = {name: value for name, value in environ.items() if not name.startswith("XDG_")}
     own |= bob.environ | {"DOCKER_CONFIG": str(bob.home)}
@@ -73,14 +74,8 @@ def test_a_guarded_run_needs_a_second_person(
         "deploy", guarded, two.shared, **IMAGE, deploy="approved", service="approved", environment=by_id
     )
     assert ".plan.ipynb" in named_by_id["notebook"]
-    mine = subprocess.run(
-        [BIN / "ecr-widgets", "approve", plan["run_id"], "--runs", two.shared / "runs"],
-        env={**guarded, "SUDO_USER": "bob"},
-        cwd=two.shared,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("approve", plan["run_id"], "--runs", two.shared / "runs")
+    mine = ours.call(*words, environ={**guarded, "SUDO_USER": "bob"}, cwd=two.shared)
     assert (mine.returncode, "cannot approve it" in mine.stderr) == (REFUSED, True)
     assert journal(sandbox) == before
     done, _ = approve(bob, guarded, two.shared, plan["run_id"])
@@ -176,14 +171,8 @@ def test_files_that_are_swapped_after_the_last_look_are_not_used(
     book = json.loads(path.read_text())
     book["metadata"]["ecr_widgets"] = {"approval": "required"}
     path.write_text(json.dumps(book))
-    planned = subprocess.run(
-        [BIN / "ecr-widgets", "run", path, "--json", "--runs", two.shared / "runs"],
-        env=guarded,
-        cwd=two.shared,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    asked = ("run", path, "--json", "--runs", two.shared / "runs")
+    planned = ours.call(*asked, environ=guarded, cwd=two.shared)
     assert planned.returncode == WAITS, planned.stderr
     before = journal(sandbox)
     done, _ = approve(bob, guarded, two.shared, json.loads(planned.stdout)["run_id"], code=1)

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 from tests.sandbox.cells import run_cells
-from tests.sandbox.conftest import BIN, journal, records, succeeded
+from tests.sandbox.conftest import journal, records, succeeded
 
 COUNT = 60
 IMAGE = {"repository": "fleet/app", "local_name": "fleet/app"}
 
 
 def fleet(environ: dict[str, str], folder: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    done = subprocess.run(
-        [BIN / "ecr-widgets", *words, "--json", "--runs", folder / "runs"],
-        env=environ,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ours.call(*words, "--json", "--runs", folder / "runs", environ=environ, cwd=folder)
     assert done.returncode == code, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told

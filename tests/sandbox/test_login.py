@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import BIN
+from tests import ours
 
 HELPER = """#!/bin/sh
 # Keeps what it is given in a file, as a credential helper keeps it in a key chain.
@@ -35,9 +35,7 @@ def environ(sandbox_environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 
 def login(environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BIN / "ecr-widgets", "login", *options], env=environ, capture_output=True, text=True, check=False
-    )
+    return ours.call("login", *options, environ=environ, cwd=Path.cwd())
 
 
 def test_the_login_goes_into_dockers_own_store(environ: dict[str, str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepState
-from ecr_widgets.runbooks import list_runbooks
+from ecr_widgets.runbooks import find_runbook, list_runbooks
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 from tests.sandbox.cells import run_cells
 from tests.sandbox.conftest import BIN, SHIPPED, Cells, facts, journal, records, succeeded
 
@@ -32,7 +34,7 @@ IN_ORDER = (
 BY_PAPERMILL = ("deploy", "fleet", "audit")
 """Runbooks that are run by stock papermill too: one like all others, and those whose steps ask what their run is.
 
-`test_recorded.py` runs all others in kernels that our engine did not start.
+`test_recorded.py` runs all others in kernels, but for `adopt`, which `test_adopt.py` runs by our command.
 """
 ECS = "ecs:demo"
 WITH_ENVIRONMENT = {
@@ -73,26 +75,21 @@ NEVER_TWICE = {"task", "fleet"}
 
 def declared(name: str, given: dict[str, str]) -> dict[str, str]:
     """Those of the common and the given parameters that a runbook declares."""
-    (book,) = [each for each in list_runbooks() if each.name == name]
-    names = {parameter.name for parameter in book.parameters}
+    names = {parameter.name for parameter in find_runbook(name).parameters}
     return {name: value for name, value in (COMMON | given).items() if name in names}
 
 
 def run_book(
     name: str, environ: dict[str, str], folder: Path, options: Sequence[str] = (), **given: str
 ) -> dict[str, Any]:
-    """Run one with those of the common parameters that it declares."""
+    """Run one by the command, with those of the common parameters that it declares; it tells of the steps it has saved."""
     words = [word for pair in declared(name, given).items() for word in ("-p", *pair)]
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "run", name, "--json", "--runs", folder / "runs", *options, *words],
-        env=environ,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ours.call(
+        *("run", name, "--json", "--runs", folder / "runs", *options, *words), environ=environ, cwd=folder
     )
     assert done.stdout, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
+    assert records(told).keys() == {step["step"] for step in told["steps"]}
     return told
 
 
@@ -115,11 +112,10 @@ def run_by_papermill(
     name: str, environ: dict[str, str], folder: Path, *options: str
 ) -> list[tuple[Any, ...]]:
     """The same by stock papermill, with its own engine where the options name no other; what its records say."""
-    (book,) = [each for each in list_runbooks() if each.name == name]
     words = [word for pair in declared(name, {}).items() for word in ("-r", *pair)]
     out = folder / "plain.ipynb"
     subprocess.run(
-        [BIN / "papermill", book.path, out, "--no-progress-bar", *options, *words],
+        [BIN / "papermill", find_runbook(name).path, out, "--no-progress-bar", *options, *words],
         env=environ,
         cwd=folder,
         capture_output=True,
@@ -151,30 +147,26 @@ def test_a_runbook_does_its_work_once(
 
     here = {"environment": environment}
 
-    def by_command() -> list[tuple[str, bool]]:
-        told = run_book(name, sandbox_environ, tmp_path, **here)
-        assert told["state"] == "succeeded", told["reason"]
-        assert records(told).keys() == {step["step"] for step in told["steps"]}
-        return [(step["step"], step["changed"]) for step in told["steps"]]
-
-    def by_cells(book: str = name, **given: str) -> list[tuple[str, bool]]:
+    def once(book: str = name, **given: str) -> list[tuple[str, bool]]:
+        if book == "audit":
+            # It audits saved runs, which cells do not make.
+            told = run_book(book, sandbox_environ, tmp_path, **here)
+            assert told["state"] == "succeeded", told["reason"]
+            return [(step["step"], step["changed"]) for step in told["steps"]]
         ended = run_cells(book, sandbox_environ, tmp_path, **declared(book, here | given))
         return [(step, bool(each.changed)) for step, each in succeeded(ended).items()]
 
     if name == "rollback":
         # A second deploy, to roll back from.
-        by_cells("deploy", dockerrun=other_dockerrun(tmp_path))
+        once("deploy", dockerrun=other_dockerrun(tmp_path))
     before = journal(sandbox)
-    # By the command once: kernels and saved files are the same for both targets, and the second time.
-    first = by_command() if environment == "demo" else by_cells()
+    first = once()
     asks = ASKS_ECS if environment == ECS else ASKS
     said = [asks[step] for step, changed in first if changed and step in asks]
     assert asked(journal(sandbox)[len(before) :]) == said
     if name not in NEVER_TWICE:
         before = journal(sandbox)
-        # It audits saved runs, which cells do not make.
-        second = by_command() if name == "audit" else by_cells()
-        assert [step for step, changed in second if changed] == []
+        assert [step for step, changed in once() if changed] == []
         assert journal(sandbox) == before
 
 
@@ -236,14 +228,7 @@ def test_a_new_runbook_runs_as_it_is(cells: Cells, sandbox_environ: dict[str, st
     given = {"repository": "books/new", "local_name": "books/new"}
     succeeded(cells("push", **given))
     for words in (("runbooks", "new", "mine"), ("run", "mine.ipynb", "-p", "repository", "books/new")):
-        done = subprocess.run(
-            [BIN / "ecr-widgets", *words],
-            env=sandbox_environ,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = ours.call(*words, environ=sandbox_environ, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("succeeded: ")
 
@@ -304,13 +289,7 @@ def test_bad_input_fails_in_its_step(
 )
 def test_a_value_out_of_range_is_refused(name: str, parameter: str, value: str, tmp_path: Path) -> None:
     """Before anything starts: exit code 2, the parameter named, no file written."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "run", name, "-p", parameter, value],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ours.call("run", name, "-p", parameter, value, environ=os.environ, cwd=tmp_path)
     assert done.returncode == 2
     assert f"parameter '{parameter}' refused: {float(value):g}" in done.stderr.replace(".0 is", " is")
     assert list(tmp_path.iterdir()) == []

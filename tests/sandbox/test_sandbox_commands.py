@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,18 +11,13 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN
+from tests import ours
 
 STANDARD = r"AWS_[A-Z_]+|DOCKER_[A-Z_]+|LAYER0_[A-Z_]+"
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BIN / "ecr-widgets", "sandbox", "--folder", folder, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return ours.call("sandbox", "--folder", folder, *words, environ=os.environ, cwd=Path.cwd())
 
 
 @pytest.fixture
@@ -45,10 +41,14 @@ def test_exec_ends_as_the_command_ends(folder: Path, words: list[str], code: int
     assert command(folder, "exec", "--", *words).returncode == code
 
 
-def test_exec_gives_the_command_the_sandboxs_variables(folder: Path, sandbox: Sandbox) -> None:
+def test_exec_gives_the_command_the_sandboxs_variables(
+    folder: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """The same that `env` prints."""
-    told = command(folder, "exec", "--", "sh", "-c", 'echo "$AWS_ENDPOINT_URL $DOCKER_HOST"').stdout.split()
-    assert told == [sandbox.env()["AWS_ENDPOINT_URL"], sandbox.env()["DOCKER_HOST"]]
+    told = tmp_path / "told"
+    words = ("sh", "-c", f'echo "$AWS_ENDPOINT_URL $DOCKER_HOST" > {told}')
+    assert command(folder, "exec", "--", *words).returncode == 0
+    assert told.read_text().split() == [sandbox.env()["AWS_ENDPOINT_URL"], sandbox.env()["DOCKER_HOST"]]
 
 
 def test_what_needs_a_sandbox_says_that_there_is_none(tmp_path: Path) -> None:
@@ -63,13 +63,8 @@ def test_what_needs_a_sandbox_says_that_there_is_none(tmp_path: Path) -> None:
 
 def test_doctor_tells_what_it_reaches_and_as_whom(sandbox_environ: dict[str, str], sandbox: Sandbox) -> None:
     """Identity, registry, engine and Layer0 answer; exit code 0."""
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "doctor", "--json"],
-        env=sandbox_environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = ours.call("doctor", "--json", environ=sandbox_environ, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
     told = {each["what"]: (each["ok"], each["told"]) for each in json.loads(done.stdout)}
     assert [ok for ok, _ in told.values()] == [True] * 5
     assert told["AWS identity"][1] == "arn:aws:iam::111222333444:user/sandbox in account 111222333444"

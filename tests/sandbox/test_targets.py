@@ -14,6 +14,7 @@ import pytest
 
 from ecr_widgets.model.record import StepState
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 from tests.holding import hooked
 from tests.sandbox.conftest import BIN, SHIPPED, Cells, Run, journal, records, succeeded
 
@@ -50,14 +51,8 @@ def resume_newest(environ: dict[str, str], folder: Path) -> subprocess.Completed
     """Go on with the run that began last."""
     saved = max((folder / "runs").glob("*.ipynb"))
     run_id = json.loads(saved.read_text())["metadata"]["ecr_widgets"]["run_id"]
-    return subprocess.run(
-        [BIN / "ecr-widgets", "run", "--json", "--runs", folder / "runs", "--resume", run_id],
-        env=environ,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("run", "--json", "--runs", folder / "runs", "--resume", run_id)
+    return ours.call(*words, environ=environ, cwd=folder)
 
 
 def test_a_second_run_on_the_target_is_busy(
