@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,9 +19,9 @@ from nbclient import NotebookClient
 
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
+from tests import ours
 
 HERE = Path(__file__).parent
-BIN = Path(sys.executable).parent
 PREFIX = "rec"
 """Names begin with it; one sandbox may hold several sets."""
 FIRST = ("release", "promote", "rotate", "rollback")
@@ -59,13 +58,8 @@ def prepare(environ: dict[str, str], folder: Path, prefix: str) -> None:
     """Make everything that the examples find."""
     for name in FIRST:
         words = [word for pair in given(name, prefix).items() for word in ("-p", *pair)]
-        subprocess.run(
-            [BIN / "ecr-widgets", "run", name, "--runs", folder / "runs", *words],
-            env=environ,
-            cwd=folder,
-            capture_output=True,
-            check=True,
-        )
+        done = ours.call("run", name, "--runs", folder / "runs", *words, environ=environ, cwd=folder)
+        assert done.returncode == 0, done.stderr
 
 
 def example(path: Path, prefix: str) -> nbformat.NotebookNode:

@@ -107,6 +107,12 @@ def facts(notebook: dict[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
+def give_up(environ: Mapping[str, str], service: str) -> None:
+    """Delete a Layer0 service that crashes: it would be started again and again for as long as the sandbox is up."""
+    done = ours.call("service", "delete", "demo", service, environ=environ, cwd=Path.cwd())
+    assert done.returncode == 0, done.stderr
+
+
 def journal(sandbox: Sandbox) -> list[dict[str, Any]]:
     """What the sandbox's servers were asked to change."""
     lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()

@@ -9,7 +9,7 @@ from typing import Any
 from ecr_widgets.sandbox import Sandbox
 from tests import ours
 from tests.sandbox.cells import run_cells
-from tests.sandbox.conftest import journal, records, succeeded
+from tests.sandbox.conftest import give_up, journal, records, succeeded
 
 COUNT = 60
 IMAGE = {"repository": "fleet/app", "local_name": "fleet/app"}
@@ -57,6 +57,7 @@ def test_a_bad_image_gets_no_further_than_the_canary(
     run_id = error["reasons"][0].rpartition("(run ")[2].rstrip(")")
     (canary,) = (tmp_path / "runs").glob(f"{run_id}-deploy@*.ipynb")
     assert json.loads(canary.read_text())["metadata"]["ecr_widgets"]["state"] == "failed"
+    give_up(sandbox_environ, "fleet-0")
 
 
 def test_services_are_asked_for_and_checked_in_waves(

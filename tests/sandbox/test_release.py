@@ -24,7 +24,7 @@ from botocore.credentials import Credentials
 
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN, SHIPPED, Cells, Run, journal, records, succeeded
+from tests.sandbox.conftest import BIN, SHIPPED, Cells, Run, give_up, journal, records, succeeded
 from tests.unit.adapters.scripted import answering, chunked, http
 
 STEPS = [
@@ -382,7 +382,9 @@ def aws_answering(environ: Mapping[str, str], change: Callable[[bytes], bytes]) 
         server.server_close()
 
 
-def test_a_service_that_crashes_ends_the_run_with_reasons(cells: Cells, tmp_path: Path) -> None:
+def test_a_service_that_crashes_ends_the_run_with_reasons(
+    cells: Cells, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
     """A container that exits again and again fails the wait early, with exit code and log lines in the record."""
     context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
     (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
@@ -395,21 +397,4 @@ def test_a_service_that_crashes_ends_the_run_with_reasons(cells: Cells, tmp_path
     assert error
     assert any("exit code 3" in reason for reason in error["reasons"])
     assert "timeout: cannot-open-config" in error["log"]
-
-
-def test_plain_papermill_runs_it_and_leaves_the_same_records(
-    sandbox_environ: dict[str, str], tmp_path: Path
-) -> None:
-    """Without our engine the records are still in the notebook's outputs."""
-    out = tmp_path / "out.ipynb"
-    given = ["-r", "repository", "first/plain", "-r", "deploy", "plain", "-r", "service", "plain"]
-    subprocess.run(
-        [BIN / "papermill", SHIPPED / "release.ipynb", out, *given],
-        env=sandbox_environ,
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-    )
-    found = records({"notebook": out})
-    assert list(found) == STEPS
-    assert {record["state"] for record in found.values()} == {"succeeded"}
+    give_up(sandbox_environ, "crash")

@@ -13,6 +13,8 @@ import pytest
 from ecr_widgets import NotebookKit, connect
 from ecr_widgets.errors import DeploymentFailed
 from ecr_widgets.model.record import StepRecord
+from tests.sandbox.conftest import give_up
+from tests.sandbox.ecs.real import Aws
 
 BUSY = "while true; do date -u '+%Y-%m-%dT%H:%M:%SZ GET / 200'; sleep 1; done"
 BROKEN = "echo starting; echo ERROR database refused connection; sleep 1; exit 3"
@@ -65,6 +67,10 @@ def test_a_crash_among_healthy_copies_shows_its_own_last_lines(kit: NotebookKit,
         part for part in panel.draw(kit.now()).parts if part.title.startswith("Last lines of copies")
     )
     assert shown.rows[-1][1].startswith("web: ERROR database refused connection")
+    if environment == "demo":
+        give_up(os.environ, name)
+    else:
+        Aws(dict(os.environ)).ecs.delete_service(cluster="demo", service=name, force=True)
 
 
 def waited(kit: NotebookKit) -> StepRecord:

@@ -15,7 +15,7 @@ import boto3
 from tests.sandbox.conftest import BIN
 
 SHELL = ["sh", "-c"]
-FOREVER = "trap exit TERM; while true; do sleep 0.1; done"
+FOREVER = "trap exit TERM; sleep 3600 & wait"
 EXECUTION_ROLE = "arn:aws:iam::111222333444:role/ecsTaskExecutionRole"
 LOGS = {
     "logDriver": "awslogs",

@@ -16,7 +16,7 @@ from tests.sandbox.ecs.real import EXECUTION_ROLE, LOGS, NETWORK, SHELL, Aws, aw
 
 def test_a_service_is_moved_and_its_old_tasks_get_a_signal(aws: Aws) -> None:
     """boto3's own waiter sees it stable; what traps SIGTERM ends with its own exit code."""
-    goodbye = "trap 'echo goodbye; exit 5' TERM; echo hello; while true; do sleep 0.1; done"
+    goodbye = "trap 'echo goodbye; exit 5' TERM; echo hello; sleep 3600 & wait"
     aws.create({"command": [*SHELL, goodbye], "logConfiguration": LOGS})
     pace = {"Delay": 1, "MaxAttempts": 60}
     aws.ecs.get_waiter("services_stable").wait(cluster="demo", services=[aws.family], WaiterConfig=pace)
@@ -30,7 +30,7 @@ def test_a_service_is_moved_and_its_old_tasks_get_a_signal(aws: Aws) -> None:
 def test_a_health_check_decides_when_a_task_counts(aws: Aws) -> None:
     """It is HEALTHY once its command succeeds, and the deployment completes only then."""
     healthy = {"command": ["CMD-SHELL", "test -f /tmp/ok"], "interval": 5, "retries": 3, "timeout": 2}
-    command = "trap exit TERM; (sleep 3; touch /tmp/ok) & while true; do sleep 0.1; done"
+    command = "trap exit TERM; (sleep 3; touch /tmp/ok) & sleep 3600 & wait"
     aws.create({"command": [*SHELL, command], "healthCheck": healthy})
     done = aws.completed()
     (arn,) = aws.ecs.list_tasks(cluster="demo", serviceName=aws.family)["taskArns"]
@@ -131,7 +131,7 @@ def test_a_missing_log_group_or_image_keeps_a_task_from_starting(aws: Aws) -> No
 
 def test_the_aws_command_works_unchanged(aws: Aws) -> None:
     """`aws ecs run-task`, `aws ecs wait` and `aws logs filter-log-events`, as people type them."""
-    command = f"trap exit TERM; echo hello {aws.family}; while true; do sleep 0.1; done"
+    command = f"trap exit TERM; echo hello {aws.family}; sleep 3600 & wait"
     name = aws.create({"command": [*SHELL, command], "logConfiguration": LOGS})
     aws.command("ecs", "wait", "services-stable", "--cluster", "demo", "--services", name)
     aws.completed()

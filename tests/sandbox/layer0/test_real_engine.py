@@ -83,11 +83,12 @@ def test_copies_behind_a_balancer_take_turns_and_scale(layer0: Served) -> None:
     assert layer0.value("GET", f"/job/{job}")["job_status"] == 3
 
 
-def test_the_sandbox_is_told_its_layer0s_version() -> None:
+def test_the_sandbox_is_told_its_layer0s_version(sandbox: Sandbox) -> None:
     """The `l0` command takes a server of exactly its own version."""
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
     try:
-        with Sandbox(folder / "state", layer0_version="v0.12.11") as started:
+        engine = sandbox.env()["DOCKER_HOST"]
+        with Sandbox(folder / "state", docker_host=engine, layer0_version="v0.12.11") as started:
             url = started.env()["LAYER0_API_ENDPOINT"].rstrip("/")
             assert Served(url).ask("GET", "/health").headers["Version"] == "v0.12.11"
     finally:
