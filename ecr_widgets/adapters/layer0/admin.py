@@ -1,4 +1,4 @@
-"""Layer0's administration, and raw access to its tags."""
+"""Layer0's administration."""
 
 from __future__ import annotations
 
@@ -41,21 +41,3 @@ class Admin(Calls):
     def restore_own_tags(self) -> None:
         """Have the server restore the tags of its own entities, named `api`."""
         self._transport.change("POST", "/admin/sql", {"version": "latest", "message": None})
-
-    def tags(self, kind: str) -> dict[str, dict[str, str]]:
-        """Tags of all entities of a kind (deploy, environment, job, load_balancer, service or task), by entity id."""
-        return self._tagged(kind)
-
-    def set_tag(self, kind: str, entity_id: str, key: str, value: str) -> None:
-        """Set one tag; it replaces the value of its key."""
-        body = {"entity_id": entity_id, "entity_type": kind, "key": key, "value": value}
-        self._transport.change("POST", "/tag", body)
-
-    def delete_tag(self, kind: str, entity_id: str, key: str) -> None:
-        """Remove one tag.
-
-        Raises:
-            Layer0Error: The entity has no tags.
-        """
-        body = {"entity_id": entity_id, "entity_type": kind, "key": key, "value": ""}
-        self._transport.change("DELETE", "/tag", body)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from ecr_widgets.adapters.layer0.client import Layer0Api
-from ecr_widgets.errors import EntityNotFound, Layer0Error
+from ecr_widgets.errors import EntityNotFound
 from ecr_widgets.settings import Layer0Settings
-from tests.sandbox.layer0.served import serve
+from tests.sandbox.layer0.served import Served, serve
 from tests.sandbox.workloads.fake_containers import FakeContainers
 from tests.unit.adapters.scripted import answering, http
 
@@ -46,13 +47,24 @@ def test_the_scaler_tells_of_the_one_instance(api: Layer0Api) -> None:
         api.scale_environment("nobody123456")
 
 
-def test_tags_are_set_and_taken_away_and_restored(api: Layer0Api) -> None:
+def test_tags_are_set_and_taken_away_and_restored() -> None:
     """A key has one value; the server's own tags come back."""
-    api.set_tag("service", "api", "name", "other")
-    api.set_tag("service", "api", "note", "x")
-    assert api.tags("service")["api"]["name"] == "other"
-    api.restore_own_tags()
-    api.delete_tag("service", "api", "note")
-    assert api.tags("service")["api"] == {"name": "api", "environment_id": "api", "load_balancer_id": "api"}
-    with pytest.raises(Layer0Error, match="no item found"):
-        api.delete_tag("service", "nobody123456", "note")
+    with serve(FakeContainers()) as served:
+        assert served.ask("POST", "/tag", tag("api", "name", "other")).status == 201
+        assert served.ask("POST", "/tag", tag("api", "note", "x")).status == 201
+        assert tags_of(served, "api")["name"] == "other"
+        Layer0Api(Layer0Settings(served.url, served.token)).restore_own_tags()
+        assert served.ask("DELETE", "/tag", tag("api", "note")).status == 204
+        assert tags_of(served, "api") == {"name": "api", "environment_id": "api", "load_balancer_id": "api"}
+        assert "no item found" in served.ask("DELETE", "/tag", tag("nobody123456", "note")).body
+
+
+def tag(entity_id: str, key: str, value: str = "") -> str:
+    """A service's tag, as it is sent."""
+    return json.dumps({"entity_id": entity_id, "entity_type": "service", "key": key, "value": value})
+
+
+def tags_of(served: Served, entity_id: str) -> dict[str, str]:
+    """What the server says of a service's tags."""
+    found = {each["entity_id"]: each["tags"] for each in served.ask("GET", "/tag?type=service").value}
+    return {each["key"]: each["value"] for each in found[entity_id]}
