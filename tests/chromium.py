@@ -1,4 +1,4 @@
-"""The system's Chromium, headless, for every test that looks at a page."""
+"""Chromium without its windows, the part that draws pages: for every test that looks at one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.private_network import PrivateNetwork
 
-PROGRAM = shutil.which("chromium")
+PROGRAM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

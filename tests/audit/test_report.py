@@ -68,7 +68,7 @@ def attack(folder: Path, payload: str) -> None:
 def browser() -> Iterator[Browser]:
     """One for all tests here; skips by name where there is no Chromium."""
     if PROGRAM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
+        pytest.skip("chromium is not installed: apt-get install chromium-headless-shell")
     with launched() as started:
         yield started
 

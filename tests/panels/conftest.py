@@ -206,7 +206,7 @@ def new_page(browser: Browser, *, lax: bool = False) -> Page:
 def window() -> Window:
     """One for all tests of this folder; skips by name where there is no Chromium."""
     if PROGRAM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
+        pytest.skip("chromium is not installed: apt-get install chromium-headless-shell")
     return _window()
 
 

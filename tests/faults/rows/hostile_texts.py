@@ -89,7 +89,7 @@ def attacked(sink: str, payload: str) -> dict[str, Any]:
 def watched() -> Iterator[tuple[Page, list[str]]]:
     """A page, and what went wrong in it: dialogs, requests beyond the file, errors on the console."""
     wrong: list[str] = []
-    assert PROGRAM, "chromium is not installed: apt-get install chromium"
+    assert PROGRAM, "chromium is not installed: apt-get install chromium-headless-shell"
     with launched() as browser:
         page = browser.new_page()
         page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
