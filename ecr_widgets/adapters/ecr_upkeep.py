@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.adapters.ecr_calls import translated
@@ -167,19 +168,20 @@ class EcrUpkeep(ABC):
         translated("ecr:PutImage", call)
 
     def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
+        def call(batch: Sequence[str]) -> dict[str, str]:
+            answer = self._ecr.batch_delete_image(
+                repositoryName=repository, imageIds=[{"imageDigest": digest} for digest in batch]
+            )
+            return {
+                str(failure.get("imageId", {}).get("imageDigest", "")): failure.get("failureReason")
+                or failure.get("failureCode", "no reason")
+                for failure in answer.get("failures", ())
+                if failure.get("failureCode") != "ImageNotFound"
+            }
+
         kept: dict[str, str] = {}
         for start in range(0, len(digests), _BATCH):
-            batch = digests[start : start + _BATCH]
-            answer = translated(
-                "ecr:BatchDeleteImage",
-                lambda batch=batch: self._ecr.batch_delete_image(  # type: ignore[misc]
-                    repositoryName=repository, imageIds=[{"imageDigest": digest} for digest in batch]
-                ),
-            )
-            for failure in answer.get("failures", ()):
-                if failure.get("failureCode") != "ImageNotFound":
-                    digest = failure.get("imageId", {}).get("imageDigest", "")
-                    kept[digest] = failure.get("failureReason") or failure.get("failureCode", "no reason")
+            kept |= translated("ecr:BatchDeleteImage", partial(call, digests[start : start + _BATCH]))
         return kept
 
     def find_findings(self, repository: str, digest: str) -> Findings | None:

@@ -133,7 +133,7 @@ def _deployments(raw: Wire) -> tuple[Deployment, ...]:
 def _deployment(raw: Wire) -> Deployment:
     desired = raw["desiredCount"] if "desiredCount" in raw else raw["computedDesiredCount"]
     return Deployment(
-        raw["id"],
+        str(raw["id"]),
         last_part(raw["taskDefinition"]),
         raw["status"],
         int(desired),

@@ -55,6 +55,7 @@ class Rollouts(Calls):
         """Deployments that services have listed so far, by id."""
         return {}
 
+    @decoded
     def _with_stage(self, raw: Wire, service: Service) -> Service:
         """The service, with the current stage of its deployment if that runs in stages."""
         configuration = raw.get("deploymentConfiguration") or {}

@@ -53,7 +53,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         # Without `version=latest`: servers answer that with the highest version of any name with this prefix.
         found = self._named("deploy", name)
         deploys = [
-            Deploy(each, name, decode.version_number(tags.get("version", "")))
+            Deploy(each, name, decode.number_in(tags.get("version", "")))
             for each, tags in found.items()
             if tags.get("name") == name
         ]
@@ -61,7 +61,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
 
     def list_all_deploys(self) -> tuple[Deploy, ...]:
         deploys = [
-            Deploy(each, tags.get("name", ""), decode.version_number(tags.get("version", "")))
+            Deploy(each, tags.get("name", ""), decode.number_in(tags.get("version", "")))
             for each, tags in self._tagged("deploy").items()
         ]
         return tuple(sorted(deploys, key=lambda each: (each.name, each.version)))
@@ -75,7 +75,7 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         found = self._named("deploy", name, version="latest")
         for each, tags in found.items():
             if tags.get("name") == name:
-                return Deploy(each, name, decode.version_number(tags.get("version", "")))
+                return Deploy(each, name, decode.number_in(tags.get("version", "")))
         return next(reversed(self.list_deploys(name)), None)
 
     def read_deploy(self, deploy_id: str) -> Deploy:

@@ -70,7 +70,7 @@ def deploy(raw: Wire) -> Deploy:
         with suppress(binascii.Error, ValueError):
             document = base64.b64decode(_text(raw, "dockerrun"))
     return Deploy(
-        _text(raw, "deploy_id"), _text(raw, "deploy_name"), version_number(_text(raw, "version")), document
+        _text(raw, "deploy_id"), _text(raw, "deploy_name"), number_in(_text(raw, "version")), document
     )
 
 
@@ -168,7 +168,7 @@ def cluster_scale(raw: Wire) -> ClusterScale:
             Instance(
                 _text(each, "id"),
                 each.get("in_use") is True,
-                tuple(int(port) for port in _texts(each, "used_ports") if port.isdecimal()),
+                tuple(port for port in map(number_in, _texts(each, "used_ports")) if port),
                 _text(each, "available_memory"),
             )
             for each in objects(raw.get("resource_providers"))
@@ -199,8 +199,8 @@ def tags(raw: Wire) -> dict[str, str]:
     return {_text(tag, "key"): _text(tag, "value") for tag in objects(raw.get("tags"))}
 
 
-def version_number(text: str) -> int:
-    """A deploy's version; 0 if it has none."""
+def number_in(text: str) -> int:
+    """The number that a text is, such as a deploy's version; 0 if it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
 
 

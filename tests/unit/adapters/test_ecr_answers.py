@@ -6,6 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from botocore.stub import Stubber
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import (
     AuthorizationError,
+    EcrWidgetsError,
     ImageNotFound,
     InputError,
     RegistryError,
@@ -23,6 +25,7 @@ from ecr_widgets.errors import (
     SettingsError,
 )
 from ecr_widgets.model.encryption import Encryption
+from tests.unit.adapters.odd_members import with_odd_members
 from tests.unit.adapters.scripted import RESET, Scripted, answering, http
 
 CALLS: dict[str, Callable[[BotoEcr], object]] = {
@@ -395,3 +398,42 @@ def test_any_other_refusal_keeps_awss_words(stubbed: tuple[BotoEcr, Stubber], co
     with stub, pytest.raises(RegistryError, match=f"ecr:CreateRepository failed: {code} too many") as caught:
         ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
     assert type(caught.value) is RegistryError
+
+
+DIGEST = "sha256:" + "a" * 64
+FAILURE = {
+    "imageId": {"imageDigest": DIGEST},
+    "failureCode": "ImageReferencedByManifestList",
+    "failureReason": "r",
+}
+IMAGE = {
+    "imageDigest": DIGEST,
+    "imageTags": ["1"],
+    "imageSizeInBytes": 1,
+    "imagePushedAt": 1795478400,
+    "imageScanStatus": {"status": "COMPLETE"},
+    "imageScanFindingsSummary": {"findingSeverityCounts": {"HIGH": 1}},
+    "imageStatus": "ACTIVE",
+}
+
+
+@pytest.mark.parametrize(
+    ("read", "whole"),
+    [
+        (lambda ecr: [*ecr.list_images("app")], {"imageDetails": [IMAGE]}),
+        (lambda ecr: ecr.list_repositories(), {"repositories": [repository(createdAt=1795478400)]}),
+        (lambda ecr: ecr.delete_images("app", [DIGEST]), {"imageIds": [], "failures": [FAILURE]}),
+    ],
+    ids=["images", "repositories", "deletion"],
+)  # fmt: skip
+def test_an_answer_with_any_odd_member_is_read_or_refused(
+    read: Callable[[BotoEcr], object], whole: Any
+) -> None:
+    """Whatever type one member of an answer has, it is read or the error is one of ours."""
+    answers = [http(200, json.dumps(each).encode()) for each in with_odd_members(whole)]
+    with answering(*answers) as server:
+        ecr = client(server)
+        for _ in answers:
+            with suppress(EcrWidgetsError):
+                read(ecr)
+    assert len(server.asked) >= len(answers)

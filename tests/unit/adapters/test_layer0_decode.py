@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from ecr_widgets.adapters.layer0 import decode
-from ecr_widgets.errors import Layer0Unavailable
+from ecr_widgets.errors import EcrWidgetsError, Layer0Unavailable
 from ecr_widgets.model.layer0_load_balancer import Port, are_same_ports
+from tests.unit.adapters.odd_members import with_odd_members
 
 ZERO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -81,7 +85,7 @@ def test_an_exit_code_counts_once_stopped(status: str, code: int | None) -> None
 )
 def test_a_version_is_digits(text: str, number: int) -> None:
     """A version is a number in ASCII digits; anything else is 0."""
-    assert decode.version_number(text) == number
+    assert decode.number_in(text) == number
 
 
 def test_a_dockerrun_that_is_not_base64_is_none() -> None:
@@ -141,3 +145,36 @@ def test_a_listener_that_is_told_by_its_arn_alone_is_known_by_it() -> None:
     told = {"host_port": 443, "certificate_name": "", "certificate_arn": "arn:aws:acm:1"}
     (port,) = decode.load_balancer({"ports": [told]}).ports
     assert (port.certificate, port.certificate_arn) == ("arn:aws:acm:1", "")
+
+
+DEPLOYMENT = {
+    "deployment_id": "1",
+    "deploy_id": "d.1",
+    "desired_count": 1,
+    "created": "2026-11-23T12:00:00Z",
+    "events": ["e"],
+}
+DETAIL = {"container_name": "c", "last_status": "STOPPED", "exit_code": 1, "reason": "r"}
+PORT = {"host_port": 80, "container_port": 80, "protocol": "tcp", "certificate_name": "c"}
+PROVIDER = {"id": "i", "in_use": True, "used_ports": ["80"], "available_memory": "1"}
+
+
+@pytest.mark.parametrize(
+    ("read", "whole"),
+    [
+        (decode.service, {"service_id": "s", "desired_count": 1, "deployments": [DEPLOYMENT]}),
+        (decode.task, {"task_id": "t", "copies": [{"reason": "r", "details": [DETAIL]}]}),
+        (decode.job, {"job_id": "j", "job_status": 1, "meta": {"a": "b"}}),
+        (decode.deploy, {"deploy_id": "d.1", "version": "1", "dockerrun": "e30="}),
+        (decode.environment, {"environment_id": "e", "cluster_count": 1, "links": ["f"]}),
+        (decode.load_balancer, {"load_balancer_id": "l", "ports": [PORT], "health_check": {"target": "TCP:80"}}),
+        (decode.cluster_scale, {"pending_resources": [{"id": "p"}], "resource_providers": [PROVIDER]}),
+        (decode.tags, {"tags": [{"key": "k", "value": "v"}]}),
+        (decode.logs, [{"name": "n", "lines": ["a"]}]),
+    ],
+)  # fmt: skip
+def test_an_entity_with_any_odd_member_is_read_or_refused(read: Callable[[Any], object], whole: Any) -> None:
+    """Whatever type one member of an answer has, the entity is read or the error is one of ours."""
+    for answer in with_odd_members(whole):
+        with suppress(EcrWidgetsError):
+            read(answer)

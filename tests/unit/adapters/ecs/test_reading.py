@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ecr_widgets.adapters.ecs.client import BotoEcs
-from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.errors import EcrWidgetsError, EntityNotFound, InputError
 from ecr_widgets.model.services import Scaling, Summary
 from tests.fakes import NOW
 from tests.fakes.ecs import ADDRESS
 from tests.unit.adapters.ecs.samples import CLUSTER, WEB, dead, deployment, event, missing, service
 from tests.unit.adapters.ecs.scripted_aws import Answer, Refused, ScriptedAws
+from tests.unit.adapters.odd_members import with_odd_members
 
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:111222333444:targetgroup/web/0123"
 HEALTH = (
@@ -266,3 +268,22 @@ def test_a_service_of_another_form_is_said(web: ScriptedAws, ecs: BotoEcs, raw: 
     web.answer("DescribeServices", {"services": [raw]})
     with pytest.raises(Exception, match="does not have ECS's form"):
         ecs.read_service(WEB)
+
+
+def test_a_service_with_any_odd_member_is_read_or_refused(web: ScriptedAws, ecs: BotoEcs) -> None:
+    """Whatever type one member of a description has, the service is read or the error is one of ours."""
+    whole = service(
+        deployment(rolloutState="IN_PROGRESS"),
+        deployment(1, "web:1", "ACTIVE"),
+        events=[event("has started 1 tasks")],
+        deploymentConfiguration={"strategy": "BLUE_GREEN", "deploymentCircuitBreaker": {"enable": True}},
+        loadBalancers=[{"targetGroupArn": GROUP, "containerName": "web", "containerPort": 80}],
+        deploymentController={"type": "ECS"},
+    )
+    web.answer("DescribeTargetHealth", HEALTH)
+    read = 0
+    for answer in with_odd_members({"services": [whole], "failures": []}):
+        web.answer("DescribeServices", answer)
+        with suppress(EcrWidgetsError):
+            read += bool(ecs.read_service(WEB))
+    assert read
