@@ -25,6 +25,7 @@ from xdist.scheduler import LoadFileScheduling
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
 from tests.buckets import Buckets, moto, seaweed
+from tests.faults.forked import usual_environ
 from tests.people import NoSecondUser, Two, two_users
 
 # A loaded machine is no failure: no test measures time.
@@ -136,6 +137,7 @@ def _no_slow_imports() -> Iterator[None]:
         for name in ("rfc3987_syntax", "rfc3986_validator"):
             Path(folder, f"{name}.py").write_text("raise ImportError\n")
         patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+        usual_environ()
         yield
 
 

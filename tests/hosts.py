@@ -21,11 +21,11 @@ from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.sandbox import Sandbox
 from tests.buckets import Buckets
+from tests.faults import forked
 from tests.private_network import PrivateNetwork
 
 BIN = Path(sys.executable).parent
 LEASE_S = 6.0
-_NAMED = ("unshare", "--uts", "sh", "-c", 'echo "$0" > /proc/sys/kernel/hostname; exec "$@"')
 
 
 @dataclass
@@ -61,10 +61,10 @@ class Host:
 
     def popen(self, words: list[str | Path], **more: str) -> subprocess.Popen[str]:
         """Start any program there."""
-        named = [*_NAMED, self.name] if self.is_own else []
         with self.network.entered():
-            process = subprocess.Popen(
-                [*named, *words],
+            process = forked.start(
+                words,
+                hostname=self.name if self.is_own else "",
                 cwd=self.checkout,
                 env=environ_of(self.home, {**self.environ, **more}),
                 stdin=subprocess.PIPE,
@@ -140,6 +140,7 @@ def hosts(
 
         sandbox: What all of them work on.
     """
+    forked.begin()
     at_work_on = sandbox.environ({}) if sandbox else {}
     checkout, place = folder / "checkout", s3.new_place()
     checkout.mkdir(exist_ok=True)

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from tests.faults import forked
 
 GROUP = 61000
 """Both are in it."""
@@ -55,14 +58,23 @@ class User:
         self, *words: str | Path, cwd: Path, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as this user."""
+        own = {**self.environ, **(environ or {})}
+        if words[0] == self.python:
+            return forked.run(words, by=self._fork, cwd=cwd, env=own, capture_output=True, text=True)
         return subprocess.run(
-            self.words(*words),
-            cwd=cwd,
-            env={**self.environ, **(environ or {})},
-            capture_output=True,
-            text=True,
-            check=False,
+            self.words(*words), cwd=cwd, env=own, capture_output=True, text=True, check=False
         )
+
+    def start(
+        self, *words: str | Path, cwd: Path, environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start `ecr-widgets` as this user, and hear nothing of it."""
+        own = {**self.environ, **(environ or {})}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return self._fork([*self.command, *words], cwd=cwd, env=own, **quiet)
+
+    def _fork(self, words: Sequence[str | Path], **more: Any) -> subprocess.Popen[Any]:
+        return forked.Forked(words, user=self.uid, group=GROUP, extra_groups=[], umask=0o002, **more)
 
     def ours(
         self, *words: str | Path, cwd: Path, code: int = 0, environ: Mapping[str, str] | None = None
@@ -135,7 +147,8 @@ def _python(uid: int) -> str:
     why = ""
     for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
         user = User(uid, Path("/"), python)
-        done = user.run(python, "-c", "import ecr_widgets.cli, papermill", cwd=Path("/"))
+        code = "import importlib.util, ecr_widgets.cli; assert importlib.util.find_spec('papermill')"
+        done = user.run("env", python, "-c", code, cwd=Path("/"))
         if done.returncode == 0:
             return python
         why = why or done.stderr.strip()[-200:]

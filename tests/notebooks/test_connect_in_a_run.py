@@ -6,8 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from ecr_widgets.engine.run import resume_run, run_runbook
 from tests.notebooks.engine_runs import write_runbook
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 SECRET = "canary-4711-of-the-environment"
 SET_AND_PRINT = f"""

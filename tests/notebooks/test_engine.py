@@ -20,6 +20,8 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_MIME
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, run, states, write_runbook
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 
 def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
     """A successful run marks notebook and cells as succeeded and has the contract's metadata."""

@@ -17,7 +17,10 @@ from ecr_widgets.audit.reading import read_content
 from ecr_widgets.engine.run import resume_run
 from ecr_widgets.engine.saved_run import SavedRun
 from tests.audit.runs import records_of, statement
+from tests.faults import forked
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, states, write_runbook
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 
 def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
@@ -30,9 +33,7 @@ def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Pa
     assert saved["metadata"]["ecr_widgets"]["state"] == "succeeded"
     assert saved["metadata"]["ecr_widgets"]["runbook"] == "book"
     write_runbook(tmp_path, ["import os; os._exit(0)"])
-    assert (
-        subprocess.run(command, check=False, capture_output=True).returncode == 138
-    )  # papermill's dead kernel
+    assert forked.run(command, capture_output=True).returncode == 138  # papermill's dead kernel
     assert json.loads(out.read_text())["metadata"]["ecr_widgets"]["reason"] == "kernel died (exit code 0)"
 
 
@@ -88,11 +89,11 @@ FULL = """
 def full(*_, **__): raise OSError(28, 'No space left on device', 'made-up')
 """
 NO_MEMORY = """
-class Popen(kernel.subprocess.Popen):
-    def __init__(self, words, **more):
-        if any('kernel_launcher' in str(each) for each in words): raise OSError(12, 'Cannot allocate memory')
-        super().__init__(words, **more)
-kernel.subprocess.Popen = Popen
+start = kernel.subprocess.Popen
+def popen(words, **more):
+    if any('kernel_launcher' in str(each) for each in words): raise OSError(12, 'Cannot allocate memory')
+    return start(words, **more)
+kernel.subprocess.Popen = popen
 """
 
 
@@ -116,10 +117,8 @@ def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told
         "papermill.execute_notebook(*sys.argv[1:], engine_name='ecr_widgets', progress_bar=False)"
     )
     own = {"ECR_WIDGETS_NOTIFY_COMMAND": f"tee {tmp_path / 'told'}", "TMPDIR": str(kernels)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, book, runs / "out.ipynb"],
-        env=os.environ | own, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    words = [sys.executable, "-c", code, book, runs / "out.ipynb"]
+    done = forked.run(words, env=os.environ | own, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.search(why, done.stderr)
     saved = json.loads((runs / "out.ipynb").read_text())
@@ -145,13 +144,8 @@ def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> N
 
 def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run papermill with our engine on the runbook in the folder, started there."""
-    return subprocess.run(
-        [BIN / "papermill", "--engine", "ecr_widgets", "--no-progress-bar", "book.ipynb", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("--engine", "ecr_widgets", "--no-progress-bar", "book.ipynb", *words)
+    return forked.run([BIN / "papermill", *words], cwd=folder, capture_output=True, text=True)
 
 
 def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> None:
@@ -192,7 +186,7 @@ def test_a_notebook_of_another_language_is_refused_by_every_door(
         [BIN / "ecr-widgets", "run", book, "--runs", "."],
     )
     for words in doors:
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = forked.run(words, cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, "the notebook is refused" in done.stderr) == (2, True), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.model.fleet import TargetRun
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
 
@@ -71,14 +71,8 @@ def run(folder: Path, *words: str, code: int = 0, **environ: str) -> dict[str, A
 def command(
     folder: Path, *words: str, code: int = 0, given: str | None = None, **environ: str
 ) -> dict[str, Any]:
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, **environ},
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = forked.run(
+        words, cwd=folder, env={**os.environ, **environ}, given=given, capture_output=True, text=True
     )
     assert done.returncode == code, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
@@ -165,10 +159,11 @@ def test_one_flaky_target_is_all_that_a_resumed_fleet_runs(
     assert [each["ran_before"] for each in waves] == [1, 2]
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        words_of(*words), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def start(folder: Path, *words: str, by: Any = forked.start) -> subprocess.Popen[bytes]:
+    """Start a fleet; `by=subprocess.Popen` if a test looks at its processes."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started: subprocess.Popen[bytes] = by(words_of(*words), cwd=folder, **quiet)
+    return started
 
 
 def fleet_id(folder: Path) -> str:
@@ -181,7 +176,7 @@ def test_a_fleet_that_is_killed_leaves_nobody_and_is_resumed(
 ) -> None:
     """A killed fleet leaves no process; a resume continues its running targets in their slots, each completed once."""
     monkeypatch.chdir(folder)
-    fleet = start(folder, "--waves", "2", "-p", "waits", "[3, 4]")
+    fleet = start(folder, "--waves", "2", "-p", "waits", "[3, 4]", by=subprocess.Popen)
     until(lambda: {"3", "4"} <= set(began(folder)))
     below = psutil.Process(fleet.pid).children(recursive=True)
     assert len(below) > 4
@@ -237,7 +232,7 @@ def test_a_busy_target_is_waited_for_until_the_wave_ends(
 ) -> None:
     """A target whose slot is busy is tried again at the end of the wave."""
     monkeypatch.chdir(folder)
-    other = subprocess.Popen(
+    other = forked.start(
         [BIN / "ecr-widgets", "run", "book.ipynb", "-p", "n", "1", "-p", "waits", "[1]", "--slot", "books:1"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
@@ -294,19 +289,11 @@ Path(f"words-{n}").write_text("\\n".join(lines))
 Path(f"names-{n}").write_text("\\n".join(sorted(os.environ)))
 """
     write_runbook(folder, [look], PARAMETERS)
-    command(
-        folder,
-        str(BIN / "ecr-widgets"),
-        "run",
-        "book.ipynb",
-        "-p",
-        "n",
-        "9",
-        "--json",
-        ECR_WIDGETS_NOTIFY_URL="http://127.0.0.1:1",
-    )
+    environ = os.environ | {"ECR_WIDGETS_NOTIFY_URL": "http://127.0.0.1:1"}
+    words = [BIN / "ecr-widgets", "run", "book.ipynb", "-p", "n", "9"]
+    subprocess.run(words, cwd=folder, env=environ, check=True, capture_output=True)
     (folder / "targets.csv").write_text("n\n123456\n")
-    run(folder, ECR_WIDGETS_NOTIFY_URL="http://127.0.0.1:1")
+    subprocess.run(words_of(), cwd=folder, env=environ, check=True, capture_output=True)
     assert (folder / "names-123456").read_text() == (folder / "names-9").read_text()
     assert "123456" not in (folder / "words-123456").read_text().replace(":123456", "")
 
@@ -335,12 +322,7 @@ def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
 
     def start_wave(wave: int) -> None:
         for target in waves[wave - 1]["targets"]:
-            subprocess.run(
-                [str(BIN / target["command"][0]), *target["command"][1:]],
-                cwd=folder,
-                capture_output=True,
-                check=False,
-            )
+            forked.run([BIN / target["command"][0], *target["command"][1:]], cwd=folder, capture_output=True)
 
     assert gate(1, 1)["not_ended"] == 1
     start_wave(1)
@@ -362,9 +344,13 @@ def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
     assert "has no wave 9" in told["error"]["message"]
 
 
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and workers on loopback, each in its own process, as people start them."""
+Cluster = tuple[str, list[subprocess.Popen[bytes]]]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A scheduler and two workers on loopback, each in its own process, as people start them."""
+    folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
     environ = {
         **os.environ,
@@ -385,7 +371,7 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
     try:
         until(file.exists)
         address = json.loads(file.read_text())["address"]
-        for _ in range(workers):
+        for _ in range(2):
             words = [BIN / "dask", "worker", address, *host, "--no-nanny", "--nthreads", "2"]
             started.append(subprocess.Popen(words, **quiet))
         yield address, started[1:]
@@ -395,40 +381,42 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
             each.wait()
 
 
-def test_a_fleet_runs_on_the_workers_of_a_dask_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_runs_on_the_workers_of_a_dask_cluster(
+    folder: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a Dask cluster each target runs once, below a worker's process, and Dask does not retry it."""
     monkeypatch.chdir(folder)
     parents = "import psutil\nPath('began', f'{n}.by').write_text(' '.join(str(each.pid) for each in psutil.Process().parents()))"
     write_runbook(folder, [FAILS_UNLESS_OK, WAITS, parents], PARAMETERS)
-    with cluster(folder, 2) as (address, workers):
-        told = run(folder, "--scheduler", address, "-p", "bad", "[3]", "--stop-after", "1", code=1)
-        assert began(folder) | {"3": 1} == {
-            **each_once(),
-            **{f"{n}.by": began(folder)[f"{n}.by"] for n in (1, 2, 4)},
-        }
-        pids = {str(each.pid) for each in workers}
-        for n in (1, 2, 4):
-            assert pids & set((folder / "began" / f"{n}.by").read_text().split())
-        (folder / "ok").touch()
-        resume(folder, told["run_id"])
-        assert done(folder) == each_once()
+    address, workers = cluster
+    told = run(folder, "--scheduler", address, "-p", "bad", "[3]", "--stop-after", "1", code=1)
+    assert began(folder) | {"3": 1} == {
+        **each_once(),
+        **{f"{n}.by": began(folder)[f"{n}.by"] for n in (1, 2, 4)},
+    }
+    pids = {str(each.pid) for each in workers}
+    for n in (1, 2, 4):
+        assert pids & set((folder / "began" / f"{n}.by").read_text().split())
+    (folder / "ok").touch()
+    resume(folder, told["run_id"])
+    assert done(folder) == each_once()
 
 
 def test_a_worker_that_is_killed_costs_no_second_change(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a Dask worker is killed, its target is resumed in its slot elsewhere, and each target is completed once."""
     monkeypatch.chdir(folder)
-    with cluster(folder, 2) as (address, workers):
-        fleet = start(folder, "--scheduler", address, "--waves", "4", "--at-once", "3", "-p", "waits", "[-1]")
-        until(lambda: len(began(folder)) >= 3)
-        below = psutil.Process(workers[0].pid).children(recursive=True)
-        assert below
-        workers[0].kill()
-        workers[0].wait()
-        until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in below))
-        (folder / "go").touch()
-        assert fleet.wait(timeout=120) == 0
+    address, workers = cluster
+    fleet = start(folder, "--scheduler", address, "--waves", "4", "--at-once", "3", "-p", "waits", "[-1]")
+    until(lambda: len(began(folder)) >= 3)
+    below = psutil.Process(workers[0].pid).children(recursive=True)
+    assert below
+    workers[0].kill()
+    workers[0].wait()
+    until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in below))
+    (folder / "go").touch()
+    assert fleet.wait(timeout=120) == 0
     assert done(folder) == each_once()
     assert len([*(folder / "runs").glob("*.ipynb")]) == COUNT + 1
 
@@ -483,15 +471,19 @@ def guarded(two: Two) -> Path:
     return folder
 
 
+def trust_this_user(user: User, folder: Path) -> None:
+    """Another user takes in the key of the one who runs the tests."""
+    export = [BIN / "ecr-widgets", "audit", "key", "export"]
+    done = forked.run(export, capture_output=True, text=True, check=True)
+    user.trusts_keys(done.stdout, cwd=folder)
+
+
 def test_one_approval_is_for_the_whole_fleet(guarded: Path, two: Two) -> None:
     """One approval covers each target of the fleet's plan, and no other run can use it."""
     plan = run(guarded, "--waves", "1,2", "--slot", "books", code=7, ECR_WIDGETS_APPROVAL="prod")
     assert plan["waits_for_approval"] is True
     assert not (guarded / "began").exists()
-    export = [BIN / "ecr-widgets", "audit", "key", "export"]
-    two.bob.trusts_keys(
-        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
-    )
+    trust_this_user(two.bob, guarded)
     told = json.loads(by(two.bob, "approve", plan["run_id"], "--json", cwd=guarded))
     assert told["state"] == "succeeded", told["reason"]
     assert done(guarded) == {str(n): 1 for n in range(1, 5)}
@@ -514,10 +506,7 @@ def test_one_approval_is_for_the_whole_fleet(guarded: Path, two: Two) -> None:
 def test_an_approval_is_of_the_targets_that_were_planned(guarded: Path, two: Two) -> None:
     """After the target list or the runbook changed, the fleet's plan can no longer be approved."""
     plan = run(guarded, code=7, ECR_WIDGETS_APPROVAL="prod")
-    export = [BIN / "ecr-widgets", "audit", "key", "export"]
-    two.bob.trusts_keys(
-        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
-    )
+    trust_this_user(two.bob, guarded)
     kept = (guarded / "targets.csv").read_text()
     (guarded / "targets.csv").write_text(kept.replace("4,prod", "5,prod"))
     told = by(two.bob, "approve", plan["run_id"], cwd=guarded, code=2)
@@ -544,15 +533,9 @@ def test_a_run_beside_the_fleet_does_not_have_its_approval(guarded: Path, two: T
         code=7,
         ECR_WIDGETS_APPROVAL="prod",
     )
-    export = [BIN / "ecr-widgets", "audit", "key", "export"]
-    two.bob.trusts_keys(
-        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
-    )
-    words = two.bob.words(*two.bob.command, "approve", plan["run_id"], "--runs", guarded / "runs")
-    environ = two.bob.environ | {"ECR_WIDGETS_APPROVAL": "prod"}
-    fleet = subprocess.Popen(
-        words, cwd=guarded, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    trust_this_user(two.bob, guarded)
+    words = ("approve", plan["run_id"], "--runs", guarded / "runs")
+    fleet = two.bob.start(*words, cwd=guarded, environ={"ECR_WIDGETS_APPROVAL": "prod"})
     until(lambda: "3" in began(guarded))
     (saved,) = (guarded / "runs").glob("*-fleet@books.ipynb")
     fleet_run = saved.name.partition("-fleet@")[0]

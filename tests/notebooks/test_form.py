@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from html import unescape
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
 import pytest
 
+from ecr_widgets import runbook_form
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbook_form import RunbookForm, about, open_form
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 
 PARAMETERS = """from typing import Literal
@@ -33,6 +35,7 @@ def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunbookForm:
     """A form that is not drawn anywhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(RunbookForm, "_redraw", lambda _: None)
+    monkeypatch.setattr(runbook_form, "subprocess", SimpleNamespace(Popen=forked.start))
     source = "print([tag, count, mode, flag, env_vars])"
     return open_form(write_runbook(tmp_path, [source], parameters=PARAMETERS), runs=tmp_path / "runs")
 
@@ -92,7 +95,7 @@ def test_a_secret_that_was_typed_is_on_no_command_line(
     form: RunbookForm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A secret in a value or reason is refused before a run is started from code."""
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(runbook_form.subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
     form.reason = "AKIA" + "IOSFODNN7EXAMPLE"
     with pytest.raises(InputError, match="reason"):
         form.run()

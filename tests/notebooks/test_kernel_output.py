@@ -11,6 +11,8 @@ import pytest
 
 from ecr_widgets.engine.kernel import Kernel
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 SECRET = 'k+e/y="1\\%&<2 3>4567890abcdefghijklmnopqrstuvw'
 GUARD = f"""
 from IPython import get_ipython

@@ -7,10 +7,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from jupyter_client.manager import start_new_kernel
 
 from ecr_widgets.engine.run import run_runbook
+from tests.faults import forked
 from tests.notebooks.engine_runs import BIN, write_runbook
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 LEFT_OVER = {
     "ECR_WIDGETS_PLAN": "1",
@@ -47,7 +51,7 @@ def test_papermills_run_is_no_plan_either(tmp_path: Path) -> None:
         write_runbook(tmp_path, [SHOW]),
         tmp_path / "out.ipynb",
     ]
-    subprocess.run(words, env=os.environ | LEFT_OVER, check=True, capture_output=True)
+    forked.run(words, env=os.environ | LEFT_OVER, check=True, capture_output=True)
     assert printed(tmp_path / "out.ipynb") == ["NotebookKit", "{}"]
 
 

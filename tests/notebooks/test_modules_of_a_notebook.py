@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.engine.run import resume_run, run_runbook
+from tests.faults import forked
 from tests.notebooks.engine_runs import BIN, write_runbook
 
 INSTALLED = (
@@ -73,7 +74,7 @@ def test_a_module_beside_the_runbook_is_found_from_any_folder(book: Path) -> Non
     assert printed(run_runbook("books/book.ipynb", {}, runs=Path("runs")).notebook) == "from beside"
     assert printed(run_runbook(book, {}, runs=Path("runs"), slot="nightly").notebook) == "from beside"
     words = ["--engine", "ecr_widgets", "books/book.ipynb", "out.ipynb"]
-    subprocess.run([BIN / "papermill", *words], capture_output=True, check=True)
+    forked.run([BIN / "papermill", *words], capture_output=True, check=True)
     assert printed(Path("out.ipynb")) == "from beside"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests import ours
+from tests.faults import forked
 
 BIN = Path(sys.executable).parent
 OURS = (BIN / "ecr-widgets", "run", "book.ipynb", "--runs", "out", "-p")
@@ -52,11 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    if words[0] == OURS[0]:
-        return ours.call(*words[1:], cwd=folder, environ={**os.environ, **environ})
-    return subprocess.run(
-        words, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True, check=False
-    )
+    return forked.run(words, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("door", [(*OURS,), (*ENGINE, "-r"), (*PLAIN, "-r")], ids=["ours", "engine", "plain"])

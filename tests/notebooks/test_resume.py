@@ -9,8 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.faults import forked
 from tests.hosts import BIN
 from tests.notebooks.engine_runs import write_runbook
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 COUNT = "open('count', 'a').write('x')"
 FAIL_OR_WAIT = """
@@ -21,7 +26,7 @@ while not os.path.exists('end'): time.sleep(0.05)
 
 
 def command(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return forked.start(
         [BIN / "ecr-widgets", "run", *words, "--json"],
         cwd=folder,
         stdout=subprocess.PIPE,

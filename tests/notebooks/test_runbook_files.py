@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,10 @@ import pytest
 from ecr_widgets.engine.results import RunResult
 from ecr_widgets.engine.run import resume_run, run_runbook
 from ecr_widgets.runbooks import copy_runbooks, shipped_folder
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 BIN = Path(sys.executable).parent
 FILE = "wait/Dockerfile.wait"
@@ -79,7 +81,7 @@ def test_a_run_that_is_resumed_reads_the_same_files(book: Path) -> None:
 def test_papermill_with_our_engine_finds_them_too(book: Path) -> None:
     """Papermill with our engine finds the files beside the runbook from any folder."""
     words = ["--engine", "ecr_widgets", "--no-progress-bar", book, "out.ipynb"]
-    subprocess.run([BIN / "papermill", *words], capture_output=True, check=True)
+    forked.run([BIN / "papermill", *words], capture_output=True, check=True)
     assert shown(Path("out.ipynb")) == "FROM mine"
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.notebooks.corpus import BOOKS, DIFFERENT, papermills_own
 from tests.notebooks.side_by_side import different, unexpected
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 BY_NAME = {book.name: book for book in (*BOOKS, *papermills_own())}
 SOME = (
     "skip-parameters", "raises-tagged-then-not", "allow-error-names", "magic-error", "exit-with-0", "kernel-dies",

@@ -15,8 +15,11 @@ import pytest
 from ecr_widgets.audit import chain
 from ecr_widgets.engine.run import run_runbook
 from ecr_widgets.locks import take
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
+
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 WAITING = """
 from ecr_widgets.audit import chain
@@ -49,8 +52,7 @@ def test_anothers_live_run_is_running_and_stays_its_own_to_seal(two: Two, folder
     runs.mkdir()
     runs.chmod(folder)
     os.chown(runs, 0, two.shared.stat().st_gid)
-    words = two.alice.words(*two.alice.command, "run", "book.ipynb")
-    running = subprocess.Popen(words, cwd=two.shared, env=two.alice.environ, stdout=subprocess.DEVNULL)
+    running = two.alice.start("run", "book.ipynb", cwd=two.shared)
     try:
         wait_for(two.shared / "began")
         (row,) = json.loads(two.bob.ours("audit", "list", "--json", cwd=two.shared).stdout)
@@ -106,7 +108,7 @@ def test_a_signal_while_the_seal_waits_leaves_nothing_behind(tmp_path: Path, num
     lease = take(runs / ".seals.jsonl.lock")
     assert lease is not None
     write_runbook(tmp_path, [])
-    running = subprocess.Popen(
+    running = forked.start(
         [sys.executable, "-c", WAITING, "run", "book.ipynb", "--json"],
         cwd=tmp_path,
         env={**os.environ, "TMPDIR": str(private)},

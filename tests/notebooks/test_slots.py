@@ -21,7 +21,7 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.engine.slots import hold_slot
 from ecr_widgets.saved_runs.summary import SUMMARY_ID
-from tests import ours
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
 
@@ -32,7 +32,9 @@ COUNT = "open('count', 'a').write('x')"
 def run(
     folder: Path, *words: str, code: int = 0, book: str = "book.ipynb", **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    done = ours.call("run", book, *words, cwd=folder, environ={**os.environ, **environ})
+    done = forked.run(
+        [BIN / "ecr-widgets", "run", book, *words], cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True
+    )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -54,7 +56,7 @@ def test_a_slot_is_run_once(tmp_path: Path) -> None:
 def test_a_slot_that_was_killed_is_resumed(tmp_path: Path) -> None:
     """A slot in progress is busy for another start, and after a kill the same run is completed."""
     write_runbook(tmp_path, [COUNT, "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"])
-    first = subprocess.Popen(
+    first = forked.start(
         [BIN / "ecr-widgets", "run", "book.ipynb", "--slot", "s"],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
@@ -259,13 +261,12 @@ def test_an_approved_run_that_fails_is_told(two: Two) -> None:
 
 def by_engine(folder: Path, book: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run it with stock papermill and our engine, as schedulers do."""
-    return subprocess.run(
+    return forked.run(
         [BIN / "papermill", "--engine", "ecr_widgets", book, "saved.ipynb", "--no-progress-bar"],
         cwd=folder,
         env={**os.environ, "ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'", **environ},
         capture_output=True,
         text=True,
-        check=False,
     )
 
 
