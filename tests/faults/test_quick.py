@@ -12,11 +12,15 @@ import pytest
 from tests.buckets import shared_seaweed
 from tests.faults import rows  # noqa: F401 -- fills the plan
 from tests.faults.plan import ROWS, Result, Row, run_row, upper_bound, write_result
+from tests.faults.rows.hostile_texts import one_browser
 
 SEED = 20261123
 
 
 WAITING = {number: each for number, each in ROWS.items() if isinstance(each, Row) and each.waits}
+
+
+IN_A_BROWSER = (52, 53, 54)
 
 
 def test_rows_that_wait_hold_and_their_controls_fail() -> None:
@@ -28,6 +32,24 @@ def test_rows_that_wait_hold_and_their_controls_fail() -> None:
 
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(tried, WAITING.values()))
+    all_hold(results)
+
+
+def test_rows_in_a_browser_hold_and_their_controls_fail() -> None:
+    """The same of rows on pages, in one browser."""
+    with one_browser():
+        all_hold(
+            [
+                run_row(
+                    ROWS[each], profile="quick", seed=SEED, sandbox=lambda: pytest.fail("asked for by a page")
+                )
+                for each in IN_A_BROWSER
+            ]
+        )
+
+
+def all_hold(results: list[Result]) -> None:
+    """Each row held, and its control failed; skips where one could not be tried."""
     here = [each for each in results if not each.skipped]
     assert not [each.note for each in here if each.failures]
     assert not [each.row for each in here if not each.control_failed], (
@@ -38,7 +60,12 @@ def test_rows_that_wait_hold_and_their_controls_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [number for number, each in sorted(ROWS.items()) if each.quick and number not in WAITING]
+    "number",
+    [
+        number
+        for number, each in sorted(ROWS.items())
+        if each.quick and number not in {*WAITING, *IN_A_BROWSER}
+    ],
 )
 def test_the_row_holds_and_its_control_fails(number: int, request: pytest.FixtureRequest) -> None:
     """What the row's fault threatens holds, and the same check fails where nothing guards it."""

@@ -14,6 +14,7 @@ from typing import Any
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import InvalidDockerrun
 from tests.audit.runs import RECORDED, save
+from tests.faults import forked
 from tests.faults.plan import batch
 
 _LIMIT_BYTES = 1_000_000_000
@@ -137,8 +138,8 @@ def notebook_bombs(tries: int, seed: int) -> tuple[int, int, str]:
         wrong += ["memory"] if peak_bytes > _LIMIT_BYTES else []
         crashed = 0
         for each in ("deep", "list", "null", "cells null", "not utf-8"):
-            words = [sys.executable, "-W", "ignore", "-c", _STOCK, folder / f"{each}.ipynb"]
-            crashed += bool(subprocess.run(words, capture_output=True, check=False).returncode)
+            words = [sys.executable, "-c", _STOCK, folder / f"{each}.ipynb"]
+            crashed += bool(forked.run(words, capture_output=True).returncode)
     note = f"{peak_bytes / 1e6:.0f} MB at most; control: nbformat stops at {crashed} of 5"
     return len(wrong), crashed, "; ".join([note, *wrong[:3]])
 

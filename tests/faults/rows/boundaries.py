@@ -15,6 +15,7 @@ from typing import Any
 from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.reading import read_file, with_holder
 from ecr_widgets.model.record import RECORD_MIME
+from tests.faults import forked
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, marked, until
@@ -71,7 +72,7 @@ def held(at: Attempt, place: str, words: Sequence[str | Path], source: str = HOO
 def run_to_its_end(at: Attempt, words: Sequence[str | Path], source: str = "") -> dict[str, Any]:
     """A run that succeeds; what it prints."""
     environ = environ_of(at) | (_hooked(at, source, at.folder / "nowhere") if source else {})
-    done = subprocess.run(words, env=environ, cwd=at.folder, capture_output=True, text=True, check=False)
+    done = forked.run(words, env=environ, cwd=at.folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended: dict[str, Any] = json.loads(done.stdout)
     assert ended["state"] == "succeeded"
@@ -236,7 +237,7 @@ def _ended(at: Attempt, name: str, end: str) -> None:
             kill_marked(at.folder)
         assert process.returncode != 0
         return
-    done = subprocess.run(
+    done = forked.run(
         [*words_of(at, name), *bad.get(end, [])],
         env=environ_of(at),
         cwd=at.folder,

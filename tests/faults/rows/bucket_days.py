@@ -21,6 +21,7 @@ from ecr_widgets.audit.store_seals import StoreSeals
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.audit.runs import recorded
 from tests.buckets import shared_seaweed
+from tests.faults import forked
 from tests.faults.plan import Attempt, row
 from tests.hosts import BIN, environ_of
 
@@ -36,7 +37,7 @@ def compacted(at: Attempt, *, behind: bool = True) -> None:
             clock[0] += timedelta(hours=12)
         clock[0] += timedelta(days=1)
         with ThreadPoolExecutor(2) as pool:
-            killed = pool.submit(compact_and_be_killed, environ, place, at.rng.uniform(0.3, 2))
+            killed = pool.submit(compact_and_be_killed, environ, place, at.rng.uniform(0.02, 1))
             for _ in compact(store):
                 pass
             killed.result()
@@ -74,7 +75,7 @@ def seal_one(place: BucketPath, number: int) -> None:
 
 def compact_and_be_killed(environ: dict[str, str], place: BucketPath, after_s: float) -> None:
     words = [BIN / "ecr-widgets", "audit", "compact", "--runs", str(place)]
-    process = subprocess.Popen(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = forked.start(words, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with suppress(subprocess.TimeoutExpired):
         process.wait(after_s)
     process.kill()

@@ -19,6 +19,7 @@ from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.sandbox import Sandbox
 from tests.audit.runs import records_of
 from tests.buckets import shared_seaweed
+from tests.faults import forked
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.buckets import saved
 from tests.faults.rows.replies import ask_layer0, layer0_journal, short_name, tidy
@@ -84,7 +85,7 @@ def pushed(sandbox: Sandbox, tag: str) -> str:
     build = ["docker", "build", "-q", "-t", name, "-"]
     subprocess.run(build, env=environ, input=dockerfile, text=True, capture_output=True, check=True)
     push = [BIN / "ecr-widgets", "push", name, REPOSITORY, tag, "--create", "--json"]
-    done = subprocess.run(push, env=environ, text=True, capture_output=True, check=True)
+    done = forked.run(push, env=environ, text=True, capture_output=True, check=True)
     return str(json.loads(done.stdout)["image"]).rpartition("@")[2]
 
 

@@ -218,7 +218,7 @@ _ATTACKS = (
     81,
     "evidence that is forged, made again or hidden; a notebook that is only shown in another way",
     tries=1200,
-    quick=120,
+    quick=60,
 )
 def evidence(tries: int, seed: int) -> tuple[int, int, str]:
     """Calls out of sight, displayed records, second seals, folders gone, retirements dropped, folded cells."""

@@ -257,7 +257,7 @@ def _failing(tries: int, number: int, *, blind: bool) -> str:
     63,
     f"histories of up to {STEPS} deploys, deaths, lost requests and replies, reruns, rollbacks and strangers",
     tries=2000,
-    quick=2,
+    quick=1,
 )
 def histories(tries: int, seed: int) -> tuple[int, int, str]:
     """By the server's journal one deploy a content, one service, and it stands on what the model says."""

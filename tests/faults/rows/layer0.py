@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import subprocess
 import threading
 import time
 import urllib.request
@@ -32,6 +31,7 @@ from ecr_widgets.steps.shared.layer0_jobs import wait_for_job
 from ecr_widgets.steps.shared.service_wait import wait_for_service
 from tests.audit.runs import records_of
 from tests.fakes import FakeClock, World
+from tests.faults import forked
 from tests.faults.books import BIN, Ran, write_book
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.replies import ask_layer0, environ_of, moves
@@ -256,7 +256,7 @@ kit.wait(running, timeout_s=60, on_failure={on_failure!r})
 def _deploy(at: Attempt, service: str, deploy_id: str, on_failure: str, **environ: str) -> Ran:
     """A run that brings a service to a stored deploy, as our command ends it."""
     book = write_book(at.folder, [DEPLOY.format(service=service, deploy_id=deploy_id, on_failure=on_failure)])
-    done = subprocess.run(
+    done = forked.run(
         [BIN / "ecr-widgets", "run", book, "--runs", at.folder / "runs"],
         env=environ_of(at) | environ,
         cwd=at.folder,

@@ -108,11 +108,13 @@ def changes(at: Attempt) -> list[str]:
 
 
 def contested(at: Attempt, *, guard: str, environs: Sequence[Mapping[str, str]] = ({},)) -> None:
-    with changers(at, guard, HOSTS, environs, pause="0.3") as started:
+    # Two are enough for a lost change; of clocks that are off each kind has to come after another.
+    count = HOSTS if at.full or any(environs) else 2
+    with changers(at, guard, count, environs, pause="0.3") as started:
         for each in started:
             each.go()
         said = [each.end() for each in started]
-    assert sorted(changes(at)) == [f"host-{n}" for n in range(HOSTS)], (changes(at), said)
+    assert sorted(changes(at)) == [f"host-{n}" for n in range(count)], (changes(at), said)
 
 
 @row(
@@ -124,7 +126,7 @@ def contested(at: Attempt, *, guard: str, environs: Sequence[Mapping[str, str]] 
     waits=True,
 )
 def contested_by_hosts(at: Attempt) -> None:
-    """Four hosts at a time; the control holds nothing."""
+    """Four hosts at a time, two in the quick profile; the control holds nothing."""
     contested(at, guard="asked")
 
 

@@ -29,6 +29,7 @@ from ecr_widgets.settings import Layer0Settings
 from tests.audit.runs import generate
 from tests.fakes import World
 from tests.fakes.connections import FakeConnections
+from tests.faults import forked
 from tests.faults.books import BIN, RECORDER, Ran, ours, write_book
 from tests.faults.plan import Attempt, CannotRunHere, row
 from tests.sandbox.layer0.served import serve
@@ -65,7 +66,7 @@ def _saved_at_the_end(folder: Path, *sources: str) -> Ran:
     """What tools do that run a whole notebook and then save it."""
     write_book(folder, sources)
     out = folder / "out.ipynb"
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", AT_THE_END, out], cwd=folder, capture_output=True, text=True, check=False
     )
     return Ran(done.returncode, done.stdout, done.stderr, out)
@@ -96,7 +97,7 @@ def _unwritable(at: Attempt, run: Callable[..., Ran]) -> None:
             if at.rng.random() < 0.5:
                 (disk / "runs").mkdir()
             subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-            done = subprocess.run(
+            done = forked.run(
                 [BIN / "ecr-widgets", "run", book, "--runs", disk / "runs"],
                 capture_output=True,
                 text=True,
@@ -176,7 +177,7 @@ def _cut_off(at: Attempt, script: str) -> None:
     for _ in range(at.rng.randrange(1, 3)):
         where = [str(at.rng.randrange(1, 10)), str(at.rng.randrange(100))]
         words = [sys.executable, "-c", script, str(runs), str(at.folder / "keys"), *where, how, *names[1:]]
-        subprocess.run(words, check=False)
+        forked.run(words)
         found = verify(runs, names, ring=ring)
         told = {each.path: each.finding for each in found.files}
         # Of a run whose seal was cut off either all is there or nothing; the one before is good in any case.
@@ -197,7 +198,7 @@ def _cut_off_naive(at: Attempt) -> None:
     runs = at.folder / "runs"
     runs.mkdir()
     for name in ("a", "b"):
-        subprocess.run([sys.executable, "-c", NAIVE, str(runs), name], check=False)
+        forked.run([sys.executable, "-c", NAIVE, str(runs), name])
     links = links_of(runs)
     assert all(link.seal is not None for link in links), links
 
@@ -223,7 +224,7 @@ def _twice(at: Attempt, *, slotted: bool) -> None:
 
     def start(slot: str) -> subprocess.Popen[bytes]:
         words = [BIN / "ecr-widgets", "run", book, "--runs", "runs", *(["--slot", slot] if slotted else [])]
-        return subprocess.Popen(words, cwd=at.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return forked.start(words, cwd=at.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     for slot in slots:
         codes = sorted(each.wait() for each in [start(slot) for _ in range(3 - at.seed % 2)])

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import urllib3
 
@@ -23,10 +24,9 @@ from ecr_widgets.model.record import StepRecord
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.settings import Settings
 from tests.audit.runs import records_of
+from tests.faults import forked
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
-from tests.faults.rows.crashes import until
-from tests.holding import BLIND, HOOK, hooked
 from tests.sandbox.cells import run_cells
 
 
@@ -115,13 +115,19 @@ def short_name(at: Attempt) -> str:
     )
 
 
-def _killed(at: Attempt, *, again: str) -> None:
+def _again_blindly(at: Attempt) -> None:
+    """A release and then again, without its look at what stands."""
+    name = short_name(at)
+    with mock.patch.object(Layer0Api, "list_deploys", return_value=()):
+        for _ in range(2):
+            released(at, name)
+    tidy(at, name)
+    assert made(at.sandbox(), name) == (1, 1), f"{made(at.sandbox(), name)} deploys and services were made"
+
+
+def _killed(at: Attempt, *, resumes: bool) -> None:
     name = short_name(at)
     environ = environ_of(at)
-    held_at = at.folder / "create_deploy.acted"
-    if again == "blind":
-        # Nothing looks at what stands, and the kill is where that tells.
-        environ |= hooked(at.folder, held_at, HOOK + BLIND)
     process = subprocess.Popen(
         words_of(at, name),
         env=environ,
@@ -130,13 +136,9 @@ def _killed(at: Attempt, *, again: str) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    if again == "blind":
-        until(held_at.exists, "no deploy was ever made")
-    else:
-        time.sleep(0.3 + at.rng.random() * 4)
+    time.sleep(0.3 + at.rng.random() * 4)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    environ |= {"FAULTS_HOLD_AT": str(at.folder / "nowhere")}
     saved = list((at.folder / "runs").glob("*.ipynb"))
     words = [*words_of(at, name), "--wait", "30"]
     for path in saved:
@@ -145,11 +147,11 @@ def _killed(at: Attempt, *, again: str) -> None:
         # A kill after the last write, while the run is sealed, leaves a success.
         assert state in ("succeeded", "running")[: 1 if process.returncode == 0 else 2], state
         _tells_the_truth(at, name, told)
-        if again == "resume" and state == "running":
+        if resumes and state == "running":
             run_id = told["metadata"]["ecr_widgets"]["run_id"]
             words = [BIN / "ecr-widgets", "run", "--json", "--runs", at.folder / "runs"]
             words += ["--resume", run_id, "--wait", "30"]
-    done = subprocess.run(words, env=environ, cwd=at.folder, capture_output=True, text=True, check=False)
+    done = forked.run(words, env=environ, cwd=at.folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended = json.loads(done.stdout)
     assert ended["state"] == "succeeded"
@@ -235,11 +237,11 @@ def other_dockerrun(at: Attempt) -> Path:
     "SIGKILL of a whole release at a random time, then again or --resume",
     tries=300,
     quick=1,
-    control=lambda at: _killed(at, again="blind"),
+    control=_again_blindly,
 )
 def killed(at: Attempt) -> None:
     """The file tells the truth; in the end there is one deploy of that content and one service; a third run changes nothing."""
-    _killed(at, again="resume" if at.seed % 2 else "again")
+    _killed(at, resumes=bool(at.seed % 2))
 
 
 @contextmanager
@@ -328,7 +330,7 @@ def _lost(at: Attempt, *, blind: bool) -> None:
             started = tasks(at.sandbox())
             other = ["-p", "dockerrun", str(other_dockerrun(at))]
             for words in (words_of(at, name), [*words_of(at, name), *other], task_words(at, name)):
-                done = subprocess.run(
+                done = forked.run(
                     words,
                     env=environ | {"LAYER0_API_ENDPOINT": endpoint},
                     cwd=at.folder,

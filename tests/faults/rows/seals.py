@@ -10,5 +10,5 @@ for _number, (_measure, _tries) in ROWS.items():
         int(_number),
         (_measure.__doc__ or "").rstrip("."),
         tries=_tries,
-        quick=max(min(_tries, 20), _tries // 10),
+        quick=max(min(_tries, 20), _tries // 40),
     )(_measure)

@@ -137,7 +137,7 @@ def _flipped(chance: random.Random, text: str) -> str:
     84,
     "requests to the sandbox's AWS port that its key did not sign, or that were changed after",
     tries=20_000,
-    quick=1_000,
+    quick=200,
 )
 def served(tries: int, seed: int) -> tuple[int, int, str]:
     """None is served; the control is the request as it was signed, which is."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -13,6 +12,7 @@ from itertools import count
 import boto3
 
 from ecr_widgets.errors import AuthorizationError, TagImmutable
+from tests.faults import forked
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.proxies import Asked, Do, proxy
@@ -35,7 +35,7 @@ def _at_once(at: Attempt, *, naive: bool = False) -> None:
 
 def _write(at: Attempt, here: Bench, tag: str) -> str:
     """A process that creates the repository where it is missing, and pushes."""
-    done = subprocess.run(
+    done = forked.run(
         [BIN / "ecr-widgets", "push", here.image_id, here.name, tag, "--create", "--json"],
         env=dict(os.environ) | {"XDG_STATE_HOME": str(at.folder / "state")},
         capture_output=True,

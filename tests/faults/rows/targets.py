@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.reading import read_file, with_holder
+from tests.faults import forked
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, until
 from tests.faults.rows.replies import environ_of, made, moves, released, short_name, tidy, words_of
@@ -59,7 +60,7 @@ def _start(
 ) -> subprocess.Popen[str]:
     """A process that is ready to take the target, and does when it gets a line."""
     words = [at.folder, name, guard, "killed" if killed else "lives", str(wait_s)]
-    process = subprocess.Popen(
+    process = forked.start(
         [sys.executable, "-c", HOLDER, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
@@ -95,7 +96,7 @@ def _runs_at_once(at: Attempt) -> None:
         path.write_text(json.dumps({"containerDefinitions": [container]}))
         words = [*words_of(at, name), "-p", "dockerrun", str(path), "--wait", "240"]
         runs.append(
-            subprocess.Popen(
+            forked.start(
                 words,
                 env=environ_of(at),
                 cwd=at.folder,
@@ -170,7 +171,7 @@ def _holding_run_killed(at: Attempt) -> None:
     second = None
     try:
         until(place.exists, "no service was ever made")
-        second = subprocess.Popen([*words_of(at, name), "--wait", "120"], **words, stdout=subprocess.PIPE)
+        second = forked.start([*words_of(at, name), "--wait", "120"], **words, stdout=subprocess.PIPE)
         until(lambda: len(list((at.folder / "runs").glob("*.ipynb"))) == 2, "nobody waits")
         first.kill()
         first.wait()

@@ -357,7 +357,7 @@ def _failing(tries: int, number: int) -> str:
     f"histories of up to {STEPS} pushes, moved tags, indexes, signatures, services and tasks, with unusual documents and"
     " several host names: no clean-up deletes what is used",
     tries=10_000,
-    quick=60,
+    quick=20,
 )
 def uses(tries: int, seed: int) -> tuple[int, int, str]:
     """Nothing goes that runs, is stored, was pulled lately, or belongs to such an image; and clean-ups do clean up."""
