@@ -211,6 +211,11 @@ class Execution:
             elif (code := self._kernel.exit_code) is not None:
                 self.kernel_died = True
                 return _Failure(f"kernel died ({_how(code)})")
+            elif idle and reply is None and time.monotonic() - heard_s > _LONGEST_SILENCE_S:
+                # Such as after `sys.stdout = None`: the kernel failed at the cell, and only logs that.
+                return _Failure(
+                    "the kernel ended the cell without a result: this cell or one above has broken it"
+                )
             elif reply is not None and time.monotonic() - heard_s > _LONGEST_SILENCE_S:
                 with self._saved.lock:
                     self._outputs.take("stream", {"name": "stderr", "text": _CUT_SHORT})
@@ -225,7 +230,14 @@ class Execution:
                 reply = _reply(client, request)
             self._saved.write_if_due()
         cell["execution_count"] = reply.get("execution_count")
+        return self._why_failed(reply)
+
+    def _why_failed(self, reply: Mapping[str, Any]) -> _Failure | None:
+        """Judge a cell by the kernel's reply; None if it did not fail."""
         if reply["status"] == "ok":
+            if any(each.get("source") == "ask_exit" for each in reply.get("payload") or ()):
+                # The kernel ends a moment later: how much of the next cell runs would be chance.
+                return _Failure("the cell called exit()")
             return None
         error = str(reply.get("ename", reply["status"]))
         reason: str = self._saved.redacted(f"{error}: {reply.get('evalue', '')}".strip().rstrip(":"))

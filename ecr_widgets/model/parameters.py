@@ -197,9 +197,14 @@ def read_parameters(
     for name in (*values, *texts):
         if name not in by_name:
             near = get_close_matches(name, by_name, n=1)
+            there = (
+                f"it declares: {', '.join(by_name)}"
+                if by_name
+                else "none of its cells has the tag `parameters`"
+            )
             raise UnknownParameter(
                 f"the runbook declares no parameter {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"it declares: {', '.join(by_name) or 'none'}",
+                hint=f"did you mean {near[0]!r}?" if near else there,
             )
     checked = {name: by_name[name].check(value) for name, value in values.items()}
     checked |= {name: by_name[name].read(text) for name, text in texts.items()}
