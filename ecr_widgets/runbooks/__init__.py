@@ -65,7 +65,8 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
         why = why_unseen(path) if path == Path(name_or_path) else ""
         raise InputError(
             f"no runbook {str(name_or_path)!r}{f': {why}' if why else ''}",
-            hint=did_you_mean(str(name_or_path), names, f"give a path, or one of: {', '.join(names)}"),
+            hint=_here(str(name_or_path))
+            or did_you_mean(str(name_or_path), names, f"give a path, or one of: {', '.join(names)}"),
         )
     if "@" in path.stem:
         raise InputError(
@@ -73,6 +74,12 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
             hint="rename it",
         )
     return read_runbook(path)
+
+
+def _here(name: str) -> str:
+    """What to give for a file in the current folder: names without a folder are those of shipped runbooks."""
+    found = next((each for each in (name, f"{name}.ipynb") if is_file(each)), None)
+    return f"to run the file, give ./{found}" if found else ""
 
 
 def read_runbook(path: Path) -> Runbook:

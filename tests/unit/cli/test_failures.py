@@ -80,6 +80,14 @@ def test_a_run_that_is_refused_is_told_as_a_run(words: list[str], elsewhere: Pat
     assert "AKIA" not in done.output
 
 
+def test_a_file_in_the_current_folder_is_named_with_its_folder(elsewhere: Path) -> None:
+    """A name without a folder is a shipped runbook's; for a file of that name here, the hint says what to give."""
+    (elsewhere / "mine.ipynb").touch()
+    done = CliRunner().invoke(main, ["run", "mine"])
+    assert done.exit_code == 2
+    assert "to run the file, give ./mine.ipynb" in done.stderr
+
+
 def test_a_run_of_a_user_without_a_home_is_refused(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel would need a home folder, so the run is refused before it begins, and saves nothing."""
 

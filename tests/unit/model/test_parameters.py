@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused(given: dict[str, str], why: str) -> None:
 def test_where_nothing_is_declared_the_missing_tag_is_named() -> None:
     """A runbook whose cell has another tag, such as `Parameters`, is told which one counts."""
     with pytest.raises(UnknownParameter, match="none of its cells has the tag `parameters`"):
-        read_parameters((), values={"x": 1})
+        read_parameters((), values={"x": 1}, texts={})
 
 
 @pytest.mark.parametrize(
