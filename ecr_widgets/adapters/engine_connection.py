@@ -62,6 +62,8 @@ _FOREIGN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _PATCHING = Lock()
 _FIRST_ANSWER_S = 30
 """Longest wait for the engine's version, the first thing it is asked, in seconds."""
+_SSH_S = 60
+"""The same if it is asked by ssh, which may wait for a person."""
 _SILENCE_S = 120
 """Longest wait for the engine's next output, in seconds."""
 _LONG_SILENCE_S = 4 * 3600
@@ -432,6 +434,33 @@ def _check_ssh(address: EngineAddress) -> None:
         raise SettingsError(
             f"the engine at {address} cannot be reached: there is no ssh command",
             hint="on Debian or Ubuntu, as root: apt-get install openssh-client",
+        )
+    _try_ssh(address)
+
+
+def _try_ssh(address: EngineAddress) -> None:
+    """Connect once as docker-py does, which waits for ever and lets ssh's errors go to stderr."""
+    parts = urlsplit(address.host)
+    user, _, host = parts.netloc.rpartition("@")
+    words = ["ssh", *(("-l", user) if user else ()), *(("-p", str(parts.port)) if parts.port else ())]
+    try:
+        done = subprocess.run(
+            [*words, "--", host.partition(":")[0], "docker system dial-stdio"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=_SSH_S,
+            check=False,
+        )
+        why = " ".join(done.stderr.split()[:50]) or f"exit code {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        why = f"ssh did not connect within {_SSH_S} s"
+    if why:
+        raise EngineUnavailable(
+            f"no Docker Engine answers at {address}: {why}",
+            hint=f"see what `ssh {address.host} docker version` says",
         )
 
 

@@ -199,11 +199,11 @@ def _usable(host: object, source: str, *, secured: bool) -> str:
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         usable = scheme in ("tcp", "ssh") and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
-        # docker-py takes no path for ssh.
+        # docker-py takes no path and no IPv6 address for ssh.
         usable = usable and not (
             parts.password or parts.query or parts.fragment or parts.netloc.endswith(":")
         )
-        usable = usable and not (scheme == "ssh" and parts.path.strip("/"))
+        usable = usable and not (scheme == "ssh" and (parts.path.strip("/") or "[" in parts.netloc))
     except ValueError:
         usable = False
     if not usable:

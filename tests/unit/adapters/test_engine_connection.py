@@ -10,6 +10,7 @@ import shutil
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,11 +110,37 @@ def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
     """An engine over ssh is reached through the user's own ssh command, and a failure names the same command for checking."""
     pytest.importorskip("paramiko")
     monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example:2222")
-    (machine / "ssh").write_text(f'#!/bin/sh\necho "$@" >{machine}/asked\nexit 255\n')
+    (machine / "ssh").write_text(f'#!/bin/sh\necho "$@" >{machine}/asked\necho no route >&2\nexit 255\n')
     (machine / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", str(machine), prepend=":")
-    assert "see what `ssh ssh://ops@build.example:2222 docker version` says" in told()
+    assert told().endswith(": no route; see what `ssh ssh://ops@build.example:2222 docker version` says")
     assert (machine / "asked").read_text() == "-l ops -p 2222 -- build.example docker system dial-stdio\n"
+    (machine / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(engine_connection, "_SSH_S", 0.05)
+    assert "ssh did not connect within 0.05 s; see what" in told()
+
+
+def test_an_engine_by_ssh_answers(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If ssh reaches docker's own dial-stdio, the engine at its end answers."""
+    pytest.importorskip("paramiko")
+    with engine_by_http() as (port, _):
+        monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
+        relay = (
+            "import os, socket, threading\n"
+            f"line = socket.create_connection(('127.0.0.1', {port}))\n"
+            "def away():\n"
+            "    while got := os.read(0, 65536): line.sendall(got)\n"
+            "    line.shutdown(socket.SHUT_WR)\n"
+            "threading.Thread(target=away, daemon=True).start()\n"
+            "while got := line.recv(65536): os.write(1, got)\n"
+        )
+        (machine / "relay.py").write_text(relay)
+        (machine / "ssh").write_text(f"#!/bin/sh\nexec {sys.executable} {machine}/relay.py\n")
+        (machine / "ssh").chmod(0o755)
+        monkeypatch.setenv("PATH", str(machine), prepend=":")
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        engine.close()
 
 
 @pytest.mark.parametrize("named_by", ["context", "variables"])
@@ -168,6 +195,8 @@ def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int,
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             asked.append(self.path)
             asked.extend(self.headers.get_all("X-Who", ()))

@@ -126,6 +126,7 @@ def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> N
         "tcp://host:0",
         "tcp://host:2375?a=1",
         "ssh://host/path",
+        "ssh://me@[::1]",
         "ssh://",
         "tcp://admin:pass-word-7@host:2375",
         "ssh://admin:pass-word-7@host",
