@@ -45,7 +45,6 @@ from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
 from ecr_widgets.model.paths import exists
 from ecr_widgets.settings.engine_address import (
     EngineAddress,
-    docker_folder,
     find_engine_address,
     other_sockets,
 )
@@ -151,8 +150,7 @@ def _users_headers() -> dict[str, str]:
     ):
         return headers
     raise SettingsError(
-        "Docker's settings cannot be used: HttpHeaders in"
-        f" {docker_folder(os.environ) / 'config.json'} is not an object of one-line texts",
+        "Docker's settings cannot be used: HttpHeaders in config.json is not an object of one-line texts",
         hint="correct or remove it",
     )
 
@@ -317,7 +315,11 @@ class EngineConnection:
                 f"the Docker Engine at {self.address} sent nothing for {_SILENCE_S:g} s",
                 hint="it may wait for a registry that does not answer: check the network between the two, then run again",
             )
-        return self._unanswered(error, f"the Docker Engine at {self.address} does not answer")
+        # It has answered before, so the connection broke, or the engine ended.
+        return EngineUnavailable(
+            f"the Docker Engine at {self.address} does not answer: {_innermost(error)}",
+            hint=self._hint(error),
+        )
 
     def _not_reached(self, error: Exception) -> EcrWidgetsError:
         """The error for the first call, which asks for the version."""
@@ -331,13 +333,12 @@ class EngineConnection:
                 f"the Docker Engine at {self.address} sent nothing for {_FIRST_ANSWER_S} s",
                 hint="it may be paused or stuck: look at its log, or restart it",
             )
-        return self._unanswered(error, f"no Docker Engine answers at {self.address}")
-
-    def _unanswered(self, error: Exception, what: str) -> EcrWidgetsError:
         root = _innermost(error)
         is_connection = isinstance(root, OSError) and not isinstance(root, requests.RequestException)
         if is_connection or _is_tls(error):
-            return EngineUnavailable(f"{what}: {root}", hint=self._hint(error))
+            return EngineUnavailable(
+                f"no Docker Engine answers at {self.address}: {root}", hint=self._hint(error)
+            )
         return self._no_engine(error)
 
     def _no_engine(self, error: Exception) -> EcrWidgetsError:

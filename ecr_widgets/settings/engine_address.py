@@ -29,6 +29,9 @@ from ecr_widgets.model.paths import exists, is_file, is_folder
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PODMAN_SOCKET = Path("/run/podman/podman.sock")
+UNUSABLE = "ecr-widgets-unusable"
+"""Member of a run's own config.json: why the user's cannot be used."""
+_CORRECT = "make the file readable for this user, correct it or remove it"
 _HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]+(?:%[\w.-]+)?")
 """A host's name or an IP address."""
 _VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
@@ -132,7 +135,10 @@ def read_docker_config(environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         SettingsError: It cannot be read, or is not JSON.
     """
-    return _json(docker_folder(environ) / "config.json") or {}
+    config = _json(docker_folder(environ) / "config.json") or {}
+    if UNUSABLE in config:
+        raise SettingsError(str(config[UNUSABLE]), hint=_CORRECT)
+    return config
 
 
 def _current_context(environ: Mapping[str, str]) -> str:
@@ -227,12 +233,12 @@ def _json(path: Path) -> dict[str, Any] | None:
         why = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(
             f"Docker's settings cannot be used: {path} cannot be read: {why}",
-            hint="make it readable for this user, correct it or remove it",
+            hint=_CORRECT,
         ) from error
     if not isinstance(document, dict | None):
         raise SettingsError(
             f"Docker's settings cannot be used: {path} does not hold a JSON object",
-            hint="correct or remove the file",
+            hint=_CORRECT,
         )
     return document or {}
 

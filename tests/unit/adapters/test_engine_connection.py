@@ -343,10 +343,10 @@ def test_an_engine_that_says_nothing_is_not_waited_for_long(
 
 @pytest.mark.parametrize("headers", [7, ["a"], {"a": 1}, {"a": "b\nc"}, {"a\n": "b"}, {"a": "é"}])
 def test_headers_that_cannot_be_sent_are_a_matter_of_settings(machine: Path, headers: object) -> None:
-    """Headers in config.json that HTTP does not allow are refused with the file's name, before the engine is asked."""
+    """Headers in config.json that HTTP does not allow are refused as a matter of settings, before the engine is asked."""
     (machine / "config").mkdir()
     (machine / "config" / "config.json").write_text(json.dumps({"HttpHeaders": headers}))
-    with pytest.raises(SettingsError, match=rf"HttpHeaders in {machine}/config/config\.json"):
+    with pytest.raises(SettingsError, match=r"HttpHeaders in config\.json"):
         _ = EngineConnection().facts
 
 

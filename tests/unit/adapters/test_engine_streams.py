@@ -196,9 +196,9 @@ def test_a_login_that_cannot_be_read_stops_no_build(
 
 
 def test_an_unusable_docker_config_is_said_as_that(scripted: Engines, docker_config: Path) -> None:
-    """A broken config.json is a settings error, not an unavailable engine."""
+    """A config.json that cannot be followed is a settings error, not an unavailable engine."""
     with scripted(BUILT) as (engine, _):
-        docker_config.write_text("[]")
+        docker_config.write_text('{"HttpHeaders": 7}')
         with pytest.raises(SettingsError, match=r"config\.json"):
             engine.find_image_id("xfra/wait")
 
