@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.errors import SettingsError
+from ecr_widgets.settings.engine_address import UNUSABLE, read_docker_config
+
 
 def private_docker_config(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Make a folder used in place of the user's Docker configuration, and return the variable that names it.
@@ -24,9 +27,11 @@ def private_docker_config(folder: Path, environ: Mapping[str, str]) -> dict[str,
     users = environ.get("DOCKER_CONFIG") or (home and str(Path(home, ".docker")))
     config: dict[str, Any] = {}
     if users:
-        with suppress(OSError, ValueError, RecursionError):
-            read = json.loads(Path(users, "config.json").read_bytes())
-            config = read if isinstance(read, dict) else {}
+        try:
+            config = dict(read_docker_config({"DOCKER_CONFIG": users}))
+        except SettingsError as error:
+            # Not every run needs an engine; one that does is told why it is not known which.
+            config = {UNUSABLE: error.message}
         with suppress(OSError):
             for each in Path(users).absolute().iterdir():
                 if each.name != "config.json":
