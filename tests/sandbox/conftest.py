@@ -15,6 +15,7 @@ import pytest
 from ecr_widgets.model.record import RECORD_MIME, StepRecord, StepState
 from ecr_widgets.sandbox import Sandbox
 from tests import ours
+from tests.faults.forked import forking
 from tests.sandbox.cells import run_cells
 
 BIN = Path(sys.executable).parent
@@ -22,6 +23,13 @@ SHIPPED = Path(__file__).parents[2] / "notebooks"
 
 Run = Callable[..., dict[str, Any]]
 Cells = Callable[..., list[StepRecord]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forked_kernels() -> Iterator[None]:
+    """Kernels of runs in this process are forked: none of these tests is about how a kernel starts."""
+    with forking():
+        yield
 
 
 @pytest.fixture

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
 from tests.documents import PAGES, blocks, reader_folder
+from tests.faults import forked
 from tests.sandbox.conftest import BIN
 
 RUN = [page for page in PAGES if any(block.language and not block.not_run for block in blocks(page))]
@@ -28,15 +34,62 @@ for language, text in json.load(sys.stdin):
 """One process for a page, since a notebook's names live on from cell to cell."""
 
 
+CLIENT = """#!{python} -ISE
+import json, os, socket, sys
+line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+line.connect({place!r})
+socket.send_fds(line, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()], range(3))
+sys.exit(int(line.recv(8)))
+"""
+"""What `ecr-widgets` is for the reader: it has the command forked, which is a fifth of its start."""
+
+
 @pytest.fixture(scope="module")
-def reader(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for PATH with `ecr-widgets` in it, forked with the caller's words, folder, environment and streams."""
+    folder = tmp_path_factory.mktemp("bin")
+    place = str(folder / "line")
+    program = folder / "ecr-widgets"
+    program.write_text(CLIENT.format(python=sys.executable, place=place))
+    program.chmod(0o755)
+
+    def answer(line: socket.socket) -> None:
+        with line:
+            request, handles, _, _ = socket.recv_fds(line, 1 << 17, 3)
+            words, cwd, environ = json.loads(request)
+            streams = dict(zip(("stdin", "stdout", "stderr"), handles, strict=True))
+            process = forked.start(["ecr-widgets", *words], cwd=cwd, env=environ, **streams)
+            for handle in handles:
+                os.close(handle)
+            line.send(str(process.wait()).encode())
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],)).start()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(place)
+        listener.listen()
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield folder
+        listener.shutdown(socket.SHUT_RDWR)
+        serving.join()
+
+
+@pytest.fixture(scope="module")
+def reader(
+    sandbox: Sandbox, command: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
     """A folder with an application and the run that pushed its image, and the environment of who works there."""
     folder = tmp_path_factory.mktemp("reader")
     reader_folder(folder)
     environ = sandbox.environ(
         {
-            "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "PATH": f"{command}:{BIN}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": str(folder),
+            "PYTHONPATH": os.environ["PYTHONPATH"],
             "DATABASE_PASSWORD": "correct-horse-battery-staple",
         }
     )
@@ -47,15 +100,14 @@ def reader(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 def as_reader(folder: Path, environ: dict[str, str], parts: list[tuple[str, str]]) -> None:
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-c", READER],
-        input=json.dumps(parts),
+        given=json.dumps(parts),
         cwd=folder,
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stdout
 

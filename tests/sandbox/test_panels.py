@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
+from tests.faults import forked
 from tests.faults.books import write_book
 from tests.sandbox.conftest import BIN
 
@@ -24,7 +24,7 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
     book = write_book(tmp_path, cells)
     for engine in (["--engine", "ecr_widgets"], []):
         out = tmp_path / "out.ipynb"
-        subprocess.run(
+        forked.run(
             [BIN / "papermill", book, out, *engine],
             env=sandbox_environ,
             cwd=tmp_path,

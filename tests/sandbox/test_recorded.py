@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from ecr_widgets.runbooks import list_runbooks
 from tests.conftest import outside_of, sandbox_of_its_own
+from tests.faults import forked
 from tests.recorded.record import NOT_RECORDED, PREFIX, prepare
 
 RECORDED = Path(__file__).parents[1] / "recorded"
@@ -31,7 +31,7 @@ def test_every_example_gives_the_records_that_it_gave(
         book.name for book in list_runbooks()
     } - NOT_RECORDED
     prepare(sandbox_environ, tmp_path, PREFIX)
-    done = subprocess.run(
+    done = forked.run(
         [
             *(sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider"),
             *("--nbval-sanitize-with", RECORDED / "sanitize.cfg"),
@@ -40,6 +40,5 @@ def test_every_example_gives_the_records_that_it_gave(
         env=sandbox_environ,
         capture_output=True,
         text=True,
-        check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

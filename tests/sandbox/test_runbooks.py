@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepState
 from ecr_widgets.runbooks import find_runbook, list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests import ours
+from tests.faults import forked
 from tests.sandbox.cells import run_cells
 from tests.sandbox.conftest import BIN, SHIPPED, Cells, facts, journal, records, succeeded
 
@@ -114,7 +114,7 @@ def run_by_papermill(
     """The same by stock papermill, with its own engine where the options name no other; what its records say."""
     words = [word for pair in declared(name, {}).items() for word in ("-r", *pair)]
     out = folder / "plain.ipynb"
-    subprocess.run(
+    forked.run(
         [BIN / "papermill", find_runbook(name).path, out, "--no-progress-bar", *options, *words],
         env=environ,
         cwd=folder,
