@@ -19,7 +19,7 @@ from ecr_widgets.sandbox.ecs import EcsSandbox
 from ecr_widgets.sandbox.ecs.names import Names
 from ecr_widgets.sandbox.neighbours import MODULES, Application, Neighbours
 from ecr_widgets.sandbox.workloads.containers import Containers
-from tests.sandbox.workloads.fake_containers import FakeContainers
+from tests.sandbox.workloads.fake_containers import FakeContainers, in_quick_rounds
 
 ACCOUNT = "111222333444"
 _TARGETS = {
@@ -135,7 +135,8 @@ def serve(containers: Containers | None = None, *, folder: Path | None = None) -
     try:
         of_moto = {name: neighbours.application(name) for name in MODULES}
         assert isinstance(fake, FakeContainers)
-        yield Served(of_moto | server.applications, fake, journal)
+        with in_quick_rounds():
+            yield Served(of_moto | server.applications, fake, journal)
     finally:
         try:
             asyncio.run_coroutine_threadsafe(server.close(), loop).result(30)

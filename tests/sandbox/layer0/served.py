@@ -15,6 +15,7 @@ from typing import Any
 
 from ecr_widgets.sandbox.layer0.layer0_sandbox import Layer0Sandbox
 from ecr_widgets.sandbox.workloads.containers import Containers
+from tests.sandbox.workloads.fake_containers import in_quick_rounds
 
 TOKEN = "bGF5ZXIwOm5vaGF4cGx6"
 REASONS = {"Authorization": f"Basic {TOKEN}", "Prefer": "reasons"}
@@ -100,7 +101,8 @@ def serve(
     thread.start()
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
     try:
-        yield Served(server.url)
+        with in_quick_rounds():
+            yield Served(server.url)
     finally:
         try:
             asyncio.run_coroutine_threadsafe(server.close(remove=not keep), loop).result(30)

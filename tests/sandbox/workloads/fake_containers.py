@@ -5,11 +5,19 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from unittest import mock
 
+from ecr_widgets.sandbox.workloads import scheduler
 from ecr_widgets.sandbox.workloads.containers import CannotPull, ContainerSpec, LogLine, Machine, Seen
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
+
+
+def in_quick_rounds() -> AbstractContextManager[object]:
+    """Let schedulers of this process look more often: containers in memory change at once, and a look costs nothing."""
+    return mock.patch.object(scheduler, "_PAUSE_S", 0.05)
 
 
 @dataclass
