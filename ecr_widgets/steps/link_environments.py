@@ -9,7 +9,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
-from ecr_widgets.steps.step import Step
+from ecr_widgets.steps.step import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class LinkOutcome:
 
 
 @dataclass(frozen=True)
-class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
+class LinkEnvironments(Foreseen[LinkOutcome]):
     """Link two environments, so that they can talk to each other, or unlink them.
 
     Raises:
@@ -47,9 +47,6 @@ class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
         # The real server only reports one link for each side, so both sides are read.
         linked = two in layer0.read_environment(one).links or one in layer0.read_environment(two).links
         return LinkOutcome(one, two, self.linked, changed=linked is not self.linked)
-
-    def plan(self, outside: Outside, found: LinkOutcome) -> LinkOutcome:
-        return found
 
     def act(self, outside: Outside, found: LinkOutcome, progress: ProgressSink) -> LinkOutcome:
         if found.changed:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.step import Step
+from ecr_widgets.steps.step import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,13 @@ class TagsOutcome:
 
 
 @dataclass(frozen=True)
-class RestoreOwnTags(Step[TagsOutcome, TagsOutcome]):
+class RestoreOwnTags(Foreseen[TagsOutcome]):
     """Have Layer0 write the tags of its own entities, called `api`, again."""
 
     asks: ClassVar = ("Layer0: POST /admin/sql",)
 
     def look(self, outside: Outside, progress: ProgressSink) -> TagsOutcome:
         return TagsOutcome(outside.layer0.version())
-
-    def plan(self, outside: Outside, found: TagsOutcome) -> TagsOutcome:
-        return found
 
     def act(self, outside: Outside, found: TagsOutcome, progress: ProgressSink) -> TagsOutcome:
         outside.layer0.restore_own_tags()

@@ -9,7 +9,7 @@ from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.lifecycle_policy import equal_policies, parse_policy, simple_lifecycle_policy
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.repository_settings import require_repository
-from ecr_widgets.steps.step import Step
+from ecr_widgets.steps.step import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class LifecycleOutcome:
 
 
 @dataclass(frozen=True)
-class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
+class SetLifecyclePolicy(Foreseen[LifecycleOutcome]):
     """Set the repository's lifecycle policy: the one given, or else one with these two rules; an equal one is left alone.
 
     Args:
@@ -65,9 +65,6 @@ class SetLifecyclePolicy(Step[LifecycleOutcome, LifecycleOutcome]):
         return LifecycleOutcome(
             self.repository, current if wanted is None else wanted, current, changed=not same
         )
-
-    def plan(self, outside: Outside, found: LifecycleOutcome) -> LifecycleOutcome:
-        return found
 
     def act(self, outside: Outside, found: LifecycleOutcome, progress: ProgressSink) -> LifecycleOutcome:
         if found.changed and found.policy is not None:

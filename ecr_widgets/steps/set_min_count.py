@@ -9,7 +9,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
-from ecr_widgets.steps.step import Step
+from ecr_widgets.steps.step import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class MinCountOutcome:
 
 
 @dataclass(frozen=True)
-class SetMinCount(Step[MinCountOutcome, MinCountOutcome]):
+class SetMinCount(Foreseen[MinCountOutcome]):
     """Set an environment's minimum number of instances.
 
     Raises:
@@ -47,9 +47,6 @@ class SetMinCount(Step[MinCountOutcome, MinCountOutcome]):
         return MinCountOutcome(
             place.environment_id, self.environment, place.min_count, self.min_count, changed
         )
-
-    def plan(self, outside: Outside, found: MinCountOutcome) -> MinCountOutcome:
-        return found
 
     def act(self, outside: Outside, found: MinCountOutcome, progress: ProgressSink) -> MinCountOutcome:
         if found.changed:

@@ -10,7 +10,7 @@ from ecr_widgets.model.image_reference import ImageReference, check_tag
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.image_lookup import require_image
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.step import Step
+from ecr_widgets.steps.step import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TagOutcome:
 
 
 @dataclass(frozen=True)
-class TagImage(Step[TagOutcome, TagOutcome]):
+class TagImage(Foreseen[TagOutcome]):
     """Set another tag on an image of the repository, without pulling it.
 
     Args:
@@ -55,9 +55,6 @@ class TagImage(Step[TagOutcome, TagOutcome]):
         previous = tagged.digest if tagged is not None else None
         named = self._named(outside).with_digest(image.digest)
         return TagOutcome(named, image.digest, self.tag, previous, changed=previous != image.digest)
-
-    def plan(self, outside: Outside, found: TagOutcome) -> TagOutcome:
-        return found
 
     def act(self, outside: Outside, found: TagOutcome, progress: ProgressSink) -> TagOutcome:
         if not found.changed:
