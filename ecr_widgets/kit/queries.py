@@ -18,7 +18,7 @@ from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repositor
 from ecr_widgets.ports import ignore_progress
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.create_deploy import read_dockerrun
-from ecr_widgets.steps.shared.image_uses import UsesOutcome, read_parts, running_images, used_images
+from ecr_widgets.steps.shared.image_uses import UsesOutcome, find_uses, read_parts, used_images
 from ecr_widgets.steps.shared.lifecycle_policy import (
     counting_lines,
     expiry_lines,
@@ -82,7 +82,7 @@ class Queries:
     def running(self, repository: str) -> UsesOutcome:
         """Services and tasks that run images of a repository, on all deploy targets."""
         targets = self._outside.connections.targets()
-        return running_images(targets, repository, registry=self._outside.session.registry())
+        return find_uses(targets, repository, registry=self._outside.session.registry(), stored=False)
 
     def evidence(self, repository: str, digest: str) -> ImageEvidence:
         """What runs did with an image, read from what is attached to it in the registry; ECR counts this as pulls."""
@@ -173,10 +173,7 @@ class Queries:
         Args:
             reference: Tag or digest.
         """
-        joint = "@" if reference.startswith("sha256:") else ":"
-        image = ImageReference.parse(
-            f"{self.registry()}/{check_repository_name(repository)}{joint}{reference}"
-        )
+        image = self._outside.reference(repository, reference)
         digest = self._outside.session.use(lambda token: self._outside.registry.find_digest(image, token))
         return image.with_digest(digest) if digest else replace(image, digest=None)
 

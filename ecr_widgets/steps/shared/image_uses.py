@@ -155,37 +155,24 @@ def find_uses(
     repository: str,
     *,
     registry: OwnRegistry,
+    stored: bool = True,
     progress: ProgressSink = ignore_progress,
 ) -> UsesOutcome:
     """Search every service, task and stored deploy of the deploy targets for a repository's images.
 
     Args:
         repository: Name in the registry.
+
+        stored: Whether to read the stored deploys, too; without them it is quicker.
     """
-    looks = _looks(targets, repository, registry)
-    for look in looks:
-        with look.admitted():
-            look.at_running()
-            look.at_stored(progress)
-    return _outcome(repository, looks)
-
-
-def running_images(targets: Iterable[Services], repository: str, *, registry: OwnRegistry) -> UsesOutcome:
-    """Services and tasks that run a repository's images; stored deploys are not read, which is quicker.
-
-    Args:
-        repository: Name in the registry.
-    """
-    looks = _looks(targets, repository, registry)
-    for look in looks:
-        with look.admitted():
-            look.at_running()
-    return _outcome(repository, looks)
-
-
-def _looks(targets: Iterable[Services], repository: str, registry: OwnRegistry) -> list[_Look]:
     listed = Listed()
-    return [_Look(services, repository, registry, listed) for services in targets]
+    looks = [_Look(services, repository, registry, listed) for services in targets]
+    for look in looks:
+        with look.admitted():
+            look.at_running()
+            if stored:
+                look.at_stored(progress)
+    return _outcome(repository, looks)
 
 
 def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
