@@ -141,19 +141,17 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         return WantedDockerrun(name, wanted, file_sha256(content), None, newest)
 
     def plan(self, outside: Outside, found: WantedDockerrun) -> DeployOutcome:
-        image, content = ImageReference.parse(str(self.image)), found.dockerrun.content_sha256()
-        warnings = found.dockerrun.warnings()
+        image = ImageReference.parse(str(self.image))
         # A tag may name another image by then.
-        if found.equal is None or not image.digest:
-            return DeployOutcome(NOT_YET, found.name, 0, image, content, changed=True, warnings=warnings)
+        equal = found.equal if image.digest else None
         return DeployOutcome(
-            found.equal.deploy_id,
+            equal.deploy_id if equal else NOT_YET,
             found.name,
-            found.equal.version,
+            equal.version if equal else 0,
             image,
-            content,
-            changed=False,
-            warnings=warnings,
+            found.dockerrun.content_sha256(),
+            changed=equal is None,
+            warnings=found.dockerrun.warnings(),
         )
 
     def plan_record(self, outside: Outside, found: WantedDockerrun, planned: DeployOutcome) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
+
 from ecr_widgets.dockerrun.service_file import for_a_task
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.names import check_name
@@ -168,7 +170,8 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     def act(self, outside: Outside, found: FoundTask, progress: ProgressSink) -> TaskOutcome:
         if found.done is not None:
-            return _as_recorded(found.done)
+            # The task that an earlier attempt recorded as succeeded.
+            return msgspec.convert({**found.done.outcome, "changed": False}, TaskOutcome)
         services, clock = outside.services_of(self.environment), outside.clock
         deadline_s = clock.monotonic_s() + self.timeout_s
         request_id, is_new, was_found = self._start(outside, found)
@@ -235,22 +238,6 @@ def _exit_codes(task: Task, *, essential: bool) -> dict[str, int]:
         for each in task.containers
         if each.essential is essential and each.exit_code is not None
     }
-
-
-def _as_recorded(record: StepRecord) -> TaskOutcome:
-    """The task that an earlier attempt recorded as succeeded."""
-    seen = record.outcome
-    return TaskOutcome(
-        seen["task_id"],
-        seen["task"],
-        seen["environment"],
-        seen["deploy_id"],
-        seen["exit_codes"],
-        tuple(seen["log"]),
-        changed=False,
-        reconciled=seen["reconciled"],
-        side_car_codes=seen.get("side_car_codes", {}),
-    )
 
 
 def _ended(container: TaskContainer, task: Task) -> str:
