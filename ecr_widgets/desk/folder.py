@@ -129,16 +129,14 @@ def _form(name: str) -> dict[str, Any]:
 
 
 def _notebook(cell_id: str, source: str, *, hidden: bool = False) -> dict[str, Any]:
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": cell_id,
-        "metadata": {"jupyter": {"source_hidden": True}} if hidden else {},
-        "outputs": [],
-        "source": source,
-    }
+    # Imported late: the page does not need it.
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    metadata = {"jupyter": {"source_hidden": True}} if hidden else {}
+    cell = new_code_cell(source, id=cell_id, metadata=metadata)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    notebook: dict[str, Any] = new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    return notebook
 
 
 def _write_once(path: Path, make: Callable[[], Mapping[str, Any]]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
 
 def new_runbook(name: str) -> dict[str, Any]:
     """Return a runbook that passes the checks and is already useful: it finds an image and reports where it runs.
@@ -13,50 +15,31 @@ def new_runbook(name: str) -> dict[str, Any]:
     """
     title = name.replace("_", " ").replace("-", " ").strip().capitalize()
     cells = [
-        ("markdown", f"# {title}\n\nSay here what this runbook does, and what it changes."),
-        (
-            "markdown",
-            "## Operation note\n\n*Why this run: write the reason and the ticket here before you run it by hand.*",
+        new_markdown_cell(f"# {title}\n\nSay here what this runbook does, and what it changes."),
+        new_markdown_cell(
+            "## Operation note\n\n*Why this run: write the reason and the ticket here before you run it by hand.*"
         ),
-        (
-            "parameters",
-            (
-                'repository: str = "xfra-wait"  # ECR repository\n'
-                'reference: str = "custom-tag-1"  # tag, or a digest that begins with sha256:'
-            ),
+        new_code_cell(
+            'repository: str = "xfra-wait"  # ECR repository\n'
+            'reference: str = "custom-tag-1"  # tag, or a digest that begins with sha256:',
+            metadata={"tags": ["parameters"]},
         ),
-        ("code", "from ecr_widgets import connect\n\nkit = connect()"),
-        (
-            "markdown",
-            "## Check the target\n\nNormal: your account and your engine. Nothing is changed here.",
+        new_code_cell("from ecr_widgets import connect\n\nkit = connect()"),
+        new_markdown_cell(
+            "## Check the target\n\nNormal: your account and your engine. Nothing is changed here."
         ),
-        ("code", "target = kit.check_target()"),
-        ("markdown", "## Find the image\n\nNormal: its digest."),
-        ("code", "found = kit.find_image(repository, reference)"),
-        (
-            "markdown",
-            "## Check the result\n\nThe post-condition, here: which services run images of this repository.",
+        new_code_cell("target = kit.check_target()"),
+        new_markdown_cell("## Find the image\n\nNormal: its digest."),
+        new_code_cell("found = kit.find_image(repository, reference)"),
+        new_markdown_cell(
+            "## Check the result\n\nThe post-condition, here: which services run images of this repository."
         ),
-        ("code", "uses = kit.ecr.find_uses(repository)"),
+        new_code_cell("uses = kit.ecr.find_uses(repository)"),
     ]
-    return {
-        "cells": [
-            {"cell_type": "markdown", "id": f"cell-{number}", "metadata": {}, "source": source}
-            if kind == "markdown"
-            else {
-                "cell_type": "code",
-                "id": f"cell-{number}",
-                "metadata": {"tags": ["parameters"]} if kind == "parameters" else {},
-                "execution_count": None,
-                "outputs": [],
-                "source": source,
-            }
-            for number, (kind, source) in enumerate(cells, 1)
-        ],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+    for number, cell in enumerate(cells, 1):
+        cell["id"] = f"cell-{number}"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    book: dict[str, Any] = new_notebook(
+        cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}}
+    )
+    return book

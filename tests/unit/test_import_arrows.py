@@ -112,7 +112,12 @@ ONLY_IN = {
     "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py"},
     "jupyter_client": {"engine/kernel_check.py"},
     "zmq": {"engine/kernel_lines.py", "engine/run_kernel.py"},
-    "nbformat": {"engine/papermill_engine.py", "runbooks/notebook_file.py"},
+    "nbformat": {
+        "desk/folder.py",
+        "engine/papermill_engine.py",
+        "runbooks/notebook_file.py",
+        "runbooks/template.py",
+    },
     "cryptography": {"audit/signatures.py", "sandbox/workloads/certificates.py"},
     "rfc8785": {"audit/canonical.py"},
     "distributed": {"fleets/executors.py"},
