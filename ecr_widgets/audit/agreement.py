@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecr_widgets.audit.run import SUCCEEDED, Run
-from ecr_widgets.model.record import StepRecord
+from ecr_widgets.model.record import DEPLOYS, StepRecord
 
 _PINS_IMAGE = frozenset(("push_image", "copy_image", "find_image", "tag_image"))
-_MOVES = frozenset(("create_service", "update_service", "rollback"))
 _OF_IMAGES = _PINS_IMAGE | {"create_deploy", "verify"}
-_OF_DEPLOYS = _MOVES | {"create_deploy", "wait", "verify"}
+_OF_DEPLOYS = DEPLOYS | {"create_deploy", "wait", "verify"}
 _SAME = ("repository", "environment", "service", "deploy_id")
 """Members that a step's outcome must repeat from its inputs, if it has both."""
 
@@ -56,7 +55,7 @@ def _of_deploys(steps: Sequence[StepRecord]) -> Iterator[str]:
         deploy_id, service_id = _key(step.outcome, "deploy_id"), _key(step.outcome, "service_id")
         if step.step == "create_deploy":
             made[deploy_id] = step
-        elif step.step in _MOVES:
+        elif step.step in DEPLOYS:
             if made and step.step != "rollback" and deploy_id not in made:
                 yield f"{step.step} is of deploy {deploy_id!r:.80}, which this run did not make"
             on[service_id] = deploy_id

@@ -8,8 +8,9 @@ from typing import Any
 
 from ecr_widgets.audit.judging import RULES, Judgement
 from ecr_widgets.audit.run import SUCCEEDED, Run
-from ecr_widgets.audit.subjects import DEPLOYS, Subjects
+from ecr_widgets.audit.subjects import Subjects
 from ecr_widgets.model.evidence import Approval, Deed, Move, RunClaim, StepDone
+from ecr_widgets.model.record import DEPLOYS
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.saved_runs.services import Services
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ecr_widgets.audit.run import SUCCEEDED
-from ecr_widgets.model.record import StepRecord
+from ecr_widgets.model.record import DEPLOYS, StepRecord
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LOOKING = frozenset(("check_target", "login"))
@@ -28,7 +28,7 @@ class _Later:
         service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
         if not isinstance(service_id, str):
             return
-        if step.step in _MOVES:
+        if step.step in DEPLOYS:
             self.moved.add(service_id)
         elif step.step == "verify" and step.state is SUCCEEDED and isinstance(deploy_id, str):
             self.verified.add((service_id, deploy_id))
@@ -300,7 +300,6 @@ def _positive(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-_MOVES = frozenset(("create_service", "update_service", "rollback"))
 _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "create_repository": _repository,
     "build_image": _build,

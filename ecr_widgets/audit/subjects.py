@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ecr_widgets.audit.postconditions import is_digest
 from ecr_widgets.audit.run import SUCCEEDED, Run
-from ecr_widgets.model.record import StepRecord
+from ecr_widgets.model.record import DEPLOYS, StepRecord
 from ecr_widgets.saved_runs.services import Services
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
@@ -17,7 +17,6 @@ _KINDS = {
     "repository": "repository", "environment": "environment", "deploy_id": "deploy",
 }  # fmt: skip
 """The kind of thing that each member of inputs and outcomes names."""
-DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _ABOUT_SERVICE = DEPLOYS | {
     "check_target", "find_service", "wait", "verify", "scale_service", "delete_service", "adopt"
 }  # fmt: skip

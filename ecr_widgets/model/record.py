@@ -25,6 +25,8 @@ PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 KNOWN_REQUESTS = "known_jobs"
 START_ID = "start_id"
 """Input of `create_task`: earlier jobs with the same request. Says when a call was made, not what for."""
+DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
+"""Steps that put a service on a deploy."""
 
 JsonObject = Mapping[str, Any]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.record import RunState, StepRecord, StepState
+from ecr_widgets.model.record import DEPLOYS, RunState, StepRecord, StepState
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.saved_runs.services import Services
 
 _LOCAL = frozenset(("login", "build_image", "pull_image", "verify_seals"))
 """Steps that change only this machine."""
-_DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _PUSHES = frozenset(("push_image", "copy_image"))
 _JUDGES = frozenset(("wait", "verify", "rollback"))
 """Steps whose failure means that something is wrong with what runs, so it is never just a refusal."""
@@ -243,7 +242,7 @@ def _fates(steps: Iterable[StepRecord]) -> Iterator[Fate]:
     services = Services(steps)
     fates: dict[str, Fate] = {}
     for step in steps:
-        if step.step not in _DEPLOYS | _JUDGES or (name := services.of(step)) is None:
+        if step.step not in DEPLOYS | _JUDGES or (name := services.of(step)) is None:
             continue
         before = fates.get(name)
         after = _after(before or Fate(name, "", "", changed=False), step)
@@ -260,7 +259,7 @@ def _after(fate: Fate, step: StepRecord) -> Fate | None:
     )
     failed, done = step.state is StepState.FAILED, step.state is StepState.SUCCEEDED
     error = _error(step)
-    if step.step in _DEPLOYS:
+    if step.step in DEPLOYS:
         if failed:
             if step.step == "rollback" and error == "RollbackFailed":
                 return fate._replace(how="down", changed=True)
@@ -303,7 +302,7 @@ def _image(parameters: dict[str, Any], steps: Sequence[StepRecord]) -> tuple[str
 
 def _target(parameters: dict[str, Any], steps: Sequence[StepRecord]) -> str:
     services = Services(steps)
-    about = [step for step in steps if step.step in _DEPLOYS | _JUDGES or step.step.endswith("_service")]
+    about = [step for step in steps if step.step in DEPLOYS | _JUDGES or step.step.endswith("_service")]
     names = tuple(dict.fromkeys(name for step in about if (name := services.of(step))))
     asked = (_text(parameters, "environment"), _text(parameters, "service"))
     return ", ".join(names) or "/".join(filter(None, asked))
