@@ -26,6 +26,10 @@ _SHOWN_AT_ONCE = 12
 """Progress lines shown at a time, such as image layers; the latest ones stay."""
 
 
+def _tell_nobody(observed: tuple[Mapping[str, Any], ...]) -> None:
+    """An observer for progress that only the display shows."""
+
+
 class RecordLine(Protocol):
     """Where a record is saved before its step acts."""
 
@@ -82,7 +86,7 @@ class NotebookSink:
             self._channel.announce(display_id, bundle(record))
         metadata = by_hand() if self._channel is None else {}
         display(bundle(record), metadata=metadata, raw=True, display_id=display_id)
-        return _NotebookView(record, display_id, metadata, self._channel)
+        return _NotebookView(record, display_id, metadata, self._channel, Event(), _tell_nobody)
 
 
 class _NotebookView:
@@ -91,17 +95,23 @@ class _NotebookView:
         record: StepRecord,
         display_id: str,
         metadata: Mapping[str, Any],
-        channel: RecordLine | None = None,
+        channel: RecordLine | None,
+        cancelled: Event,
+        observe: Observe,
     ) -> None:
         self._channel = channel
         self._record = record
         self._metadata = metadata
         self._display_id = display_id
+        self._cancelled = cancelled
+        self._observe = observe
         self._observed: dict[str, Progress] = {}
         self._rates_seen, self._rates, self._total = Rates(), dict[str, float](), Total()
         self._shown_at_s = time.monotonic()
 
     def progress(self, observed: Progress) -> None:
+        if self._cancelled.is_set():
+            raise _cancelled(self._record.step)
         self._observed.pop(observed.what, None)
         self._observed[observed.what] = observed
         self._total.take(observed)
@@ -139,6 +149,8 @@ class _NotebookView:
             raw=True,
             display_id=self._display_id,
         )
+        if observed:
+            self._observe(progress_json(observed, rates))
 
 
 def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
@@ -161,14 +173,14 @@ class Places:
         observe: Receives each step's progress as JSON, whenever its record is redrawn.
     """
 
-    def __init__(self, display_ids: Sequence[str], observe: Observe = lambda _: None) -> None:
+    def __init__(self, display_ids: Sequence[str], observe: Observe = _tell_nobody) -> None:
         self._free = list(display_ids)
         self._observe = observe
         self._cancelled = Event()
         self.line: RecordLine | None = None
         """Where the records are also saved: the run of the action in progress."""
 
-    def open(self, record: StepRecord) -> _PlaceView:
+    def open(self, record: StepRecord) -> _NotebookView:
         """Show the intent in the next place.
 
         Raises:
@@ -185,7 +197,7 @@ class Places:
         if line is not None:
             line.announce(place, bundle(record))
         update_display(bundle(record), metadata=metadata, raw=True, display_id=place)
-        return _PlaceView(record, place, metadata, line, self._cancelled, self._observe)
+        return _NotebookView(record, place, metadata, line, self._cancelled, self._observe)
 
     def has_room(self, records: int) -> bool:
         """Whether at least this many places are free."""
@@ -198,31 +210,6 @@ class Places:
     def go_on(self) -> None:
         """Allow steps again."""
         self._cancelled.clear()
-
-
-class _PlaceView(_NotebookView):
-    def __init__(
-        self,
-        record: StepRecord,
-        display_id: str,
-        metadata: Mapping[str, Any],
-        line: RecordLine | None,
-        cancelled: Event,
-        observe: Observe,
-    ) -> None:
-        super().__init__(record, display_id, metadata, line)
-        self._cancelled = cancelled
-        self._observe = observe
-
-    def progress(self, observed: Progress) -> None:
-        if self._cancelled.is_set():
-            raise _cancelled(self._record.step)
-        super().progress(observed)
-
-    def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
-        super()._update(record, observed)
-        if observed:
-            self._observe(progress_json(observed, self._rates))
 
 
 def no_room() -> InputError:
