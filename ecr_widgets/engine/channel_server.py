@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
 from typing import Any
 
 from ecr_widgets.channel import short_path
@@ -50,9 +49,7 @@ class ChannelServer:
         Thread(target=self._accept, name="ecr-widgets channel", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Wakes the accepting thread, which a close alone does not.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from threading import RLock
-from types import TracebackType
 from typing import Any
 
 from ecr_widgets.adapters.run_stores import store_of
@@ -97,9 +96,7 @@ class SavedRun:
                 self._lease = lease
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._store is not None:
             self._store.close()
         if self._lease is not None:

@@ -108,13 +108,7 @@ def look_at_wave(file: Path, wave: int, runs: Place) -> GateState:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         so_far = (slot for one in slots[:wave] for slot in one)
         states = list(pool.map(partial(_state, runs, runbook.name), so_far))
-    counts = Counts(
-        succeeded=states.count(TargetState.SUCCEEDED),
-        failed=states.count(TargetState.FAILED) + states.count(TargetState.BUSY),
-        unknown=states.count(TargetState.UNKNOWN),
-        waiting=states.count(TargetState.WAITING),
-    )
-    return GateState(wave, counts, states.count(None), stop_after)
+    return GateState(wave, Counts.of(states), states.count(None), stop_after)
 
 
 def _state(runs: Place, runbook: str, slot: str) -> TargetState | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -89,6 +90,17 @@ class Counts:
     """Including those that stayed busy."""
     unknown: int = 0
     waiting: int = 0
+
+    @classmethod
+    def of(cls, states: Iterable[TargetState | None]) -> Counts:
+        """How many targets are in each state; those without one are left out."""
+        counts = Counter(states)
+        return cls(
+            succeeded=counts[TargetState.SUCCEEDED],
+            failed=counts[TargetState.FAILED] + counts[TargetState.BUSY],
+            unknown=counts[TargetState.UNKNOWN],
+            waiting=counts[TargetState.WAITING],
+        )
 
     def __add__(self, other: Counts) -> Counts:
         """The sum of both."""

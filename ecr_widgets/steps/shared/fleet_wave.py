@@ -47,13 +47,7 @@ class Wave:
     @property
     def counts(self) -> Counts:
         """How the targets ended, so far."""
-        states = [state_of(end.exit_code) for end in self.ends.values()]
-        return Counts(
-            succeeded=states.count(TargetState.SUCCEEDED),
-            failed=states.count(TargetState.FAILED) + states.count(TargetState.BUSY),
-            unknown=states.count(TargetState.UNKNOWN),
-            waiting=states.count(TargetState.WAITING),
-        )
+        return Counts.of(state_of(end.exit_code) for end in self.ends.values())
 
     def await_ends(self, longest_s: float) -> None:
         """Record how those that are running end, without starting more."""
