@@ -13,7 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -87,7 +87,7 @@ class KeyUse:
     first: int
     last: int
     seals: int
-    alarm: bool
+    ok: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,7 @@ class Verification:
 
         Runs that were killed before they could be sealed are listed, but do not count against it.
         """
-        return (
-            not self.chain and not any(f.is_alarm for f in self.files) and not any(k.alarm for k in self.keys)
-        )
+        return not self.chain and not any(f.is_alarm for f in self.files) and all(k.ok for k in self.keys)
 
     @property
     def words(self) -> str:
@@ -132,17 +130,7 @@ class Verification:
                 if f.finding not in (Finding.INTACT, Finding.RETIRED)
             ],
             "chain": list(self.chain),
-            "keys": [
-                {
-                    "key": k.key,
-                    "status": k.status,
-                    "first": k.first,
-                    "last": k.last,
-                    "seals": k.seals,
-                    "ok": not k.alarm,
-                }
-                for k in self.keys
-            ],
+            "keys": [asdict(k) for k in self.keys],
             "head": self.heads.to_json() if self.heads != Heads(None) else None,
         }
 
@@ -432,7 +420,7 @@ def _uses(signers: Sequence[str], keys: Mapping[str, KeyFile], ring: KeyRing) ->
             status = f"retired {to_rfc3339(known.retired_at)}"
         else:
             status = "in use"
-        found.append(KeyUse(key, status, used[0], used[-1], len(used), bool(trouble)))
+        found.append(KeyUse(key, status, used[0], used[-1], len(used), not trouble))
     return tuple(found)
 
 
