@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +19,6 @@ from ecr_widgets.audit.calls import (
     read_source,
 )
 from ecr_widgets.audit.run import Cell, Found, NoRun, Origin, Run
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import (
     RECORD_MIME,
@@ -51,37 +49,6 @@ _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def read_file(
-    path: Path | str, name: str | None = None, *, see: Callable[[bytes], object] = lambda _: None
-) -> Found:
-    """Read one notebook.
-
-    Args:
-        name: What to call it, relative to the runs folder; by default the file's own name.
-
-        see: Called with the bytes that are judged, for callers that need them.
-
-    Returns:
-        The run, or NoRun for a foreign, broken, hostile or vanished file. A file's content never raises an error.
-    """
-    name = Path(path).name if name is None else name
-    try:
-        content = read_bytes(path)
-    except OSError as error:
-        return NoRun(name, "unreadable", os_reason(error))
-    except ValueError as error:
-        return NoRun(name, "unreadable", str(error))
-    see(content)
-    return with_holder(read_content(content, name), path)
-
-
-def with_holder(found: Found, path: Path | str) -> Found:
-    """Return the same, with whether a live process holds a run that says it is running."""
-    if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(Path(path)):
-        return msgspec.structs.replace(found, held=True)
-    return found
-
-
 def read_bytes(path: Path | str) -> bytes:
     """Return the content of a regular file within the limit, without following a link or waiting for a pipe.
 
@@ -109,7 +76,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 
 def read_content(content: bytes, name: str) -> Found:
-    """Read a notebook's bytes; see `read_file`."""
+    """Return the run in a notebook's bytes, or NoRun for a foreign, broken or hostile one. Content never raises an error."""
     try:
         notebook = wire.decode_notebook(content)
         # The MIME type may be spelled with escapes; then only parsing finds it.

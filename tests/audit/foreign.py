@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import row_of
 from ecr_widgets.audit.run import NoRun, Run
+from tests.reading import read_file
 
 
 @dataclass
@@ -52,7 +52,7 @@ def try_all(paths: Iterable[Path]) -> Tally:
         tally.size_bytes += path.stat().st_size
         started_s = time.perf_counter()
         try:
-            found = read_file(path, path.name)
+            found = read_file(path)
             row, _ = row_of(found, judge(found))
         except Exception as error:  # noqa: BLE001 -- what is looked for
             tally.crashes.append((str(path), f"{type(error).__name__} {error}"))

@@ -12,9 +12,9 @@ import pytest
 
 from ecr_widgets.audit.judging import Judgement, judge
 from ecr_widgets.audit.keys import default_ring
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.sealing import seal_run
 from tests.audit.runs import save
+from tests.reading import read_file
 
 KEPT = ("PATH", "HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "LANG", "TMPDIR")
 

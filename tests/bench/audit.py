@@ -194,12 +194,12 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> None:
-    from ecr_widgets.audit.reading import read_file
     from ecr_widgets.audit.run import Run
+    from ecr_widgets.audit.run_files import find_in
     from ecr_widgets.audit.scan import scan
 
     def work() -> None:
-        found = [read_file(os.path.join(folder, name), name) for name, _ in scan(folder)]  # noqa: PTH118 -- as the index
+        found = [find_in(folder, name) for name, _ in scan(folder)]
         assert all(isinstance(each, Run) for each in found)
 
     timed(work)
@@ -207,12 +207,12 @@ def _read(folder: Path) -> None:
 
 def _judge(folder: Path) -> None:
     from ecr_widgets.audit.judging import judge
-    from ecr_widgets.audit.reading import read_file
+    from ecr_widgets.audit.run_files import find_in
     from ecr_widgets.audit.scan import scan
 
     def work() -> None:
         for name, _ in scan(folder):
-            found = read_file(os.path.join(folder, name), name)  # noqa: PTH118 -- as the index
+            found = find_in(folder, name)
             assert judge(found).verdict
 
     timed(work)

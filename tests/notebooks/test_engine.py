@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.run import Run
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.run import run_runbook
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_MIME
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, run, states, write_runbook
+from tests.reading import read_file
 
 pytestmark = pytest.mark.usefixtures("forked_kernels")
 

@@ -17,12 +17,12 @@ import pytest
 
 from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.keys import default_ring
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.model.fleet import TargetRun
 from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
+from tests.reading import read_file
 
 BIN = Path(sys.executable).parent
 COUNT = 4

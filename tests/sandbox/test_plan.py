@@ -9,10 +9,10 @@ import docker
 import pytest
 
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.model.record import StepState
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
+from tests.reading import read_file
 from tests.sandbox.cells import run_cells
 from tests.sandbox.conftest import SHIPPED, Cells, Run, journal, succeeded
 from tests.sandbox.test_runbooks import declared, run_book

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.reading import read_file
+from tests.reading import read_file
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.sealing import seal_missing

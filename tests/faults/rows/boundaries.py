@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.judging import Verdict, judge
-from ecr_widgets.audit.reading import read_file, with_holder
 from ecr_widgets.model.record import RECORD_MIME
 from tests.faults import forked
 from tests.faults.books import BIN
@@ -34,6 +33,7 @@ from tests.faults.rows.replies import (
     words_of,
 )
 from tests.holding import BLIND, HOOK, MOMENTS, hooked
+from tests.reading import read_file
 
 STEPS = (
     "check_target",
@@ -174,7 +174,7 @@ def _killed(at: Attempt) -> None:
 
 def _tells(path: Path, step: str, moment: str, steps: Sequence[str]) -> None:
     """The saved run is an interrupted one, and its last record is what had happened."""
-    found = with_holder(read_file(path), path)
+    found = read_file(path)
     assert judge(found).verdict is Verdict.INTERRUPTED, judge(found)
     records = _records(path)
     before = [(each, "succeeded") for each in steps[: steps.index(step)]]

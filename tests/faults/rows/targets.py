@@ -10,12 +10,12 @@ import time
 from itertools import pairwise
 
 from ecr_widgets.audit.judging import Verdict, judge
-from ecr_widgets.audit.reading import read_file, with_holder
 from tests.faults import forked
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, until
 from tests.faults.rows.replies import environ_of, made, moves, released, short_name, tidy, words_of
 from tests.holding import hooked
+from tests.reading import read_file
 
 # Reads what stands, waits, and writes one more: what another writes in between would be lost.
 HOLDER = """
@@ -184,7 +184,7 @@ def _holding_run_killed(at: Attempt) -> None:
                 each.wait()
     assert second.returncode == 0, told[-500:]
     path = min((at.folder / "runs").glob("*.ipynb"))
-    assert judge(with_holder(read_file(path), path)).verdict is Verdict.INTERRUPTED
+    assert judge(read_file(path)).verdict is Verdict.INTERRUPTED
     changed = [step["step"] for step in json.loads(told)["steps"] if step["changed"]]
     assert changed == [], f"done again: {changed}"
     assert made(at.sandbox(), name) == (1, 1), made(at.sandbox(), name)

@@ -12,11 +12,11 @@ import pytest
 
 from ecr_widgets.audit.canonical import differences, form_of
 from ecr_widgets.audit.judging import Judgement, judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.run import NoRun, Origin, Run
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.engine.saved_run import SavedRun
 from tests.audit.runs import KINDS, change_record, recorded, save, steps_of
+from tests.reading import read_file
 
 Notebook = dict[str, Any]
 OTHER = "sha256:" + "0" * 64

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from ecr_widgets.audit import reading
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_content, read_file
+from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.model.record import RECORD_MIME
 from tests.audit.runs import recorded, save
+from tests.reading import read_file
 
 FOREIGN_NOTEBOOK: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.cli.audit import command
 from tests.audit.runs import recorded, save
 from tests.on_a_terminal import on_a_terminal
+from tests.reading import read_file
 
 DIGEST = "sha256:d95bcb14f5e244ed336e1c9052a8abf7b378aee8f382222ccbc225b998d2f273"
 

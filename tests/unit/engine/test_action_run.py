@@ -12,7 +12,6 @@ import pytest
 
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.audit.judging import Verdict, judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.engine.action_run import ActionRuns, notebook_of
 from ecr_widgets.engine.results import open_run
 from ecr_widgets.errors import InputError, OutcomeUnknown, RunError, StepCancelled
@@ -21,6 +20,7 @@ from ecr_widgets.recording import notebook
 from ecr_widgets.recording.notebook import Places
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.secrets.redaction import SecretRegistry
+from tests.reading import read_file
 
 SECRET = "swordfish-of-the-sea"
 TAG = Script("panel-tag", "Give a tag", 'tag: str = ""  # it', ("kit.tag_image(tag)",), {"tag": "stable"})
