@@ -69,11 +69,7 @@ class Run(RunHeader, frozen=True, gc=False, kw_only=True):
     @property
     def steps(self) -> tuple[StepRecord, ...]:
         """All records, in cell order."""
-        found: list[StepRecord] = []
-        for cell in self.cells:
-            if cell.steps:
-                found += cell.steps
-        return tuple(found)
+        return tuple(step for cell in self.cells for step in cell.steps)
 
 
 class NoRun(msgspec.Struct, frozen=True, gc=False):
