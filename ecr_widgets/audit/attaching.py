@@ -74,10 +74,10 @@ def attach_finished_run(
     try:
         ring = default_ring()
         if isinstance(path, Path):
-            found = [each for each in attachable(path.parent, ring) if each.seal.path == path.name]
+            seals = [each for each in attachable(path.parent, ring) if each.seal.path == path.name]
         else:
-            found = list(_of_run(path, ring))
-        done = [each for one in found[-1:] for each in attach(one, registries(), holds_secret=holds_secret)]
+            seals = list(_of_run(path, ring))
+        done = [each for one in seals[-1:] for each in attach(one, registries(), holds_secret=holds_secret)]
     except (EcrWidgetsError, OSError, ValueError) as error:
         return str(error)
     return "; ".join(f"{each.image}: {each.why}" for each in done if each.why) or None
@@ -92,12 +92,12 @@ def find_attachable(runs: Place, run_id: str, ring: KeyRing) -> Attachable:
         OSError: A bucket does not answer.
     """
     if isinstance(runs, Path):
-        found = [each for each in attachable(runs, ring) if each.seal.run_id == run_id]
+        seals = [each for each in attachable(runs, ring) if each.seal.run_id == run_id]
     else:
         names = [name for name in bucket_store(runs).names(prefix=run_id) if name.endswith(".ipynb")]
-        found = [each for name in names for each in _of_run(runs / name, ring) if each.seal.run_id == run_id]
-    if found:
-        return found[-1]
+        seals = [each for name in names for each in _of_run(runs / name, ring) if each.seal.run_id == run_id]
+    if seals:
+        return seals[-1]
     if isinstance(runs, Path):
         links = links_of(runs)
     else:

@@ -193,15 +193,15 @@ def _without_escapes(text: str) -> tuple[str, list[_Magic]]:
     made: list[str] = []
     due = iter(lines)
     for line in due:
-        found = _ESCAPE.fullmatch(line)
-        if found is None:
+        match = _ESCAPE.fullmatch(line)
+        if match is None:
             made.append(f"{line[: len(line) - len(line.lstrip())]}pass" if _HELP.fullmatch(line) else line)
             continue
-        rest = found["rest"]
+        rest = match["rest"]
         while rest.endswith("\\") and (more := next(due, None)) is not None:
             rest = f"{rest[:-1]} {more}"
-        magics.append(_Magic(*rest.partition(" ")[::2]) if found["escape"] == "%" else _Magic("bash", rest))
-        made.append(f"{found['before']}{'None' if found['before'].strip() else 'pass'}")
+        magics.append(_Magic(*rest.partition(" ")[::2]) if match["escape"] == "%" else _Magic("bash", rest))
+        made.append(f"{match['before']}{'None' if match['before'].strip() else 'pass'}")
     return "\n".join(made), magics
 
 

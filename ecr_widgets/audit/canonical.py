@@ -177,14 +177,14 @@ class _FormMaker:
         return _sha256(canonical(value, simple=self._simple))
 
     def _once(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        members = dict(pairs)
+        if len(members) != len(pairs):
             counts = Counter(name for name, _ in pairs)
             twice = next(name for name, count in counts.items() if count > 1)
             raise RecordError(f"member {twice[:80]!r} appears twice in one object")
-        if self._simple and not "".join(found).isascii():
+        if self._simple and not "".join(members).isascii():
             self._simple = False
-        return found
+        return members
 
 
 def _without_showing(metadata: dict[str, Any]) -> dict[str, Any]:

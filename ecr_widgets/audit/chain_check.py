@@ -63,7 +63,7 @@ class Watcher:
 
     def _signed(self, links: Sequence[Link]) -> list[bool]:
         """Whether each link is signed by the key that it names."""
-        found: list[bool] = []
+        answers: list[bool] = []
         vouched: tuple[str | None, str] | None = None
         for link in reversed(links):
             seal = link.seal
@@ -77,8 +77,8 @@ class Watcher:
                 if seal is not None and is_signed and seal.chain.follows_own
                 else None
             )
-            found.append(is_signed)
-        return found[::-1]
+            answers.append(is_signed)
+        return answers[::-1]
 
     def _look(self, link: Link, *, is_signed: bool) -> Trouble | None:
         past, seal = self.past, link.seal

@@ -48,19 +48,19 @@ def heads_of(runs: Path) -> Heads:
 
         RecordError: There is no seal, or a chain's end cannot be read: a head without that chain would say that there was none.
     """
-    found: dict[str, Head] = {}
+    heads: dict[str, Head] = {}
     for prefix, links, broken in chains_of(runs):
         end = head_of(links)
         if broken or (links and end is None):
             why = broken or f"the last seal in {prefix + FILE_NAME!r} cannot be read: {links[-1].why}"
             raise RecordError(why, hint="see `ecr-widgets audit verify`")
         if end is not None:
-            found[shown_name(prefix)] = end
-    if not found:
+            heads[shown_name(prefix)] = end
+    if not heads:
         raise RecordError(
             f"there is no complete seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`"
         )
-    return Heads(found.pop("", None), found)
+    return Heads(heads.pop("", None), heads)
 
 
 def export_head(heads: Heads) -> str:

@@ -9,12 +9,12 @@ from ecr_widgets.audit.row import Row
 
 def deploys_by_service(rows: Iterable[Row]) -> Mapping[str, tuple[Row, ...]]:
     """Return the runs that moved each service, by environment/service, and did not roll it back; newest first, like the rows."""
-    found: dict[str, tuple[Row, ...]] = {}
+    by_service: dict[str, tuple[Row, ...]] = {}
     for row in rows:
         for service in row.deployed:
             if service not in row.rolled_back:
-                found[service] = (*found.get(service, ()), row)
-    return found
+                by_service[service] = (*by_service.get(service, ()), row)
+    return by_service
 
 
 def deploy_of(runs: Iterable[Row], digests: Collection[str]) -> Row | None:

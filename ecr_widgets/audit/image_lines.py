@@ -16,50 +16,50 @@ _VERBS = {
 }
 
 
-def told_of(found: ImageEvidence) -> Iterator[str]:
+def told_of(evidence: ImageEvidence) -> Iterator[str]:
     """Yield three lines per run: verdict and start, what it did, and by whom and which key; then all that does not count."""
-    yield found.image
-    digest = found.image.rpartition("@")[2]
-    for proof in found.proofs:
+    yield evidence.image
+    digest = evidence.image.rpartition("@")[2]
+    for proof in evidence.proofs:
         run = proof.run
         yield f"{run.verdict or run.state or '-':<11} {run.started_at or '-':<24}  {run.runbook or '-':<12} {run.run_id}"
         yield f"            {', '.join(_did(proof, digest))}"
         yield f"            by {run.actor or 'somebody unnamed'}{_approval(proof)}; {_chain(proof)}"
-    for each in found.discounted:
+    for each in evidence.discounted:
         yield f"not counted {each.referrer}: {each.why}"
-    for each in found.others:
+    for each in evidence.others:
         yield f"other kind  {each.referrer}: {each.why or 'no type is given'}"
-    if found.left_out:
-        yield f"not all was looked at: {found.left_out}"
-    if not (found.proofs or found.discounted or found.others):
+    if evidence.left_out:
+        yield f"not all was looked at: {evidence.left_out}"
+    if not (evidence.proofs or evidence.discounted or evidence.others):
         yield "nothing is attached to it"
 
 
 MOST_FACTS = 20
 
 
-def facts_of(found: ImageEvidence) -> Iterator[tuple[str, str]]:
+def facts_of(evidence: ImageEvidence) -> Iterator[tuple[str, str]]:
     """Yield the same in short as (kind, line): newest runs first, and at most `MOST_FACTS` of each kind."""
-    digest = found.image.rpartition("@")[2]
+    digest = evidence.image.rpartition("@")[2]
     runs = (
         f"{proof.run.verdict or proof.run.state}, {proof.run.runbook} {proof.run.run_id}, {proof.run.started_at},"
         f" by {proof.run.actor or 'somebody unnamed'}{_approval(proof)}: {', '.join(_did(proof, digest))};"
         f" {_chain(proof)}"
-        for proof in reversed(found.proofs)
+        for proof in reversed(evidence.proofs)
     )
-    discounted = (f"{each.referrer}: {each.why}" for each in found.discounted)
-    others = (f"{each.why or 'no type is given'} {each.referrer}" for each in found.others)
+    discounted = (f"{each.referrer}: {each.why}" for each in evidence.discounted)
+    others = (f"{each.why or 'no type is given'} {each.referrer}" for each in evidence.others)
     for kind, lines, count in (
-        ("run", runs, len(found.proofs)),
-        ("not counted", discounted, len(found.discounted)),
-        ("other kind", others, len(found.others)),
+        ("run", runs, len(evidence.proofs)),
+        ("not counted", discounted, len(evidence.discounted)),
+        ("other kind", others, len(evidence.others)),
     ):
         yield from ((kind, line) for line in islice(lines, MOST_FACTS))
         if count > MOST_FACTS:
-            yield kind, f"{count - MOST_FACTS} more: `ecr-widgets audit of {found.image}`"
-    if found.left_out:
-        yield "left out", found.left_out
-    if not (found.proofs or found.discounted or found.others):
+            yield kind, f"{count - MOST_FACTS} more: `ecr-widgets audit of {evidence.image}`"
+    if evidence.left_out:
+        yield "left out", evidence.left_out
+    if not (evidence.proofs or evidence.discounted or evidence.others):
         yield "run", "nothing is attached to it"
 
 

@@ -259,12 +259,12 @@ class Index:
                 {"part": name, "least": LEAST_PART},
             ).fetchall()
         )
-        found = [_row(*each) for each in rows]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        matching = [_row(*each) for each in rows]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
             raise RecordError(
-                f"{name!r} names several runs, such as {found[0].path!r} and {found[1].path!r}",
+                f"{name!r} names several runs, such as {matching[0].path!r} and {matching[1].path!r}",
                 hint="give the path",
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
@@ -281,12 +281,12 @@ class Index:
 
     def ids_with(self, part: str) -> tuple[str, ...]:
         """Return up to three run ids that contain a part, which must have at least four characters."""
-        found = self._database.execute(
+        rows = self._database.execute(
             "SELECT DISTINCT run_id FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least"
             " ORDER BY run_id LIMIT 3",
             {"part": shown_name(part), "least": LEAST_PART},
         )
-        return tuple(run_id for (run_id,) in found)
+        return tuple(run_id for (run_id,) in rows)
 
     def _at(self, name: str) -> list[tuple[bytes, str | None]]:
         """Return the run at an address in the bucket, or at a path relative to the current folder, as a shell completes it."""

@@ -86,38 +86,38 @@ def _of_plan(run: Run) -> Judgement:
 
 
 def _missing(run: Run) -> list[str]:
-    found = []
+    missing = []
     if run.state is RunState.UNKNOWN:
-        found.append("the outcome of " + (_open_step(run) or "a step") + " is unknown")
+        missing.append("the outcome of " + (_open_step(run) or "a step") + " is unknown")
     if run.origin is not Origin.ENGINE:
-        found.append(f"run {_HOW[run.origin]}, so nobody watched the cells or the end")
-    found += run.bad_records
-    found += _missing_in_cells(run)
+        missing.append(f"run {_HOW[run.origin]}, so nobody watched the cells or the end")
+    missing += run.bad_records
+    missing += _missing_in_cells(run)
     steps = run.steps
     if not steps:
-        found.append("no step left a record")
-    found += _missing_in_records(run, steps)
-    found += missing_of(steps)
-    found += disagreements(run)
-    return found
+        missing.append("no step left a record")
+    missing += _missing_in_records(run, steps)
+    missing += missing_of(steps)
+    missing += disagreements(run)
+    return missing
 
 
 _HOW = {Origin.PAPERMILL: "by plain papermill", Origin.BY_HAND: "by hand"}
 
 
 def _missing_in_cells(run: Run) -> list[str]:
-    found = []
+    missing = []
     watched, well = run.origin is Origin.ENGINE, CellState.SUCCEEDED
     for cell in run.cells:
         if cell.execution_count is None or cell.execution_count < 1:
-            found.append(f"cell {cell.cell_id} has no execution count")
+            missing.append(f"cell {cell.cell_id} has no execution count")
         if watched and cell.state is not well:
-            found.append(f"cell {cell.cell_id} is {cell.state or 'without a state'}")
+            missing.append(f"cell {cell.cell_id} is {cell.state or 'without a state'}")
         if cell.hidden is not None:
-            found.append(f"cell {cell.cell_id} may call steps that cannot be seen: {cell.hidden}")
+            missing.append(f"cell {cell.cell_id} may call steps that cannot be seen: {cell.hidden}")
         if cell.calls or cell.steps:
-            found += _calls_against_records(cell)
-    return found
+            missing += _calls_against_records(cell)
+    return missing
 
 
 def _calls_against_records(cell: Cell) -> Iterator[str]:
@@ -137,24 +137,24 @@ def _calls_against_records(cell: Cell) -> Iterator[str]:
 
 
 def _missing_in_records(run: Run, steps: Sequence[StepRecord]) -> list[str]:
-    found = []
+    missing = []
     for number, step in enumerate(steps, start=1):
         if step.run_id != run.run_id:
-            found.append(f"the record of {step.step} is of another run, {step.run_id}")
+            missing.append(f"the record of {step.step} is of another run, {step.run_id}")
         elif step.sequence != number:
-            found.append(f"record {number} is missing: {step.step} calls itself {step.sequence}")
+            missing.append(f"record {number} is missing: {step.step} calls itself {step.sequence}")
             break
     began = run.resumed_at or run.started_at
     for step in steps:
         if began is not None and step.started_at < began:
-            found.append(f"{step.step} started before the run did")
+            missing.append(f"{step.step} started before the run did")
         if run.ended_at is not None and step.ended_at is not None and step.ended_at > run.ended_at:
-            found.append(f"{step.step} ended after the run did")
+            missing.append(f"{step.step} ended after the run did")
         if step.state is not SUCCEEDED:
-            found.append(f"{step.step} is {step.state.value}")
+            missing.append(f"{step.step} is {step.state.value}")
         elif step.ended_at is None or step.changed is None:
-            found.append(f"{step.step} has no end")
-    return found
+            missing.append(f"{step.step} has no end")
+    return missing
 
 
 def _at(run: Run) -> str:

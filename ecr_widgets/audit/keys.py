@@ -135,9 +135,9 @@ class KeyRing:
                     f"key {key.key!r:.40} is not what its fingerprint says", hint="do not use it"
                 )
         if not keys or {key.fingerprint for key in keys} != set(fingerprints):
-            found = ", ".join(key.fingerprint for key in keys) or "none"
+            in_file = ", ".join(key.fingerprint for key in keys) or "none"
             raise InputError(
-                f"the keys in the file, or their times, are not those of the given fingerprints: {found}",
+                f"the keys in the file, or their times, are not those of the given fingerprints: {in_file}",
                 hint="ask the owner, by another channel than the file came, for the fingerprints that `ecr-widgets audit key"
                 " export` prints, and give each with --fingerprint",
             )
@@ -262,7 +262,7 @@ def export_keys(keys: Iterable[KeyFile]) -> str:
 
 
 def _read(folder: Path) -> dict[str, KeyFile]:
-    found = {}
+    by_name = {}
     try:
         # If the folder is another user's, as after `su` with XDG_DATA_HOME set, that user would decide whom to trust.
         paths = sorted(folder.glob("*.json")) if folder.stat().st_uid == os.geteuid() else []
@@ -274,8 +274,8 @@ def _read(folder: Path) -> dict[str, KeyFile]:
         except (OSError, msgspec.MsgspecError):
             continue
         if key.key == path.stem == _name_of(key):
-            found[key.key] = key
-    return found
+            by_name[key.key] = key
+    return by_name
 
 
 def _name_of(key: KeyFile) -> str | None:

@@ -60,14 +60,14 @@ def evidence_of(
     )
     reader = _Reader(image, registry, token, keys)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        found = list(threads.map(reader.read, due[:MAX_READ]))
+        statements = list(threads.map(reader.read, due[:MAX_READ]))
     left_out = left_out or reader.unread
     others = [_other(each) for each in entries.values() if not _may_be_ours(each)]
-    proofs = [each for each in found if isinstance(each, Proof)]
+    proofs = [each for each in statements if isinstance(each, Proof)]
     return ImageEvidence(
         str(image),
         tuple(sorted(proofs, key=lambda each: (each.sealed_at, each.n))),
-        tuple(each for each in found if isinstance(each, Discounted)),
+        tuple(each for each in statements if isinstance(each, Discounted)),
         tuple(others),
         left_out,
     )

@@ -173,12 +173,12 @@ def _in_words(cells: _Cells, lanes: Mapping[str, _Lane]) -> Iterator[str]:
 
 def four_figures(rows: Iterable[Row]) -> Drawing | None:
     """Draw deploys per week, change failure rate, time to restore and lead time of the newest 30 days; None without a deploy."""
-    found = histories(rows)
-    changes = [change for history in found for change in history.changes]
+    services = histories(rows)
+    changes = [change for history in services for change in history.changes]
     if not changes:
         return None
-    restored = [each for history in found for each in history.recovered]
-    leads = [each for history in found for each in history.leads]
+    restored = [each for history in services for each in history.recovered]
+    leads = [each for history in services for each in history.leads]
     last = max(change.moment for change in changes).date()
     begin = last - timedelta(days=DAYS - 1)
     changes = [change for change in changes if change.moment.date() >= begin]
@@ -238,7 +238,7 @@ def runs_now(rows: Sequence[Row]) -> tuple[Current, ...]:
         rows: Newest first.
     """
     named = {digest: row.image for row in rows if ":" in row.image for digest in row.digests}
-    found: dict[str, Current] = {}
+    current: dict[str, Current] = {}
     back: set[str] = set()
     for row in rows:
         for service in dict.fromkeys((*row.deployed, *row.verified, *row.down, *row.rolled_back)):
@@ -248,15 +248,15 @@ def runs_now(rows: Sequence[Row]) -> tuple[Current, ...]:
                 # A rollback went back to what the last good run left.
                 if row.outcome == Outcome.SUCCEEDED.value:
                     back.discard(service)
-                    found[service] = found[service]._replace(what=image)
-            elif service not in found:
+                    current[service] = current[service]._replace(what=image)
+            elif service not in current:
                 how = _how(row, service)
                 if how:
-                    found[service] = Current(service, image, how, since, who, row)
+                    current[service] = Current(service, image, how, since, who, row)
                     if service in row.rolled_back:
                         back.add(service)
-                        found[service] = found[service]._replace(what="what it ran before")
-    return tuple(found[name] for name in sorted(found))
+                        current[service] = current[service]._replace(what="what it ran before")
+    return tuple(current[name] for name in sorted(current))
 
 
 def _how(row: Row, service: str) -> str:

@@ -39,16 +39,16 @@ def missing_of(steps: Sequence[StepRecord]) -> list[str]:
 
     A step of an unknown name needs no proof if it changed nothing; if it changed something, it is unproven.
     """
-    found: list[str] = []
+    missing: list[str] = []
     later = _Later()
     # From the end, so that one pass collects what follows each step.
     for step in reversed(steps):
         why = _missing(step, later)
         if why:
-            found.append(why)
+            missing.append(why)
         later.note(step)
-    found.reverse()
-    return found
+    missing.reverse()
+    return missing
 
 
 def _missing(step: StepRecord, later: _Later) -> str | None:

@@ -157,7 +157,7 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
     """
     cells: list[Cell] = []
     bad: list[str] = []
-    found: list[tuple[wire.WireCell, str, Source]] = []
+    read: list[tuple[wire.WireCell, str, Source]] = []
     room = MAX_SOURCE_BYTES
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or _is_left_out(cell):
@@ -169,9 +169,9 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
                 source = Source(hidden=f"the notebook holds more than {MAX_SOURCE_BYTES} bytes of source")
             else:
                 source = read_short_source(raw) if len(raw) < _CACHED_BYTES else read_source(raw)
-            found.append((cell, cell.id or f"cell-{number}", source))
-    kits = kits_of([source for *_, source in found])
-    for cell, cell_id, source in found:
+            read.append((cell, cell.id or f"cell-{number}", source))
+    kits = kits_of([source for *_, source in read])
+    for cell, cell_id, source in read:
         steps = _steps(cell, cell_id, bad, only_marked=only_marked)
         ours = cell.metadata.ecr_widgets if cell.metadata is not None else None
         cells.append(

@@ -182,11 +182,11 @@ def _seals(checked: Verification | None) -> Iterator[str]:
     )
 
 
-def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
-    if not found:
+def _figures(services: Sequence[ServiceFigures]) -> Iterator[str]:
+    if not services:
         return
     yield "<h2>By service</h2><table><tr><th>service<th>deploys<th>a day<th>failed<th>recovered in (median)<th>lead time (median)<th>down since</tr>"
-    for one in found:
+    for one in services:
         recovery = "–" if one.median_recovery_s is None else duration(one.median_recovery_s)
         lead = "–" if one.median_lead_s is None else duration(one.median_lead_s)
         yield (

@@ -134,9 +134,9 @@ def read_row(line: bytes, path: str) -> RowLine | None:
         sealed = _decode(line)
         if sealed.made_by != MADE_BY:
             return None
-        found = _decode_found(sealed.row)
-        if found.path == path:
-            return _line_of(found, bytes(sealed.row), sealed.adopted, sealed.stamp)
+        row = _decode_found(sealed.row)
+        if row.path == path:
+            return _line_of(row, bytes(sealed.row), sealed.adopted, sealed.stamp)
         return line_of(
             msgspec.structs.replace(decode_row(sealed.row), path=path), sealed.adopted, sealed.stamp
         )

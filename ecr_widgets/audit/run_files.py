@@ -140,13 +140,13 @@ class StoreFiles:
 
     def _listed(self, names: tuple[str, str | None]) -> Part:
         first, end = names
-        found = []
+        listed = []
         for name, stamp in self.store.stamps(after=first):
             if end is not None and name >= end:
                 break
             if name.endswith(".ipynb") and not name.startswith("."):
-                found.append((name, stored_stamp(stamp)))
-        return Part(first, end, found)
+                listed.append((name, stored_stamp(stamp)))
+        return Part(first, end, listed)
 
     def read(self, name: str) -> bytes:
         stored = self.store.read(name)

@@ -168,11 +168,11 @@ class SealBook(ABC):
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         """The newest seal of each notebook that has one."""
-        found: dict[str, Newest] = {}
+        by_path: dict[str, Newest] = {}
         for path, newest in self._newest_by_chain(paths):
             # The chain nearest to a file decides.
-            found[path] = newest.after(found.get(path))
-        return found
+            by_path[path] = newest.after(by_path.get(path))
+        return by_path
 
     def _newest_by_chain(self, paths: Collection[str]) -> Iterator[tuple[str, Newest]]:
         rows = self._database.execute(

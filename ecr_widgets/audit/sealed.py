@@ -98,15 +98,15 @@ class _Seals(NamedTuple):
 
 
 def _seals_of(runs: Place, name: str, keys: dict[str, KeyFile]) -> _Seals:
-    found = _Seals(None, None, None, [])
+    seals = _Seals(None, None, None, [])
     for place, (link, trouble) in enumerate(_watched(runs, name, keys), start=1):
         if link.seal is not None:
             run = sealed_run(link.seal, "", place)
             if run is not None and not (trouble and trouble.forged):
-                found.of_run.append(run)
+                seals.of_run.append(run)
             if link.seal.path == name:
-                found = found._replace(seal=link.seal, trouble=trouble, newest=run)
-    return found
+                seals = seals._replace(seal=link.seal, trouble=trouble, newest=run)
+    return seals
 
 
 def _watched(runs: Place, name: str, keys: dict[str, KeyFile]) -> Iterator[tuple[Link, Trouble | None]]:

@@ -162,17 +162,17 @@ class StoreSeals(SealBook):
             self._database.execute("RELEASE day")
 
     def _fresh_row(self, place: Newest) -> bytes | None:
-        found = self._database.execute(
+        row = self._database.execute(
             "SELECT row FROM fresh WHERE prefix = ? AND at = ?", (place.prefix, place.at)
         ).fetchone()
-        return found[0] if found else None
+        return row[0] if row else None
 
     def close(self) -> None:
         self._database.execute("DELETE FROM fresh")
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         # Days are read in any order, and a run may be retired on a different day than it was sealed on.
-        found: dict[str, Newest] = {}
+        by_path: dict[str, Newest] = {}
         retired = self._database.execute(
             f"SELECT path, prefix, place, signer, sealed_at FROM retired WHERE path IN ({marks_of(paths)})",  # noqa: S608 -- ours
             (*paths,),
@@ -182,12 +182,12 @@ class StoreSeals(SealBook):
         ]
         entries += [(*where, _Retired(signer, from_rfc3339(at))) for *where, signer, at in retired]
         for path, _, _, each in sorted(entries, key=lambda one: one[:3]):
-            before = found.get(path)
+            before = by_path.get(path)
             if isinstance(each, Newest):
-                found[path] = each.after(before)
+                by_path[path] = each.after(before)
             elif before and not other_signer(before.signer, each.signer, each.sealed_at, self._ring.known()):
-                found[path] = before._replace(overwritten=0, run_id=None)
-        return found
+                by_path[path] = before._replace(overwritten=0, run_id=None)
+        return by_path
 
     def _retire(self, prefix: str, noted: Noted) -> None:
         super()._retire(prefix, noted)

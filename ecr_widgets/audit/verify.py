@@ -157,11 +157,11 @@ def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | No
     ends: dict[str, _End] = {}
     for each in _chains(runs):
         ends[shown_name(each.prefix)] = _End([link.sha256 for link in each.links], head_of(each.links))
-        found = sealed if each.is_day else {}
-        wrong = _seal(each, keys, found, of_run)
+        its_seals = sealed if each.is_day else {}
+        wrong = _seal(each, keys, its_seals, of_run)
         if not each.is_day:
             # The chain nearest to a file decides.
-            sealed |= {name: _nearer(sealed.get(name), its) for name, its in found.items()}
+            sealed |= {name: _nearer(sealed.get(name), its) for name, its in its_seals.items()}
         chain += [f"{each.where}{why}" for why in (*wrong, *filter(None, (each.broken,)))]
         signers.setdefault("" if each.is_day else each.prefix, []).extend(
             link.seal.key if link.seal else "" for link in each.links
@@ -320,12 +320,12 @@ def _check(
     if not isinstance(content, bytes):
         why = os_reason(content) if isinstance(content, OSError) else content
         return FileFinding(name, Finding.CHANGED, (f"it is {why} now", *its.overwritten))
-    found = FileFinding(name, *check_content(content, its.seal.notebook.sha256, its.seal.notebook.form))
-    if found.finding is Finding.CHANGED:
+    finding = FileFinding(name, *check_content(content, its.seal.notebook.sha256, its.seal.notebook.form))
+    if finding.finding is Finding.CHANGED:
         run = found_in(files, name, content)
         if isinstance(run, Run) and run.held:
             return None
-        return FileFinding(name, found.finding, (*found.what, *its.overwritten))
+        return FileFinding(name, finding.finding, (*finding.what, *its.overwritten))
     others = of_run.get(its.run.run_id, []) if its.run is not None else []
     if its.run is not None and len(others) > 1 and (again := resealed(its.run, others, content, keys)):
         return FileFinding(name, Finding.RESEALED, (*again, *its.overwritten))
@@ -334,7 +334,7 @@ def _check(
         return FileFinding(name, Finding.KEY_UNKNOWN, why_not)
     if its.overwritten:
         return FileFinding(name, Finding.OVERWRITTEN, its.overwritten)
-    return found
+    return finding
 
 
 def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding, tuple[str, ...]]:
@@ -410,7 +410,7 @@ def _uses(signers: Sequence[str], keys: Mapping[str, KeyFile], ring: KeyRing) ->
     for at, key in enumerate(signers, start=1):
         if key:
             places.setdefault(key, []).append(at)
-    found = []
+    uses = []
     for key, used in places.items():
         known = keys.get(key)
         trouble = ring.trouble(key) if known else "not known here"
@@ -420,8 +420,8 @@ def _uses(signers: Sequence[str], keys: Mapping[str, KeyFile], ring: KeyRing) ->
             status = f"retired {to_rfc3339(known.retired_at)}"
         else:
             status = "in use"
-        found.append(KeyUse(key, status, used[0], used[-1], len(used), not trouble))
-    return tuple(found)
+        uses.append(KeyUse(key, status, used[0], used[-1], len(used), not trouble))
+    return tuple(uses)
 
 
 def _of(link: Link) -> str:

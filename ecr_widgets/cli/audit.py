@@ -134,14 +134,14 @@ def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
     """
     with open_index(runs) as index:
         rows = [index.find(each) for each in (older, newer)]
-    found = compare_runs(runs, *rows)
+    differences = compare_runs(runs, *rows)
     if as_json:
-        print_json([{"what": each.what, "older": each.older, "newer": each.newer} for each in found])
+        print_json([{"what": each.what, "older": each.older, "newer": each.newer} for each in differences])
         return
-    for each in found:
+    for each in differences:
         before, after = ("-" if value is None else value for value in (each.older, each.newer))
         click.echo(one_line(f"{each.what}: {before} → {after}"))
-    if not found:
+    if not differences:
         click.echo("no difference", err=True)
 
 
@@ -159,22 +159,22 @@ def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO 
     the key made all seals again. Nor does it find what was already wrong when it was sealed.
     """
     head = read_head(head_file.read()) if head_file else None
-    found = check(runs, names_in(runs), ring=default_ring(), head=head)
-    checks = found.to_json()
+    verification = check(runs, names_in(runs), ring=default_ring(), head=head)
+    checks = verification.to_json()
     if as_json:
         print_json(checks)
     else:
         for file in checks["files"]:
             click.echo(one_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
-        for why in found.chain:
+        for why in verification.chain:
             click.echo(one_line(f"chain       {why}"))
         for key in checks["keys"]:
             click.echo(
                 one_line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
             )
         counts = ", ".join(f"{count} {finding}" for finding, count in sorted(checks["counts"].items()))
-        click.echo(f"{found.words}: {counts or 'no run'}")
-    ctx.exit(0 if found.ok else 1)
+        click.echo(f"{verification.words}: {counts or 'no run'}")
+    ctx.exit(0 if verification.ok else 1)
 
 
 @command.command()
@@ -196,13 +196,13 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
     digest = named.digest or registries.registry.find_digest(named, token)
     if digest is None:
         raise ImageNotFound(f"{image} is not in its registry", hint="check the tag: `ecr-widgets images`")
-    found = evidence_of(named.with_digest(digest), registries.registry, token, default_ring().known())
+    evidence = evidence_of(named.with_digest(digest), registries.registry, token, default_ring().known())
     if as_json:
-        print_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(evidence))
     else:
-        for line in told_of(found):
+        for line in told_of(evidence):
             click.echo(one_line(line))
-    ctx.exit(0 if any(each.run.verdict == Verdict.PROVEN for each in found.proofs) else 1)
+    ctx.exit(0 if any(each.run.verdict == Verdict.PROVEN for each in evidence.proofs) else 1)
 
 
 @command.command()
@@ -255,16 +255,16 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
     with open_index(runs) as index:
         by_service = one_history(index.rows(_query(**given)), index.adopted())
         unlisted = index.unlisted()
-    found, overridden = count(*by_service), [row for row in by_service.rows if row.overridden]
+    services, overridden = count(*by_service), [row for row in by_service.rows if row.overridden]
     if as_json:
         print_json(
             [
                 one.to_json() | {"overrides": sum(one.service in run.deployed for run in overridden)}
-                for one in found
+                for one in services
             ]
         )
     else:
-        print_figures(found, wide=wide)
+        print_figures(services, wide=wide)
         for run in overridden:
             click.echo(
                 one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")

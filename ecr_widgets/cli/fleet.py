@@ -119,7 +119,7 @@ def _start(runbook: str) -> click.Command:
             fleet_runs = _fleet_runs(runs)
             book = fleet_runs.read_runbook(runbook)
             source = _source(targets, book)
-            found = _targets(source, book, common, fleet_runs.check_parameters)
+            listed = _targets(source, book, common, fleet_runs.check_parameters)
         with closing(Watcher(quiet=as_json)) as watcher, telling_refusals(_RUNBOOK):
             result = run_runbook(
                 _RUNBOOK,
@@ -145,7 +145,7 @@ def _start(runbook: str) -> click.Command:
 
             name = slot or result.run_id
             fleet = document_of(
-                name, book, found, runs=runs, waves=waves, stop_after=stop_after, at_once=at_once
+                name, book, listed, runs=runs, waves=waves, stop_after=stop_after, at_once=at_once
             )
             print_json(result.to_json() | {"fleet": fleet})
             ctx.exit(result.exit_code)
@@ -174,12 +174,12 @@ def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Place, as_json: bo
     """
     from ecr_widgets.fleets.gate import look_at_wave
 
-    looked = look_at_wave(fleet, wave, runs)
+    state = look_at_wave(fleet, wave, runs)
     if as_json:
-        print_json(looked.to_json())
+        print_json(state.to_json())
     else:
-        click.echo(str(looked))
-    ctx.exit(0 if looked.is_open else FAILED)
+        click.echo(str(state))
+    ctx.exit(0 if state.is_open else FAILED)
 
 
 def _fleet_runs(runs: Place) -> OwnRuns:

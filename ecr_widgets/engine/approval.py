@@ -136,7 +136,7 @@ class WaitingPlan:
 
 def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
     """Plans that nobody has approved yet, oldest first; whether they still fit is checked on approval."""
-    found, store = [], store_of(runs)
+    plans, store = [], store_of(runs)
     for name in store.names():
         if not name.endswith(".plan.ipynb") or name.startswith("."):
             continue
@@ -144,7 +144,7 @@ def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
             header = open_run(runs / name).header
             waits = header.waits_for_approval and header.state is RunState.SUCCEEDED
             if waits and store.read(_marker(header.run_id)) is None:
-                found.append(
+                plans.append(
                     WaitingPlan(
                         header.run_id,
                         header.runbook,
@@ -153,7 +153,7 @@ def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
                         to_rfc3339(header.started_at) or "",
                     )
                 )
-    return tuple(found)
+    return tuple(plans)
 
 
 def _marker(run_id: str) -> str:

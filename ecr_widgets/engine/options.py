@@ -62,7 +62,7 @@ class ExecutionOptions:
                 hint="leave it out, or use papermill's own engine",
             )
         timeout_s = execution_timeout or given.pop("timeout", None)
-        found = cls(
+        options = cls(
             cell_timeout_s=timeout_s if timeout_s and timeout_s > 0 else None,
             start_timeout_s=start_timeout,
             skip_tag=str(given.pop("skip_cells_with_tag", SKIP_TAG)),
@@ -73,7 +73,7 @@ class ExecutionOptions:
         )
         for name in sorted(set(given) - _WITHOUT_EFFECT):
             logging.getLogger("papermill").warning("The engine ecr_widgets does not know the option %r", name)
-        return found
+        return options
 
     def skips(self, cell: Mapping[str, Any]) -> bool:
         """Whether a code cell is skipped: it is empty or has the tag."""

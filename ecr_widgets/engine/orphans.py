@@ -28,10 +28,10 @@ def end_processes_with(variable: str, value: str) -> None:
 def _with(variable: str, value: str) -> list[int]:
     import psutil
 
-    found = []
+    pids = []
     with contextlib.suppress(psutil.Error, OSError):
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if process.pid != os.getpid() and process.environ().get(variable) == value:
-                    found.append(process.pid)
-    return found
+                    pids.append(process.pid)
+    return pids

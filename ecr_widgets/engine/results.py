@@ -161,19 +161,19 @@ def find_run(run_id: str, runs: Place) -> Place:
         named = (
             [name for name in store.names(prefix=f"{run_id}-") if name.endswith(".ipynb")] if run_id else []
         )
-        found = named or [name for name in _unnamed(store) if run_id and _tells(store, name, run_id)]
+        names = named or [name for name in _unnamed(store) if run_id and _tells(store, name, run_id)]
     except OSError as error:
         raise InputError(f"the runs in {str(runs)!r} cannot be listed: {error.strerror}") from error
-    if len(found) > 1:
+    if len(names) > 1:
         raise InputError(
-            f"run {run_id} is in {' and in '.join(repr(str(runs / name)) for name in found)}",
+            f"run {run_id} is in {' and in '.join(repr(str(runs / name)) for name in names)}",
             hint="move the copies away",
         )
-    if not found:
+    if not names:
         raise InputError(
             f"no run {run_id!r} in {str(runs)!r}", hint="give the id of a run that is saved there, or --runs"
         )
-    return runs / found[0]
+    return runs / names[0]
 
 
 def _unnamed(store: RunStore) -> list[str]:

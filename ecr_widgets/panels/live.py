@@ -125,11 +125,11 @@ class Live(ABC):
         with self._sending:
             picture = self.draw(self.drawn_at, most=_MOST_LIVE_ROWS)
             if picture.left_out and self.words:
-                found = matching(self.words, self.draw(self.drawn_at, most=picture.count).rows)
+                rows = matching(self.words, self.draw(self.drawn_at, most=picture.count).rows)
                 picture = replace(
                     picture,
-                    rows=tuple(found[:_MOST_LIVE_ROWS]),
-                    left_out=max(0, len(found) - _MOST_LIVE_ROWS),
+                    rows=tuple(rows[:_MOST_LIVE_ROWS]),
+                    left_out=max(0, len(rows) - _MOST_LIVE_ROWS),
                 )
             message: dict[str, Any] = {"state": self._told_state(picture)}
             if picture.rows != self._sent_rows:

@@ -120,12 +120,12 @@ class SavedRuns:
     def compare(self, older: str, newer: str) -> RunsPicture:
         """The differences between two runs, each given by its id, the beginning of it, or its path."""
         with open_index(self.folder) as index:
-            found = [index.find(each) for each in (older, newer)]
+            compared = [index.find(each) for each in (older, newer)]
         rows = tuple(
             (each.what, "–" if each.older is None else each.older, "–" if each.newer is None else each.newer)
-            for each in compare_runs(self.folder, *found)
+            for each in compare_runs(self.folder, *compared)
         )
-        title = f"{found[0].run_id or found[0].path} and {found[1].run_id or found[1].path}"
+        title = f"{compared[0].run_id or compared[0].path} and {compared[1].run_id or compared[1].path}"
         return RunsPicture(
             Picture(
                 "comparison",
@@ -330,8 +330,8 @@ def _median_took(rows: Sequence[Row]) -> str:
     return f"{median(took_s):.1f} s" if took_s else ""
 
 
-def _wrong(found: Verification) -> list[str]:
-    document = found.to_json()
-    files = [f"{each.path}: {each.finding}" for each in found.files if each.is_alarm]
+def _wrong(verification: Verification) -> list[str]:
+    document = verification.to_json()
+    files = [f"{each.path}: {each.finding}" for each in verification.files if each.is_alarm]
     keys = [f"key {each['key']}: {each['status']}" for each in document["keys"] if not each["ok"]]
-    return [*found.chain, *files, *keys]
+    return [*verification.chain, *files, *keys]

@@ -40,11 +40,11 @@ class EarlierRecords:
             [each for each in attempt if _spelled(each.step, each.inputs) == call and not _only_looked(each)]
             for attempt in reversed(self._attempts)
         ]
-        found = next((records[number] for records in alike if len(records) > number), None)
-        if found is None:
+        newest = next((records[number] for records in alike if len(records) > number), None)
+        if newest is None:
             return None
         return EarlierCall(
-            found, next((records[number + 1] for records in alike if len(records) > number + 1), None)
+            newest, next((records[number + 1] for records in alike if len(records) > number + 1), None)
         )
 
     def of_step(self, step: str) -> Iterator[StepRecord]:

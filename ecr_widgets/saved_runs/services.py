@@ -30,10 +30,10 @@ class Services:
 
 def _environments(steps: Sequence[StepRecord]) -> dict[str, str]:
     """The environment of each service; services that steps name with several environments are left out."""
-    found: dict[str, set[str]] = {}
+    environments: dict[str, set[str]] = {}
     for step in steps:
         for values in (step.inputs, step.outcome):
             service, environment = values.get("service"), values.get("environment")
             if isinstance(service, str) and isinstance(environment, str):
-                found.setdefault(service, set()).add(environment)
-    return {service: next(iter(names)) for service, names in found.items() if len(names) == 1}
+                environments.setdefault(service, set()).add(environment)
+    return {service: next(iter(names)) for service, names in environments.items() if len(names) == 1}

@@ -25,16 +25,16 @@ def secrets_of(options: BuildOptions) -> dict[str, str]:
     Raises:
         InputError: A variable is not set, or its value is too short to be masked.
     """
-    found = {}
+    secrets = {}
     for name, variable in options.secrets.items():
-        found[name] = os.environ.get(variable, "")
-        if len(found[name]) < SHORTEST_SECRET:
+        secrets[name] = os.environ.get(variable, "")
+        if len(secrets[name]) < SHORTEST_SECRET:
             raise InputError(
                 f"build secret {name!r} refused: the environment variable {variable}"
-                + (f" holds fewer than {SHORTEST_SECRET} characters" if found[name] else " is not set"),
+                + (f" holds fewer than {SHORTEST_SECRET} characters" if secrets[name] else " is not set"),
                 hint="set it where the build runs; in a notebook by `os.environ[…] = getpass()`",
             )
-    return found
+    return secrets
 
 
 def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
@@ -58,16 +58,14 @@ def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
 
 def kept_secrets(dockerfile: str) -> list[str]:
     """Where a Dockerfile seems to leave a secret in the image: one text for each place, without values."""
-    found = []
+    kept = []
     for number, line in enumerate(dockerfile.splitlines(), start=1):
         given = _GIVEN.match(line)
         if given and what_secret(given["name"], given["value"].strip("\"'"), SecretRegistry()):
-            found.append(f"line {number} keeps {given['name']} in the image's history")
+            kept.append(f"line {number} keeps {given['name']} in the image's history")
         elif (what := what_secret("", line, SecretRegistry())) is not None:
-            found.append(f"line {number} holds what {what}, and the image's history keeps it")
+            kept.append(f"line {number} holds what {what}, and the image's history keeps it")
         copied = _COPIED.match(line)
         if copied:
-            found.append(
-                f"line {number} copies {copied['file']} into a layer, where a later RUN rm leaves it"
-            )
-    return found
+            kept.append(f"line {number} copies {copied['file']} into a layer, where a later RUN rm leaves it")
+    return kept

@@ -40,11 +40,11 @@ def earlier_deploy(
 
 def _retired(services: Services, current: Deploy, proven: Collection[str]) -> list[Deploy]:
     """Proven deploys that are no longer listed but can still be read, oldest first: other tools retire what they replace."""
-    found = []
+    retired = []
     for deploy_id in proven:
         with suppress(EntityNotFound):
-            found.append(services.read_deploy(deploy_id))
-    older = [each for each in found if each.name == current.name and each.version < current.version]
+            retired.append(services.read_deploy(deploy_id))
+    older = [each for each in retired if each.name == current.name and each.version < current.version]
     return sorted(older, key=lambda each: each.version)
 
 

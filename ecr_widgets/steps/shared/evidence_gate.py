@@ -164,13 +164,13 @@ class _Examined:
             self.evidence += judge.counted
             yield from judge.unmet(is_own=is_own, is_approved=outside.files.approved.sha256s is not None)
         if rules.findings is not None:
-            found = session.ecr.find_findings(image.repository, image.digest)
-            source = _copied_from(outside, image) if found is None else None
+            findings = session.ecr.find_findings(image.repository, image.digest)
+            source = _copied_from(outside, image) if findings is None else None
             if source is not None:
                 # ECR scans the copy later.
                 session, _ = _session_for(outside, source)
-                found = session.ecr.find_findings(source.repository, image.digest)
-            yield from unmet_by_findings(rules.findings, found, now)
+                findings = session.ecr.find_findings(source.repository, image.digest)
+            yield from unmet_by_findings(rules.findings, findings, now)
 
     def _evidence(self, image: ImageReference, session: RegistrySession) -> ImageEvidence:
         if str(image) not in self._read:

@@ -140,12 +140,12 @@ def _is_approved(proof: Proof) -> bool:
     return approval.plan_key is not None and approval.plan_key != proof.key
 
 
-def unmet_by_findings(limits: FindingLimits, found: Findings | None, now: datetime) -> Iterator[str]:
+def unmet_by_findings(limits: FindingLimits, findings: Findings | None, now: datetime) -> Iterator[str]:
     """How a scan's findings do not meet the limits."""
-    if found is None or found.scanned_at is None or found.status not in _SCANNED:
-        yield f"findings: there is no finished scan of it ({found.status if found else 'never scanned'})"
+    if findings is None or findings.scanned_at is None or findings.status not in _SCANNED:
+        yield f"findings: there is no finished scan of it ({findings.status if findings else 'never scanned'})"
         return
-    if now - found.scanned_at > timedelta(days=limits.scanned_within_days):
-        yield f"findings: its last scan is of {to_rfc3339(found.scanned_at)}"
-    for each in limits.exceeded(found.counts):
+    if now - findings.scanned_at > timedelta(days=limits.scanned_within_days):
+        yield f"findings: its last scan is of {to_rfc3339(findings.scanned_at)}"
+    for each in limits.exceeded(findings.counts):
         yield f"findings: {each}"

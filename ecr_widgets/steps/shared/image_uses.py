@@ -97,20 +97,20 @@ def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Map
     direct = {
         image.digest: tuple(_using(image, uses, parts, was_pulled=image.digest in pulled)) for image in images
     }
-    found = {digest: by for digest, by in direct.items() if by}
-    named = frozenset(found)
+    users = {digest: by for digest, by in direct.items() if by}
+    named = frozenset(users)
     for digest, by in direct.items():
         for owner in parts.above(digest) - named if by else ():
-            found[owner] = found.get(owner, ()) + tuple(f"{each}, through {digest}" for each in by)
+            users[owner] = users.get(owner, ()) + tuple(f"{each}, through {digest}" for each in by)
     through = {
         part: tuple(
             f"{by}, through {owner}"
-            for owner in sorted(parts.above(part) & found.keys())
-            for by in found[owner]
+            for owner in sorted(parts.above(part) & users.keys())
+            for by in users[owner]
         )
-        for part in parts.owners.keys() - found.keys()
+        for part in parts.owners.keys() - users.keys()
     }
-    return found | {part: by for part, by in through.items() if by}
+    return users | {part: by for part, by in through.items() if by}
 
 
 def pulled_since(images: Iterable[Image], parts: Parts, since: datetime) -> frozenset[str]:

@@ -89,15 +89,20 @@ def find_same(layer0: Services, ecs: Services, environment: Place, service: Serv
     cluster = _find_cluster(ecs, environment)
     prefix = cluster.name.rpartition(":")[2].removesuffix(environment.environment_id)
     name = f"{prefix}{service.service_id}"
-    found = ecs.find_service(cluster.environment_id, name)
-    if found is None or found.primary is None or service.primary is None:
+    twin = ecs.find_service(cluster.environment_id, name)
+    if twin is None or twin.primary is None or service.primary is None:
         raise EntityNotFound(
             f"service {name!r}, which Layer0 calls {service.name!r}, does not exist in cluster {cluster.name!r}",
             hint="check both: Layer0's tags may name a service that is gone",
         )
-    document = ecs.read_deploy(found.primary.deploy_id).dockerrun or b"{}"
+    document = ecs.read_deploy(twin.primary.deploy_id).dockerrun or b"{}"
     same = SameService(
-        service, environment, found, cluster, Dockerrun.stored(document, Dialect.ECS), _running(ecs, found)
+        service,
+        environment,
+        twin,
+        cluster,
+        Dockerrun.stored(document, Dialect.ECS),
+        _running(ecs, twin),
     )
     differences = tuple(_differences(layer0, same, prefix))
     if differences:
@@ -116,9 +121,9 @@ def _find_cluster(ecs: Services, environment: Place) -> Place:
         if each.name.removeprefix("ecs:").startswith(_BEGINS) and each.name.endswith(ends)
     ]
     if len(clusters) != 1:
-        found = ", ".join(each.name for each in clusters) or "none"
+        names = ", ".join(each.name for each in clusters) or "none"
         raise EntityNotFound(
-            f"no single ECS cluster of {ecs.address()} is Layer0's environment {environment.name!r}: found {found}",
+            f"no single ECS cluster of {ecs.address()} is Layer0's environment {environment.name!r}: found {names}",
             hint="set AWS_PROFILE and AWS_REGION for the account that this Layer0 works in",
         )
     return clusters[0]

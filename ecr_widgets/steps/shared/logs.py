@@ -78,11 +78,11 @@ class Follower:
 
 def _written_times(lines: Sequence[str]) -> tuple[datetime, ...]:
     """The times at the beginnings of lines; a line without one has that of the line before. Empty if no line has one."""
-    found = list(map(_written_time, lines))
-    last = next((each for each in found if each is not None), None)
+    written = list(map(_written_time, lines))
+    last = next((each for each in written if each is not None), None)
     times: list[datetime] = []
     if last is not None:
-        for each in found:
+        for each in written:
             last = each or last
             times.append(last)
     return tuple(times)

@@ -74,7 +74,7 @@ def require_repository(ecr: Ecr, name: str) -> Repository:
     Raises:
         RepositoryNotFound: No such repository.
     """
-    found = ecr.find_repository(check_repository_name(name))
-    if found is None:
+    repository = ecr.find_repository(check_repository_name(name))
+    if repository is None:
         raise RepositoryNotFound(f"repository {name!r} does not exist", hint="check the name and the region")
-    return found
+    return repository

@@ -15,14 +15,14 @@ def require_balancer(layer0: Layer0, environment: Place, name: str) -> LoadBalan
     Raises:
         EntityNotFound: No such load balancer.
     """
-    found = layer0.find_load_balancer(environment.environment_id, name)
-    if found is None:
+    balancer = layer0.find_load_balancer(environment.environment_id, name)
+    if balancer is None:
         raise EntityNotFound(
             f"load balancer {name!r} does not exist in environment {environment.name!r}",
             status=404,
             hint=f"list them with `ecr-widgets loadbalancer list {environment.name}`, or create it first",
         )
-    return found
+    return balancer
 
 
 def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:

@@ -90,8 +90,8 @@ def list_with_state(services: Services, environment_id: str | None = None) -> tu
     """The services of an environment, or of all environments, each read once."""
     listed = services.list_services(environment_id)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = list(pool.map(lambda each: _service(services, each), listed))
-        deploys = {each.primary.deploy_id for each in found if each is not None and each.primary is not None}
+        read = list(pool.map(lambda each: _service(services, each), listed))
+        deploys = {each.primary.deploy_id for each in read if each is not None and each.primary is not None}
         images = dict(zip(deploys, pool.map(lambda each: _images(services, each), deploys), strict=True))
     return tuple(
         ListedService(
@@ -99,7 +99,7 @@ def list_with_state(services: Services, environment_id: str | None = None) -> tu
             service,
             images.get(service.primary.deploy_id, ()) if service is not None and service.primary else (),
         )
-        for summary, service in zip(listed, found, strict=True)
+        for summary, service in zip(listed, read, strict=True)
     )
 
 

@@ -19,14 +19,14 @@ def find_task(services: Services, text: str) -> Task:
         return services.read_task(text)
     except EntityNotFound:
         environment, colon, name = text.rpartition(":")
-        found = [
+        tasks = [
             each
             for each in services.list_tasks()
             if each.name == name and (not colon or environment in (each.environment, each.environment_id))
         ]
-        if not found:
+        if not tasks:
             raise
-    if len(found) > 1:
-        listed = ", ".join(f"{each.entity_id} in {each.environment}" for each in found)
+    if len(tasks) > 1:
+        listed = ", ".join(f"{each.entity_id} in {each.environment}" for each in tasks)
         raise InputError(f"several tasks are called {name!r}: {listed}", hint="name one of them by its id")
-    return services.read_task(found[0].entity_id)
+    return services.read_task(tasks[0].entity_id)
