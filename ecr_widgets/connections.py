@@ -274,8 +274,7 @@ def connect(
     if channel is None:
         environ = outside_a_run(environ)
     settings = Settings.from_environment(environ)
-    known = SecretRegistry()
-    known.register_environment(environ)
+    known = SecretRegistry(environ)
     if kernel is not None:
         guard_kernel_output(kernel, known)
         check_declared(kernel.shell.user_ns)

@@ -86,8 +86,7 @@ class RunbookForm:
     def __init__(self, book: Runbook, runs: Place, choices: Choices) -> None:
         self._book, self._runs, self._choices = book, runs, choices
         self._store = store_of(runs)
-        self._known = SecretRegistry()
-        self._known.register_environment(os.environ)
+        self._known = SecretRegistry(os.environ)
         self._display_id = f"ecrw-form-{token_hex(6)}"
         self.texts = {each.name: text_of(each.default) for each in book.parameters}
         """Values as a person types them, by name."""

@@ -78,8 +78,7 @@ def _attached(chosen: Iterable[Attachable], notebooks: Place | None, *, goes_on:
 
         goes_on: Whether to report a seal that must not be published instead of raising the error.
     """
-    known, registries = SecretRegistry(), Registries()
-    known.register_environment(os.environ)
+    known, registries = SecretRegistry(os.environ), Registries()
 
     def holds_secret(text: str) -> bool:
         return known.redact(text) != text

@@ -186,8 +186,7 @@ def _fleet_runs(runs: Place) -> OwnRuns:
     from ecr_widgets.fleets.runs import OwnRuns
     from ecr_widgets.secrets.redaction import SecretRegistry
 
-    known = SecretRegistry()
-    known.register_environment(os.environ)
+    known = SecretRegistry(os.environ)
     return OwnRuns(runs, known, lambda _: None)
 
 

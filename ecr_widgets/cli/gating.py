@@ -17,8 +17,7 @@ def _override(ctx: click.Context, _: click.Parameter, reason: str | None) -> Non
     from ecr_widgets.secrets.parameters import refuse_secrets
     from ecr_widgets.secrets.redaction import SecretRegistry
 
-    known = SecretRegistry()
-    known.register_environment(os.environ)
+    known = SecretRegistry(os.environ)
     refuse_secrets({"--override-gate": reason}, known)
     # Only for this command and the run that it starts.
     before = os.environ.get(OVERRIDE_VARIABLE)

@@ -143,8 +143,7 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
         )
     from ecr_widgets.secrets.redaction import SecretRegistry
 
-    known = SecretRegistry()
-    known.register_environment(os.environ)
+    known = SecretRegistry(os.environ)
     place = frames[-1]
     text = known.redact(f"{type(error).__name__}: {error}")
     hint = "this is a fault of ecr-widgets; report it with this line"

@@ -26,8 +26,7 @@ def telling_refusals(runbook: str, environ: Mapping[str, str] = os.environ) -> I
 
     No notice if another run holds the slot or file: that run does the work.
     """
-    known = SecretRegistry()
-    known.register_environment(environ)
+    known = SecretRegistry(environ)
     try:
         yield
     except EcrWidgetsError as error:

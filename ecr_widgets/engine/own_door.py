@@ -34,8 +34,7 @@ def execute(request: RunRequest) -> RunResult:
         SettingsError: This user has no home folder; nothing was started.
     """
     check_home()
-    known = SecretRegistry()
-    known.register_environment(os.environ)
+    known = SecretRegistry(os.environ)
     notebook = prepare(request, known)
     sealing = Sealing(request.saved, request.options.environ, known)
     try:

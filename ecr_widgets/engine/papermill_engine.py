@@ -104,8 +104,7 @@ class EcrWidgetsEngine:
 
             stdout_file, stderr_file: Open text files that get what the cells print.
         """
-        known = SecretRegistry()
-        known.register_environment(os.environ)
+        known = SecretRegistry(os.environ)
         # With `--no-request-save-on-cell-execute` papermill passes no path, but still writes the file in the end.
         output_path = output_path or nb["metadata"].get("papermill", {}).get("output_path")
         # Checked before the first write: parameters stay in the notebook's cells and metadata.

@@ -77,8 +77,7 @@ def run_runbook(
     values: dict[str, Any] = {}
     for path in parameter_files:
         values |= read_parameter_file(path, runbook.parameters)
-    known = SecretRegistry()
-    known.register_environment(environ)
+    known = SecretRegistry(environ)
     for each in (values, given, {"reason": reason, "slot": slot or ""}):
         refuse_secrets(each, known)
     parameters = read_parameters(runbook.parameters, values=values, texts=given)

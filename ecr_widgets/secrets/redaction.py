@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,13 +39,19 @@ _NEAR = 200
 
 
 class SecretRegistry:
-    """The known secrets of one process. Safe to use from several threads."""
+    """The known secrets of one process. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        environ: Environment variables; the secrets in the standard ones are known from the start.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self._forms: dict[str, frozenset[str]] = {}
         self._ends: dict[str, tuple[str, ...]] = {}
         self._built: _Search | None = None
         self._lock = Lock()
+        for secret in secrets_in(environ):
+            self.register(secret)
 
     def register(self, secret: str) -> None:
         """Learn a secret, with all the forms it may appear in.
@@ -67,11 +74,6 @@ class SecretRegistry:
     def knows(self, secret: str) -> bool:
         """Whether the secret was registered."""
         return secret in self._forms
-
-    def register_environment(self, environ: Mapping[str, str]) -> None:
-        """Learn the secrets that the standard variables hold."""
-        for secret in secrets_in(environ):
-            self.register(secret)
 
     def redact(self, text: str) -> str:
         """The text with every known form of every known secret masked, even if hidden by escapes, colours or line breaks."""

@@ -45,8 +45,7 @@ def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
     """
     if not build_args:
         return
-    known = SecretRegistry()
-    known.register_environment(os.environ)
+    known = SecretRegistry(os.environ)
     for name, value in build_args.items():
         why = what_secret(name, value, known)
         if why is not None:

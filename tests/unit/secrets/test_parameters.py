@@ -50,8 +50,7 @@ def test_a_secret_is_known_by_its_looks(value: object) -> None:
 
 def test_a_secret_of_the_environment_is_known_in_any_form() -> None:
     """A secret of the environment is refused even in base64 under a harmless name."""
-    known = SecretRegistry()
-    known.register_environment({"LAYER0_AUTH_TOKEN": "b3JkaW5hcnkgbG9va2luZw", "AWS_SESSION_TOKEN": "short"})
+    known = SecretRegistry({"LAYER0_AUTH_TOKEN": "b3JkaW5hcnkgbG9va2luZw", "AWS_SESSION_TOKEN": "short"})
     with pytest.raises(InputError, match="a secret of this environment"):
         refuse_secrets({"tag": base64.b64encode(b"x:b3JkaW5hcnkgbG9va2luZw").decode()}, known)
 

@@ -248,8 +248,7 @@ def test_a_short_secret_is_refused() -> None:
 def test_the_password_in_layer0s_token_is_a_secret_too(padding: str) -> None:
     """User and password in Layer0's token are masked as well as the token."""
     token = base64.b64encode(b"layer0:nohaxnohax").decode().rstrip("=")
-    known = SecretRegistry()
-    known.register_environment({"LAYER0_AUTH_TOKEN": token + padding})
+    known = SecretRegistry({"LAYER0_AUTH_TOKEN": token + padding})
     assert known.redact("layer0:nohaxnohax, nohaxnohax, layer0") == "***, ***, layer0"
 
 
@@ -314,8 +313,7 @@ def test_what_a_notices_address_and_dockers_logins_hold_is_secret_too() -> None:
     pair = base64.b64encode(b"me:registry-word").decode()
     logins = {"auths": {"r.example": {"auth": pair}, "q.example": {"identitytoken": "identity-word"}}}
     address = "https://hooks.example.com/services/T0/aB3dE5fG7hJ9kL1mN3pQ"
-    known = SecretRegistry()
-    known.register_environment({"DOCKER_AUTH_CONFIG": json.dumps(logins), "ECR_WIDGETS_NOTIFY_URL": address})
+    known = SecretRegistry({"DOCKER_AUTH_CONFIG": json.dumps(logins), "ECR_WIDGETS_NOTIFY_URL": address})
     for text in (pair, "registry-word", "identity-word", address, "aB3dE5fG7hJ9kL1mN3pQ", json.dumps(logins)):
         assert known.redact(text) == "***"
     assert known.redact("hooks.example.com/services") == "hooks.example.com/services"
