@@ -270,7 +270,7 @@ class Index:
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
 
     def unlisted(self) -> tuple[Row, ...]:
-        """Return the rows that stand for subfolders that cannot be listed: runs in them are in no list."""
+        """Return a row for each subfolder that cannot be listed: runs in them are in no list."""
         # Only paths first: they have an index of their own, and there may be 100,000.
         paths = self._database.execute("SELECT path FROM runs WHERE path LIKE '%/' ORDER BY path").fetchall()
         return tuple(
