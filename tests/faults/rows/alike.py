@@ -6,6 +6,7 @@ import random
 import tempfile
 from pathlib import Path
 
+from tests.faults import forked
 from tests.faults.plan import batch
 from tests.notebooks.corpus import BOOKS, papermills_own
 from tests.notebooks.side_by_side import different, unexpected
@@ -22,7 +23,10 @@ ALL = (*BOOKS, *papermills_own())
 def alike(tries: int, seed: int) -> tuple[int, int, str]:
     """Each try is another notebook; the control runs a cell that its tag leaves out."""
     books = random.Random(seed).sample(ALL, tries)
-    with tempfile.TemporaryDirectory(prefix="ft-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="ft-", ignore_cleanup_errors=True) as folder,
+        forked.forking(),
+    ):
         found = [why for book in books if (why := unexpected(book, Path(folder)))]
         skipped = next(book for book in BOOKS if book.name == "skip")
         apart = Path(folder) / "control"

@@ -86,7 +86,7 @@ def compact_and_be_killed(environ: dict[str, str], place: BucketPath, after_s: f
     117,
     "S3: days are compacted by two hosts, one is killed; a day's file is torn or another day's; a seal is late: all runs are listed",
     tries=50,
-    quick=2,
+    quick=1,
     control=partial(compacted, behind=False),
 )
 def listed_from_days(at: Attempt) -> None:

@@ -147,7 +147,7 @@ def _quadratic(text: str) -> None:
     "texts that repeat how a secret's pattern begins, 8 times as long; YAML that contains itself or expands to millions;"
     " invisible letters",
     tries=300,
-    quick=6,
+    quick=3,
     control=lambda at: _limits(at, _quadratic, lambda path: path.read_text()),
 )
 def limits(at: Attempt) -> None:
