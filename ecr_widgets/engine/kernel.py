@@ -62,7 +62,7 @@ class Kernel:
                 docker = private_docker_config(folder / "docker", environ)
             except OSError as error:
                 raise RunError(
-                    f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
+                    f"the kernel's private folder cannot be made: {error.strerror}{f' ({error.filename})' if error.filename else ''}",
                     run_id=run_id,
                     hint="free some space there, or set TMPDIR",
                 ) from error

@@ -18,6 +18,7 @@ from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.errors import RunError, SettingsError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.user_folders import check_home
@@ -31,7 +32,7 @@ def execute(request: RunRequest) -> RunResult:
     Raises:
         InputError: Its notebook or a parameter is refused, or it cannot be saved; nothing was started.
 
-        SettingsError: This user has no home folder; nothing was started.
+        SettingsError: This user has no home folder, or no kernel can be started; nothing was started.
     """
     check_home()
     known = SecretRegistry(os.environ)
@@ -63,7 +64,10 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
 
         environ[APPROVED_VARIABLE] = ApprovedFiles(files).to_json()
     with ExitStack() as stack:
-        kernel = stack.enter_context(Kernel(request.run_id, environ=environ, cwd=request.folder))
+        try:
+            kernel = stack.enter_context(Kernel(request.run_id, environ=environ, cwd=request.folder))
+        except RunError as error:
+            raise SettingsError(error.message, hint=error.hint) from error
         saved = stack.enter_context(
             SavedRun(notebook, request.saved, redact=known.redact_values, resumes=request.resumes)
         )

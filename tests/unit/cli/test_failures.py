@@ -101,6 +101,21 @@ def test_a_run_of_a_user_without_a_home_is_refused(elsewhere: Path, monkeypatch:
     assert list(elsewhere.iterdir()) == []
 
 
+def test_a_run_whose_kernel_cannot_be_started_is_refused(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room for the kernel's private folder nothing is started, so nothing is saved and the exit code is 2."""
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    done = CliRunner().invoke(main, ["run", "login", "--json"])
+    assert (json.loads(done.stdout)["state"], done.exit_code) == ("refused", 2)
+    assert "private folder cannot be made: No space left on device; " in done.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Path) -> None:
     """With --json a run that is interrupted before it started is a run document in state `interrupted`, with exit code 3."""
     slow = (
