@@ -136,6 +136,8 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     if isinstance(error, OSError) and is_bucket(error.strerror or ""):
         # A bucket that does not answer, or refuses.
         return RecordError(str(error.strerror), hint="see `ecr-widgets doctor`")
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return InputError("the current folder does not exist any more", hint="change to another one")
     if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_ROOM:
         return EcrWidgetsError(
             f"this process ran out of memory or open files: {error or 'no memory is left'}",
@@ -157,6 +159,15 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     return EcrWidgetsError(
         f"unexpected error: {visible(text)} ({Path(place.filename).name}:{place.lineno})", hint=hint
     )
+
+
+def _is_nowhere() -> bool:
+    """Whether the current folder was removed."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _way_to(error: BaseException) -> Iterator[str]:

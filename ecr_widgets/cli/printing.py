@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.model.bucket_path import is_bucket, place_of
+from ecr_widgets.model.bucket_path import place_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,8 +28,8 @@ class _Place(click.Path):
     """A folder or a bucket."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and is_bucket(value):
-            return place_of(value)
+        if isinstance(value, str) and not isinstance(place := place_of(value), Path):
+            return place
         return super().convert(value, param, ctx)
 
 

@@ -9,6 +9,8 @@ from typing import Self
 from ecr_widgets.errors import SettingsError
 
 _SCHEME = "s3://"
+_ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+"""How an address begins that is meant for another kind of store."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
@@ -61,6 +63,6 @@ def place_of(text: str) -> Place:
     """Parse a folder's path or a bucket address.
 
     Raises:
-        SettingsError: It begins like a bucket address but is not a valid one.
+        SettingsError: It begins like an address but is not a bucket's.
     """
-    return BucketPath.parse(text) if is_bucket(text) else Path(text)
+    return BucketPath.parse(text) if _ANY_SCHEME.match(text) else Path(text)

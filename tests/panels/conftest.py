@@ -33,6 +33,7 @@ from tests.private_network import PrivateNetwork
 BIN = Path(sys.executable).parent
 CHECKOUT = Path(__file__).parents[2]
 SHOTS = CHECKOUT / "build" / "screenshots"
+PREFIX = "/user/somebody"
 KIT = "from ecr_widgets import connect\nkit = connect()"
 TOKEN = "a-token-for-tests"
 _OF_NOTEBOOK = re.compile(r"reading 'schema'|registered\.$")
@@ -227,7 +228,12 @@ def ask(address: str, what: str, method: str = "GET") -> Any:
 
 @contextmanager
 def serving(
-    root: Path, environ: Mapping[str, str], policy: str = "", *, command: Sequence[str] = ()
+    root: Path,
+    environ: Mapping[str, str],
+    policy: str = "",
+    *,
+    command: Sequence[str] = (),
+    prefix: str = "",
 ) -> Iterator[tuple[int, Path]]:
     """A JupyterLab with folders of its own, and the extension as this checkout has it: its port, and where notebooks go.
 
@@ -235,6 +241,8 @@ def serving(
         policy: The content security policy of its pages, where it is another than Jupyter's own.
 
         command: What starts it in `root`, where that is not JupyterLab itself; the port is added.
+
+        prefix: Begins the path of each of its addresses, as a JupyterHub has it.
     """
     work = root / "work"
     work.mkdir()
@@ -269,7 +277,7 @@ def serving(
         else [
             BIN / "jupyter-lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
             f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.base_url={prefix}/",
         ],
         env={**os.environ, **environ, **own, "JUPYTER_TOKEN": TOKEN},
         cwd=root,
@@ -320,10 +328,10 @@ def sandbox_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -
 def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     """One JupyterLab whose notebooks have a world in memory, for all tests of a worker.
 
-    Its pages run the server's own scripts and no other; JupyterLab cannot do with less than this policy.
+    It is where a JupyterHub would have it, below a user's prefix. Its pages run the server's own scripts and no other; JupyterLab cannot do with less than this policy.
     """
     policy = "script-src 'self' 'unsafe-eval'; object-src 'none'"
-    with serving(tmp_path_factory.mktemp("quiet-lab"), {}, policy) as served:
+    with serving(tmp_path_factory.mktemp("quiet-lab"), {}, policy, prefix=PREFIX) as served:
         yield served
 
 
@@ -337,19 +345,19 @@ def lab(window: Window, sandbox_server: tuple[int, Path]) -> Iterator[Lab]:
 @pytest.fixture
 def quiet_lab(window: Window, quiet_server: tuple[int, Path]) -> Iterator[Lab]:
     """The same without a sandbox: notebooks say `from tests.panels.world import kit`."""
-    with _visited(window, *quiet_server) as made:
+    with _visited(window, *quiet_server, prefix=PREFIX) as made:
         yield made
 
 
 @contextmanager
-def _visited(window: Window, port: int, work: Path) -> Iterator[Lab]:
+def _visited(window: Window, port: int, work: Path, *, prefix: str = "") -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix="t", dir=work))
     # A test that chose the dark theme chose it for itself.
     (
         work.parent / "jupyterlab_settings_dir" / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     ).unlink(missing_ok=True)
     with window.network.published(port):
-        made = Lab(f"http://127.0.0.1:{port}", folder, window)
+        made = Lab(f"http://127.0.0.1:{port}{prefix}", folder, window)
         with made.listening(window.page):
             yield made
         for each in made.ask("sessions"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -189,6 +190,18 @@ def test_the_way_to_an_error_that_nobody_foresaw_shows_no_values(
     assert "secret" not in "".join(way)
     assert last.startswith("ecr-widgets: unexpected error: KeyError")
     assert json.loads(done.stdout)["error"]["exit_code"] == 1
+
+
+@pytest.mark.parametrize("words", [["audit", "list"], ["run", "login"], ["build", ".", "app"]])
+def test_a_current_folder_that_is_gone_is_named(words: list[str], tmp_path: Path) -> None:
+    """It was removed below the shell, and no path can be found from there."""
+    (tmp_path / "gone").mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir("gone")
+        (tmp_path / "gone").rmdir()
+        done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2
+    assert done.stderr.endswith("the current folder does not exist any more; change to another one\n")
 
 
 def test_too_few_open_files_are_named(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:

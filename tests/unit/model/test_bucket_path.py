@@ -27,13 +27,24 @@ def test_an_address_is_a_path_that_keeps_its_slashes() -> None:
 
 
 def test_everything_else_is_a_folder() -> None:
-    """Anything without the s3:// scheme is a local path."""
+    """Anything that is no address is a local path."""
     assert place_of("runs") == Path("runs")
     assert place_of("s3:/team-runs") == Path("s3:/team-runs")
 
 
 @pytest.mark.parametrize(
-    "text", ["s3://", "s3:///a", "s3://Team", "s3://a", "s3://team runs/x", "s3://team/../x"]
+    "text",
+    [
+        "s3://",
+        "s3:///a",
+        "s3://Team",
+        "s3://a",
+        "s3://team runs/x",
+        "s3://team/../x",
+        "S3://team/x",
+        "gs://team/x",
+        "https://team/x",
+    ],
 )
 def test_what_is_no_bucket_is_refused(text: str) -> None:
     """An invalid bucket address is refused."""
