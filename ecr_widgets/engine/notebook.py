@@ -138,6 +138,9 @@ def _load(request: RunRequest) -> dict[str, Any]:
     metadata["papermill"] |= {"input_path": str(request.source), "output_path": None}
     for cell in notebook["cells"]:
         cell["metadata"].setdefault("papermill", {})
+        if cell["cell_type"] == "code":
+            # Of an earlier run, in whatever form.
+            cell["outputs"], cell["execution_count"] = [], None
     notebook["cells"] = [cell for cell in notebook["cells"] if _ERROR_MARKER not in cell["metadata"]["tags"]]
     refuse_other_language(metadata)
     check_named_kernel(metadata)

@@ -73,8 +73,10 @@ def _converted(content: bytes, major: Any) -> dict[str, Any]:
 
 
 def _check(notebook: dict[str, Any]) -> None:
-    if not isinstance(notebook.setdefault("metadata", {}), dict):
+    metadata = notebook.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
         raise _NoNotebook("its metadata is not an object")
+    _repair_kernel(metadata)
     minor = notebook.get("nbformat_minor", 0)
     if not isinstance(minor, int):
         raise _NoNotebook(f"its nbformat_minor is {minor!r}")
@@ -84,6 +86,15 @@ def _check(notebook: dict[str, Any]) -> None:
         if not isinstance(cell, dict):
             raise _NoNotebook(f"cell {number} is not an object")
         _check_cell(cell, f"cell {number}")
+
+
+def _repair_kernel(metadata: dict[str, Any]) -> None:
+    """Leave out a kernel that nbformat does not take: the saved run would not be a valid notebook."""
+    kernel = metadata.get("kernelspec")
+    if not isinstance(kernel, dict) or not isinstance(kernel.get("name"), str):
+        metadata.pop("kernelspec", None)
+    elif not isinstance(kernel.get("display_name"), str):
+        kernel["display_name"] = kernel["name"]
 
 
 def _check_cell(cell: dict[str, Any], which: str) -> None:
@@ -108,4 +119,10 @@ def _text(source: Any, which: str) -> str:
     lines = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         raise _NoNotebook(f"{which} has no source, or one that is not text")
-    return "".join(lines)
+    text = "".join(lines)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        # JSON can spell one half of a surrogate pair; no kernel can be sent it.
+        raise _NoNotebook(f"{which} holds half a character: {text[error.start]!a}") from error
+    return text

@@ -46,6 +46,21 @@ def test_a_notebook_is_read_in_any_encoding_of_json(content: bytes, tmp_path: Pa
     assert [each.name for each in read_runbook(tmp_path / PATH).parameters] == ["tag"]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "left"),
+    [
+        ("python3", None),
+        ({"name": 5}, None),
+        ({"name": "mine"}, {"name": "mine", "display_name": "mine"}),
+        ({"name": "mine", "display_name": "Mine"}, {"name": "mine", "display_name": "Mine"}),
+    ],
+)
+def test_a_kernel_that_nbformat_does_not_take_is_left_out(kernel: object, left: object) -> None:
+    """Else the saved run would not be a valid notebook."""
+    read = read_notebook(json.dumps(book(metadata={"kernelspec": kernel})).encode(), PATH)
+    assert read["metadata"].get("kernelspec") == left
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_notebook_of_an_older_format_is_a_runbook(encoding: str, tmp_path: Path) -> None:
     """Formats 2 and 3, in which cells are on worksheets, are converted."""
@@ -83,6 +98,7 @@ def test_a_notebook_of_an_older_format_is_a_runbook(encoding: str, tmp_path: Pat
         (book({**CELL, "cell_type": None}), "cell 1 has the type None"),
         (book({**CELL, "source": None}), "cell 1 has no source"),
         (book({**CELL, "source": ["a", 1]}), "cell 1 has no source, or one that is not text"),
+        (book({**CELL, "source": "a = '\ud800'"}), r"cell 1 holds half a character: '\\ud800'"),
         (book({**CELL, "metadata": []}), "metadata of cell 1 is not an object"),
         (book({**CELL, "metadata": {"tags": "parameters"}}), "tags of cell 1 are not a list"),
         (book({**CELL, "metadata": {"tags": [1]}}), "tags of cell 1 are not a list"),
