@@ -25,6 +25,7 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.option("--load-balancer", metavar="NAME", help="Layer0's load balancer for a new service.")
 @service_file_option
 @click.option("--apply-settings", is_flag=True, help="Change an existing service to match the service file.")
+@click.option("--allow-risks", is_flag=True, help="Let DOCKERRUN give containers power over their machine.")
 @timeout_option(600.0)
 @click.option(
     "--on-failure",
@@ -47,6 +48,7 @@ def command(
     load_balancer: str | None,
     service_file: Path | None,
     apply_settings: bool,
+    allow_risks: bool,
     timeout_s: float,
     on_failure: str,
     wait_if_busy_s: float,
@@ -75,6 +77,7 @@ def command(
             deploy=deploy,
             load_balancer=load_balancer,
             service_file=service_file,
+            allow_risks=allow_risks,
         )
         image_found = kit.find_image(repository, wanted)
         stored = kit.create_deploy(
@@ -84,6 +87,7 @@ def command(
             container=container,
             environment=environment,
             service=service,
+            allow_risks=allow_risks,
         )
         running = kit.deploy_service(
             environment,

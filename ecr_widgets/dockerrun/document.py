@@ -162,13 +162,16 @@ class Dockerrun:
         return changed._checked(images=False)
 
     def warnings(self) -> tuple[str, ...]:
-        """What is legal but probably not intended: members that are dropped or unknown, and placeholders that were not
-        filled in.
+        """What is legal but may not be intended: members that are dropped or unknown, placeholders that were not filled in,
+        and power over the machine.
         """
-        unfilled = (f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document))
+        general = (
+            *(f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document)),
+            *(f"{risk.pointer} {risk.what}" for risk in self.risks()),
+        )
         if self.dialect is Dialect.LAYER0:
             unread = unread_members(self.document, DOCUMENT)
-            return (*(f"Layer0 does not read {pointer} and drops it" for pointer in unread), *unfilled)
+            return (*(f"Layer0 does not read {pointer} and drops it" for pointer in unread), *general)
         return (
             *(
                 f"{pointer} is not a setting of a new task definition and is left out"
@@ -179,12 +182,28 @@ class Dockerrun:
                 + (f"; did you mean {meant}?" if meant else "")
                 for pointer, meant in unknown_places(self.document, DOCUMENT)
             ),
-            *unfilled,
+            *general,
         )
 
     def risks(self) -> tuple[Risk, ...]:
         """Settings that give a container power over the machine, which a person should approve."""
         return tuple(risks(self.document, self.dialect))
+
+    def refuse_risks(self) -> None:
+        """Refuse a document that gives a container power over the machine it runs on.
+
+        Raises:
+            InvalidDockerrun: It does; the message names each such setting.
+        """
+        if found := self.risks():
+            first, *others = found
+            also = "".join(f"; {risk.pointer}: {risk.what}" for risk in others)
+            with called_by_its_name(self.dialect):
+                raise InvalidDockerrun(
+                    f"{first.what}{also}",
+                    pointer=first.pointer,
+                    hint="take it out; if the container needs it, set allow_risks (for the deploy command: --allow-risks)",
+                )
 
     def to_bytes(self) -> bytes:
         """The document as compact JSON, the same bytes each time; for ECS the input of RegisterTaskDefinition without the

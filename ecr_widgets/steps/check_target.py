@@ -70,6 +70,8 @@ class CheckTarget(Look[TargetOutcome]):
 
         service_file: Service file that the run will use.
 
+        allow_risks: Whether the Dockerrun file may give containers power over their machine.
+
     Raises:
         InputError: A name or a file that a later step would refuse, or no file is given and the service runs nothing yet.
 
@@ -91,6 +93,7 @@ class CheckTarget(Look[TargetOutcome]):
     deploy: str | None = if_given(None)
     load_balancer: str | None = if_given(None)
     service_file: str | Path | None = if_given(None)
+    allow_risks: bool = if_given(default=False)
 
     def resolved(self, outside: Outside) -> Self:
         return self  # the registry is only asked when it is looked at
@@ -145,6 +148,8 @@ class CheckTarget(Look[TargetOutcome]):
             return Dockerrun.stored(current.content, dialect).with_image(ANY_IMAGE, container=self.container)
         with naming(self.dockerrun):
             template = Dockerrun.template(outside.files.read(self.dockerrun), dialect)
+            if not self.allow_risks:
+                template.refuse_risks()
             return template.with_image(ANY_IMAGE, container=self.container)
 
     def _check_balancer(self, outside: Outside, dockerrun: Dockerrun | None) -> None:

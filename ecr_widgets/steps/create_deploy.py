@@ -77,10 +77,13 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
 
         variables: Environment variables of that container.
 
+        allow_risks: Whether the file may give containers power over their machine, such as by privileged mode, the machine's
+            network, or a mounted engine socket. What the service runs already is not asked about.
+
     Raises:
         InputError: The target would refuse the name, the file cannot be read, or the service runs nothing yet.
 
-        InvalidDockerrun: No such container.
+        InvalidDockerrun: No such container, or a risk that is not allowed.
 
         OutcomeUnknown: The reply was lost, and no deploy with that content showed up.
     """
@@ -95,6 +98,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     variables: Mapping[str, object] | None = None
     environment: str = ""
     service: str = ""
+    allow_risks: bool = False
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         return {
@@ -106,6 +110,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             # The values may be secrets.
             "variables": sorted(self.variables or {}),
             **({"environment": self.environment} if self.environment else {}),
+            **({"allow_risks": True} if self.allow_risks else {}),
         }
 
     def gated(self, outside: Outside) -> CheckEvidence | None:
@@ -123,7 +128,14 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             content = outside.files.read(self.dockerrun)
             # Before it is read as a Dockerrun: a swapped file may hold anything.
             outside.files.approved.check_dockerrun(str(self.dockerrun), content)
-            read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
+            read = read_dockerrun(
+                self.dockerrun,
+                content,
+                self.container,
+                self.variables,
+                services.dialect(),
+                allow_risks=self.allow_risks,
+            )
         else:
             current = current_document(services, self.environment, self.service)
             name = name or current.name
@@ -209,14 +221,19 @@ def read_dockerrun(
     container: str | None,
     variables: Mapping[str, object] | None,
     dialect: Dialect,
+    *,
+    allow_risks: bool = False,
 ) -> Dockerrun:
     """A Dockerrun file whose image is yet to be set, with a container's environment variables set.
 
     Raises:
-        InvalidDockerrun: It is not a Dockerrun, or has no such container; the message names the file.
+        InvalidDockerrun: It is not a Dockerrun, has no such container, or gives one power over its machine, which is not
+            allowed; the message names the file.
     """
     with naming(path):
         read = Dockerrun.template(content, dialect)
+        if not allow_risks:
+            read.refuse_risks()
     return _with_variables(read, container, variables)
 
 

@@ -64,6 +64,42 @@ def test_an_unknown_container_is_refused(outside: Outside) -> None:
         stored(outside, container="web")
 
 
+PRIVILEGED = '{"containerDefinitions": [{"name": "timeout", "image": "x", "memory": 10, "privileged": true}]}'
+
+
+@pytest.mark.parametrize("step", ["check_target", "create_deploy"])
+def test_power_over_the_machine_has_to_be_allowed(outside: Outside, world: World, step: str) -> None:
+    """A file that gives a container power over its machine is refused with its places and the way to allow it; with
+    `allow_risks` it is taken, and the record names the setting.
+    """
+    (outside.files.folders[0] / "risky.json").write_text(PRIVILEGED)
+
+    def taken(*, allow_risks: bool) -> tuple[str, ...]:
+        if step == "check_target":
+            checked = CheckTarget(environment="demo", dockerrun="risky.json", allow_risks=allow_risks)
+            return perform(checked, outside).warnings
+        stored = CreateDeploy("timeout", "risky.json", image=IMAGE, allow_risks=allow_risks)
+        return perform(stored, outside).warnings
+
+    with pytest.raises(
+        InvalidDockerrun, match=r"'risky.json' .* at /containerDefinitions/0/privileged"
+    ) as refused:
+        taken(allow_risks=False)
+    assert "allow_risks" in str(refused.value.hint)
+    assert world.changes == []
+    assert "/containerDefinitions/0/privileged runs privileged: root on the machine" in taken(
+        allow_risks=True
+    )
+
+
+def test_what_the_service_has_already_needs_no_leave(outside: Outside) -> None:
+    """A service that runs a privileged container gets another image without being asked again."""
+    outside.services_of("demo").create_deploy("timeout", PRIVILEGED.encode())
+    perform(DeployService("demo", "timeoutsvc", "timeout.1"), outside)
+    made = perform(CreateDeploy("", "", image=OTHER, environment="demo", service="timeoutsvc"), outside)
+    assert (made.deploy_id, made.changed) == ("timeout.2", True)
+
+
 def test_without_a_file_it_is_what_the_service_runs_with_another_image(outside: Outside) -> None:
     """Without a file, the service's current document is stored with another image under the same name, or used again."""
     moved = deployed(outside)
