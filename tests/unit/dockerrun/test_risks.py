@@ -36,3 +36,45 @@ def test_power_over_the_machine_is_said_with_its_place(dialect: Dialect) -> None
     ]
     assert "mounts /var/run/docker.sock of the machine" in {risk.what for risk in risks}
     assert Dockerrun.parse(json.dumps(definition()).encode(), dialect).risks() == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "what"),
+    [
+        ({"volumes": [{"name": "v", "host": {"sourcePath": "/etc/"}}]}, "mounts /etc of the machine"),
+        (
+            {"volumes": [{"name": "v", "host": {"sourcePath": "/run/containerd/containerd.sock"}}]},
+            "mounts /run/containerd/containerd.sock of the machine",
+        ),
+        (
+            {
+                "volumes": [
+                    {
+                        "name": "v",
+                        "dockerVolumeConfiguration": {
+                            "driver": "local",
+                            "driverOpts": {"type": "none", "o": "bind", "device": "/"},
+                        },
+                    }
+                ]
+            },
+            "mounts / of the machine",
+        ),
+        (
+            {"linuxParameters": {"devices": [{"hostPath": "/dev/xvda"}]}},
+            "uses devices of the machine",
+        ),
+        ({"linuxParameters": {"capabilities": {"add": ["CAP_SYS_MODULE"]}}}, "adds capabilities of root"),
+        ({"linuxParameters": {"capabilities": {"add": ["sys_rawio"]}}}, "adds capabilities of root"),
+        ({"linuxParameters": {"capabilities": {"add": ["NET_ADMIN"]}}}, ""),
+        ({"privileged": False}, ""),
+        ({"volumes": [{"name": "v", "host": {"sourcePath": "/etc/app"}}]}, ""),
+    ],
+)
+def test_each_way_to_the_machine_is_known(setting: dict[str, object], what: str) -> None:
+    """Folders of the system, engine sockets, a volume driver's device, devices and capabilities in any spelling are
+    reported; an ordinary folder, an ordinary capability or a switch that is off is not.
+    """
+    document = definition(CONTAINER, **setting) if "volumes" in setting else definition(CONTAINER | setting)
+    risks = Dockerrun.parse(json.dumps(document).encode(), Dialect.ECS).risks()
+    assert [risk.what for risk in risks] == ([what] if what else [])
