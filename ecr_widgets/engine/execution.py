@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
 import threading
 import time
@@ -31,7 +32,6 @@ from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, wri
 
 if TYPE_CHECKING:
     from ecr_widgets.engine.kernel import Kernel
-    from ecr_widgets.engine.kernel_lines import KernelLines
     from ecr_widgets.engine.saved_run import SavedRun
 
 _POLL_S = 0.1
@@ -154,7 +154,7 @@ class Execution:
             _conclude(self._saved, state, reason)
 
     def _run_cells(self) -> tuple[RunState, str | None]:
-        lines = self._kernel.connect(timeout_s=self._options.start_timeout_s)
+        client = self._kernel.connect(timeout_s=self._options.start_timeout_s)
         self._saved.notebook["metadata"]["language_info"] = self._kernel.language_info
         ended: tuple[RunState, str | None] = RunState.SUCCEEDED, None
         for number, cell in enumerate(self._cells):
@@ -166,8 +166,8 @@ class Execution:
                 write_cell_state(cell, CellState.RUNNING)
                 self._saved.changed()
             self._tell(RunEventKind.CELL_STARTED, cell["source"].partition("\n")[0])
-            failure = self._run_cell(lines, cell)
-            self._widgets.sync(lines)
+            failure = self._run_cell(client, cell)
+            self._widgets.sync(client)
             with self._saved.lock:
                 write_cell_state(cell, CellState.FAILED if failure else CellState.SUCCEEDED)
                 self._saved.changed()
@@ -186,25 +186,25 @@ class Execution:
         self._kernel.ask_to_end()
         return ended
 
-    def _run_cell(self, lines: KernelLines, cell: dict[str, Any]) -> _Failure | None:
+    def _run_cell(self, client: Any, cell: dict[str, Any]) -> _Failure | None:
         """Run one cell and return why it failed, or None if it did not."""
-        request = lines.execute(cell["source"])
+        request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
         try:
-            return self._await_cell(lines, cell, request)
+            return self._await_cell(client, cell, request)
         except Interrupted:
             if self._end_s:
                 # The cell has started runs that end by themselves. A second signal ends the wait.
-                self._stop_cell(lines, request, longest_s=self._end_s)
+                self._stop_cell(client, request, longest_s=self._end_s)
             raise
 
-    def _await_cell(self, lines: KernelLines, cell: dict[str, Any], request: str) -> _Failure | None:
+    def _await_cell(self, client: Any, cell: dict[str, Any], request: str) -> _Failure | None:
         started_s = heard_s = time.monotonic()
         timeout_s = self._options.cell_timeout_s
         reply: Mapping[str, Any] | None = None
         idle = False
         while reply is None or not idle:
             self._stop.check()
-            message = lines.output(_POLL_S)
+            message = _heard(client)
             if message is not None:
                 idle = self._take(message, request) or idle
                 heard_s = time.monotonic()
@@ -222,12 +222,12 @@ class Execution:
                 break
             # Checked even if endless output means that there is always a message.
             if reply is None and timeout_s is not None and time.monotonic() - started_s > timeout_s:
-                reply = _reply(lines, request)
+                reply = _reply(client, request)
                 if reply is None:
-                    self._stop_cell(lines, request)
+                    self._stop_cell(client, request)
                     return _Failure(f"timeout: the cell ran longer than {timeout_s:g} s")
             if reply is None and (message is None or idle):
-                reply = _reply(lines, request)
+                reply = _reply(client, request)
             self._saved.write_if_due()
         cell["execution_count"] = reply.get("execution_count")
         return self._why_failed(reply)
@@ -243,12 +243,12 @@ class Execution:
         reason: str = self._saved.redacted(f"{error}: {reply.get('evalue', '')}".strip().rstrip(":"))
         return _Failure(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…", error)
 
-    def _stop_cell(self, lines: KernelLines, request: str, *, longest_s: float = _INTERRUPT_GRACE_S) -> None:
+    def _stop_cell(self, client: Any, request: str, *, longest_s: float = _INTERRUPT_GRACE_S) -> None:
         # Keep what the cell prints until it stops.
         self._kernel.interrupt()
         deadline_s = time.monotonic() + longest_s
         while time.monotonic() < deadline_s:
-            message = lines.output(_POLL_S)
+            message = _heard(client)
             if message is not None and self._take(message, request):
                 return
 
@@ -371,11 +371,21 @@ def _plain(data: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def _reply(lines: KernelLines, request: str) -> Mapping[str, Any] | None:
-    while (message := lines.reply(0.0)) is not None:
-        if message["parent_header"].get("msg_id") == request:
-            content: Mapping[str, Any] = message["content"]
-            return content
+def _heard(client: Any) -> Mapping[str, Any] | None:
+    """The kernel's next output message; None if there is none for a tenth of a second."""
+    with contextlib.suppress(queue.Empty):
+        message: Mapping[str, Any] = client.get_iopub_msg(timeout=_POLL_S)
+        return message
+    return None
+
+
+def _reply(client: Any, request: str) -> Mapping[str, Any] | None:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            message = client.get_shell_msg(timeout=0)
+            if message["parent_header"].get("msg_id") == request:
+                content: Mapping[str, Any] = message["content"]
+                return content
     return None
 
 
@@ -390,7 +400,8 @@ def _how(code: int) -> str:
 class Stop:
     """The signal that asked to stop, if one did.
 
-    It is raised where it arrives, and also kept: finalizers swallow what is raised inside them, as asyncio does in callbacks.
+    It is raised where it arrives, and also kept: asyncio, which the kernel's client uses, swallows what is raised inside
+    its callbacks, and so do finalizers.
     """
 
     def __init__(self) -> None:

@@ -27,12 +27,14 @@ from ecr_widgets.model.bucket_path import is_bucket
 from ecr_widgets.settings import RUNS_VARIABLE
 
 if TYPE_CHECKING:
-    from ecr_widgets.engine.kernel_lines import KernelLines
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 _STOP_TIMEOUT_S = 2.0
 _RELEASE_TIMEOUT_S = 12.0
 """The same if runs are in a bucket: before it ends the kernel releases its leases, for which the next run would wait."""
 _END_TIMEOUT_S = 5.0
+_RECONNECT_MS = 5
+"""How soon the client retries a kernel that does not listen yet; ZeroMQ's default is up to 200 ms."""
 # The current folder is for cells: a file in it must not replace a standard module. Python 3.13 imports some modules before
 # our code could remove the folder from the path, so it must not be there at the start.
 _LAUNCH = ("-P", "-c", "from ecr_widgets.engine.kernel_launcher import main; main()")
@@ -43,7 +45,7 @@ _LONGEST_SOCKET_PREFIX = 100
 class Kernel:
     """A Python kernel as the child of its own guard, started immediately and connected later.
 
-    Importing ZeroMQ while the kernel starts takes no time of its own.
+    Importing the client while the kernel starts hides most of the start time.
 
     Raises:
         RunError: It cannot be started.
@@ -56,9 +58,8 @@ class Kernel:
                 self._private = RunFolder(environ)
                 undo.callback(self._private.remove)
                 folder = self._private.path
-                file = folder / "kernel.json"
-                self._connection = _connection(folder)
-                file.write_text(json.dumps(self._connection))
+                connection = folder / "kernel.json"
+                connection.write_text(json.dumps(_connection(folder)))
                 docker = private_docker_config(folder / "docker", environ)
             except OSError as error:
                 raise RunError(
@@ -70,7 +71,7 @@ class Kernel:
             own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, *_LAUNCH, "-f", str(file)],
+                    [sys.executable, *_LAUNCH, "-f", str(connection)],
                     env={**_for_kernels(environ), **own, **docker},
                     cwd=cwd,
                     # The kernel's guard waits for this pipe, which closes when this process ends, however it ends.
@@ -86,8 +87,9 @@ class Kernel:
                     hint="check the folder, memory and the number of processes (`ulimit -u`), then run again",
                 ) from error
             undo.pop_all()
+        self._connection = connection
         self._has_leases = is_bucket(environ.get(RUNS_VARIABLE, ""))
-        self._lines: KernelLines | None = None
+        self._client: BlockingKernelClient | None = None
         self._asked_to_end = False
         self.language_info: dict[str, Any] = {}
         """The kernel's description of its language, once it is connected."""
@@ -105,8 +107,8 @@ class Kernel:
         """None while the kernel runs, else its exit code (negative: the signal), which is also its guard's."""
         return self._process.poll()
 
-    def connect(self, *, timeout_s: float) -> KernelLines:
-        """The lines to the kernel, once it answers.
+    def connect(self, *, timeout_s: float) -> BlockingKernelClient:
+        """The client, once the kernel answers.
 
         Args:
             timeout_s: Longest time until it does, in seconds.
@@ -114,13 +116,19 @@ class Kernel:
         Raises:
             RunError: The kernel died or stayed silent.
         """
-        from ecr_widgets.engine.kernel_lines import KernelLines
+        import zmq
+        from jupyter_client.blocking.client import BlockingKernelClient
 
-        self._lines = lines = KernelLines(self._connection)
+        client = BlockingKernelClient(connection_file=str(self._connection))
+        client.load_connection_file()
+        client.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        client.start_channels(stdin=False, hb=False)
+        self._client = client
         deadline_s = time.monotonic() + timeout_s
+        asked: set[str] = set()
         # Requests sent before the kernel's sockets are bound wait in ours, so one would do. The subscription to iopub has no
         # such guarantee: only a status message from it proves that outputs will arrive.
-        asked = heard = answered = False
+        heard = answered = False
         while not (heard and answered):
             if self.exit_code is not None or time.monotonic() > deadline_s:
                 how = f"in {timeout_s:g} s" if self.exit_code is None else f"exit code {self.exit_code}"
@@ -130,14 +138,13 @@ class Kernel:
                     hint="try `python -m ipykernel` in the same environment",
                 )
             if not asked or (answered and not heard):
-                asked = True
-                lines.send("kernel_info_request", {})
-            if not answered and (reply := lines.reply(0.1)):
+                asked.add(client.kernel_info())
+            if not answered and (reply := _received(client.shell_channel, 100)):
                 answered, self.language_info = True, dict(reply["content"].get("language_info", {}))
-            heard = heard or lines.output(0.1 if answered else 0.0) is not None
-        while lines.reply(0.0) or lines.output(0.0):
+            heard = heard or _received(client.iopub_channel, 100 if answered else 0) is not None
+        while _received(client.shell_channel, 0) or _received(client.iopub_channel, 0):
             pass
-        return lines
+        return client
 
     def _why_not_started(self) -> str:
         try:
@@ -152,9 +159,9 @@ class Kernel:
 
     def ask_to_end(self) -> None:
         """Ask the kernel to shut down, so that closing it takes less time."""
-        if not self._asked_to_end and self.exit_code is None and self._lines is not None:
+        if not self._asked_to_end and self.exit_code is None and self._client is not None:
             self._asked_to_end = True
-            self._lines.ask_to_end()
+            self._client.shutdown()
 
     def close(self) -> None:
         """End the kernel and everything it started, and remove its files."""
@@ -172,8 +179,8 @@ class Kernel:
             if self._process.wait() == -signal.SIGKILL:
                 # Either its kernel was killed by SIGKILL too, or the guard itself was, and has ended nothing.
                 end_processes_with(ADDRESS_VARIABLE, str(self.channel_address))
-            if self._lines is not None:
-                self._lines.close()
+            if self._client is not None:
+                self._client.stop_channels()
             self._private.remove()
 
     def _await_guard(self, longest_s: float) -> None:
@@ -190,6 +197,13 @@ class Kernel:
 def _for_kernels(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without the variables for notices, which may hold a secret: only the engine sends notices."""
     return {name: value for name, value in environ.items() if not name.startswith("ECR_WIDGETS_NOTIFY_")}
+
+
+def _received(channel: Any, timeout_ms: int) -> Mapping[str, Any] | None:
+    if not channel.socket.poll(timeout_ms):
+        return None
+    message: Mapping[str, Any] = channel.get_msg(timeout=0)
+    return message
 
 
 def _connection(folder: Path) -> dict[str, Any]:

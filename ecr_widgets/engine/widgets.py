@@ -8,12 +8,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ecr_widgets.engine.outputs import Outputs
-
-if TYPE_CHECKING:
-    from ecr_widgets.engine.kernel_lines import KernelLines
 
 STATE_MIME = "application/vnd.jupyter.widget-state+json"
 LARGEST_STATE = 20_000_000
@@ -111,14 +108,14 @@ class Widgets:
             self._changed.add(waiting[-1])
         return True
 
-    def sync(self, lines: KernelLines) -> None:
+    def sync(self, client: Any) -> None:
         """Send the kernel the current outputs of its Output widgets, which its cells may read."""
         for comm in sorted(self._changed & set(self._captures)):
             capture = self._captures[comm]
             capture.sink.settle()
             state = {"outputs": capture.outputs}
             content = {"comm_id": comm, "data": {"method": "update", "state": state, "buffer_paths": []}}
-            lines.send("comm_msg", content)
+            client.shell_channel.send(client.session.msg("comm_msg", content=content))
         self._changed.clear()
 
     def state(self) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,16 +22,15 @@ def cell(tmp_path: Path) -> Cell:
 
     def run(source: str, *, asked: bool = False) -> None:
         with Kernel("run", environ=os.environ, cwd=tmp_path) as kernel:
-            lines = kernel.connect(timeout_s=60.0)
-            request = lines.execute(source)
-            reply = lines.reply(20.0)
-            assert reply is not None
+            client: Any = kernel.connect(timeout_s=60.0)
+            request = client.execute(source)
+            reply = client.get_shell_msg(timeout=20)
             assert (reply["parent_header"]["msg_id"], reply["content"]["status"]) == (request, "ok")
-            while said := lines.output(20.0):
+            while True:
+                said = client.get_iopub_msg(timeout=20)
                 idle = said["content"].get("execution_state") == "idle"
                 if idle and said["parent_header"].get("msg_id") == request:
                     break
-            assert said is not None
             if asked:
                 kernel.ask_to_end()
         assert kernel.exit_code == 0, "it had to be killed"
@@ -131,6 +131,14 @@ def test_a_kernel_without_processes_looks_at_no_other(cell: Cell, tmp_path: Path
 def test_a_debugger_is_loaded_for_those_cells_only_that_ask_for_it(cell: Cell) -> None:
     """The debugger is not loaded until a cell imports it."""
     cell("import sys\nassert 'debugpy' not in sys.modules\nimport debugpy\nassert debugpy.__file__")
+
+
+def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> None:
+    """A client tries again within 10 ms to reach a kernel that is not listening yet."""
+    with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
+        client: Any = kernel.connect(timeout_s=60.0)
+        lines = (client.shell_channel, client.iopub_channel, client.control_channel)
+        assert max(line.socket.reconnect_ivl for line in lines) <= 10
 
 
 def test_a_kernel_that_cannot_start_says_why(tmp_path: Path) -> None:

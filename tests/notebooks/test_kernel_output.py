@@ -37,7 +37,7 @@ def outputs(client: Any, source: str) -> list[dict[str, Any]]:
     request = client.execute(source)
     found = []
     while True:
-        message = client.output(20.0)
+        message = client.get_iopub_msg(timeout=20)
         if message["parent_header"].get("msg_id") != request:
             continue
         if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":

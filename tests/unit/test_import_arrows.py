@@ -110,8 +110,7 @@ ONLY_IN = {
         "adapters/layer0/transport.py",
     },
     "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py"},
-    "jupyter_client": {"engine/kernel_check.py"},
-    "zmq": {"engine/kernel_lines.py", "engine/run_kernel.py"},
+    "jupyter_client": {"engine/kernel.py", "engine/kernel_check.py"},
     "nbformat": {
         "desk/folder.py",
         "engine/papermill_engine.py",
