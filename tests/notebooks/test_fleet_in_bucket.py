@@ -20,7 +20,6 @@ from tests.notebooks.engine_runs import write_runbook
 from tests.notebooks.test_fleet import FAILS_UNLESS_OK, PARAMETERS, WAITS, began, done, until
 
 COUNT = 4
-_MOST_TRIES = 20
 FLEET = ("fleet", "book.ipynb", "--targets", "targets.csv")
 
 
@@ -108,12 +107,13 @@ def test_a_fleet_whose_host_died_is_resumed_on_another(both: tuple[Host, Host], 
     run_id = name.removesuffix("-fleet.ipynb")
 
     # Until its lease ends the fleet's run is busy, and after that perhaps some of its targets'.
-    for _ in range(_MOST_TRIES):
+    def resumed() -> bool:
         process = other.start("run", "--resume", run_id)
         out, err = process.communicate()
         assert process.returncode in (0, 1, 5), out + err
-        if process.returncode == 0:
-            break
+        return process.returncode == 0
+
+    until(resumed)
     assert done(one.checkout) == each_once()
     assert len(saved(s3, one)) == COUNT + 1
 

@@ -74,3 +74,18 @@ def test_nothing_moves_under_the_pointer(quiet_lab: Lab) -> None:
     expect(page.get_by_label("Document", exact=True)).to_have_value("what runs now")
     expect(image).to_be_hidden()
     assert quiet_lab.complaints == []
+
+
+def test_a_button_that_is_pressed_while_something_changes_acts(quiet_lab: Lab) -> None:
+    """What the panel learns between the press and the release of a button is shown after it, so that the click counts."""
+    page, _ = opened(quiet_lab)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Deploy …").hover()
+    page.mouse.down()
+    (quiet_lab.folder / "go").touch()
+    # Nothing that can be seen says that the panel has it, which is the point.
+    page.wait_for_timeout(4_000)
+    page.mouse.up()
+    expect(page.get_by_label("Document", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back …")).to_be_visible()
+    assert quiet_lab.complaints == []

@@ -96,7 +96,9 @@ def records(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def facts(notebook: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """What a notebook's records say, in their order and without what differs from run to run: times and durations."""
+    """What a notebook's records say, in their order and without what differs from run to run: times, durations, and how
+    often a wait looked.
+    """
     found = [
         json.loads("".join(output["data"][RECORD_MIME]))
         for cell in notebook["cells"]
@@ -109,7 +111,7 @@ def facts(notebook: dict[str, Any]) -> list[tuple[Any, ...]]:
             record["state"],
             record["changed"],
             record["inputs"],
-            {k: v for k, v in (record["outcome"] or {}).items() if not k.endswith(("_at", "_s"))},
+            {k: v for k, v in (record["outcome"] or {}).items() if not k.endswith(("_at", "_s", "checks"))},
         )
         for record in found
     ]

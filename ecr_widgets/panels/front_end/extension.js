@@ -1,5 +1,5 @@
-// The first door: JupyterLab 4 and Notebook 7 draw panels themselves. A prebuilt extension made by hand: the end of this file
-// is what `jupyter labextension build` makes of one plugin.
+// For JupyterLab 4 and Notebook 7. A prebuilt extension made by hand: its end is what `jupyter labextension build` makes
+// of one plugin.
 (() => {
 	const PANEL = "application/vnd.ecr-widgets.panel+json", TARGET = "ecr-widgets";
 	const drawing = import(new URL("panel.js", document.currentScript.src).href);
@@ -47,7 +47,7 @@
 				this.connect();
 			}
 
-			/** Join the kernel that the panel is live in, if there is one. */
+			/** Join the kernel that the panel is live in. */
 			async connect() {
 				const { card, panel } = this;
 				const notebook = tracker?.find((each) => each.node.contains(this.node));
@@ -95,7 +95,7 @@
 				NotebookActions.run(content, sessionContext);
 			}
 
-			/** Open a file that the kernel names from where the notebook is. */
+			/** Open a path from where the notebook is. */
 			open(path) {
 				const { pathname } = new URL(path, `file:///${this.notebook.context.path}`);
 				commands.execute("docmanager:open", { path: decodeURI(pathname.slice(1)) });

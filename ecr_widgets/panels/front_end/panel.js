@@ -1,5 +1,5 @@
-// Draws a panel from its JSON and hands back what people do with it; knows no kernel and no front end. Texts become text
-// nodes, styles go through the CSS object model, so a strict content security policy holds.
+// Draws a panel from its JSON and hands back what people do; knows no kernel and no front end. Makes no markup and no inline
+// styles, for a strict content security policy.
 const PAGE = 12, WAIT_MS = 700;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
 const DIGEST = /sha256:([0-9a-f]{12})[0-9a-f]{52}/g;
@@ -120,13 +120,13 @@ export function mount(node, host) {
 	let state = null, rows = null, drawer = null; // what the kernel says, where the panel is live
 	let words = "", by = -1, down = false, first = 0, page = [], texts = {};
 	let chosen = null, open = ""; // the row whose drawer is open, the action whose form is
-	let dead = false, waits = false, sent, seeing, told, over;
+	let dead = false, waits = false, sent, seeing, told, over, held, late;
 	const forms = new Map(), closed = new Set();
 
 	const title = h("b"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
 	const foot = h("div.foot"), below = h("div");
 	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows", oninput: () => search(filter.value) });
-	const card = h("section.ecrw", { onkeydown: pressed, onpointerover: ({ target }) => (over = target.closest("form")), onpointerleave: () => (over = null) }, h("div.head", title, summary, filter, tools), top, body, foot, below);
+	const card = h("section.ecrw", { onkeydown: pressed, onpointerover: ({ target }) => (over = target.closest("form")), onpointerleave: () => (over = null), onpointerdown: press, onpointercancel: release }, h("div.head", title, summary, filter, tools), top, body, foot, below);
 	node.replaceChildren(card);
 
 	const shown = () => state ?? data;
@@ -140,7 +140,6 @@ export function mount(node, host) {
 		what?.scrollIntoView({ block: "nearest" });
 		body.scrollLeft = left;
 	};
-	/** Keeps the focus. */
 	const keeping = (drawn) => {
 		const had = focused();
 		drawn();
@@ -178,6 +177,7 @@ export function mount(node, host) {
 	}
 
 	const draw = () =>
+		(late = held) ||
 		keeping(() => {
 			const at = plain(shown().at).slice(0, 19).replace("T", " ");
 			title.textContent = card.ariaLabel = plain(shown().title);
@@ -190,6 +190,17 @@ export function mount(node, host) {
 			if (parts !== told) below.replaceChildren(...list(shown().parts).flatMap(part));
 			told = parts;
 		});
+
+	/** What is pressed stays: a click begins and ends on one element. */
+	function press() {
+		held = true;
+		addEventListener("pointerup", release, { once: true });
+	}
+
+	function release() {
+		held = false;
+		if (late) setTimeout(draw);
+	}
 
 	function offered() {
 		if (state) {
@@ -220,7 +231,6 @@ export function mount(node, host) {
 		return button(`${plain(action.label)} …`, key, turn, { title, ariaExpanded: String(open === key) });
 	}
 
-	/** What is said where an action was taken. */
 	function notices(row) {
 		const { status, bars, problem, said, plan, at_row, run } = shown();
 		const note = (kind, role, ...children) => h(`div.note${kind}`, { role }, ...children);
@@ -240,7 +250,7 @@ export function mount(node, host) {
 		return action ? [filled(action, row), ...found] : found; // so that they move no field
 	}
 
-	/** An action's form. Fields that change wait while somebody types or points there, till it is opened again. */
+	/** An action's form; its fields stay while somebody types or points there. */
 	function filled(action, row) {
 		const key = formKey({ action: action.name, row }), known = forms.get(key);
 		const fields = JSON.stringify(action.fields, (name, value) => (name === "labels" ? undefined : value));
@@ -316,7 +326,6 @@ export function mount(node, host) {
 		foot.replaceChildren(h("span", { role: "status" }, count + more), ...turns);
 	}
 
-	/** A row, and its drawer where it is open. */
 	function line(row, wide, names) {
 		const key = keyOf(row), isOpen = chosen === key;
 		const cells = wide.map((at, number) => {
@@ -403,7 +412,7 @@ export function mount(node, host) {
 		else search("");
 	}
 
-	/** The fields of one action, with what was typed into an earlier form of it. What is typed is sent, and never saved. */
+	/** The fields of one action, with what was typed before, which is sent and never saved. */
 	function form(action, row, key, offered, earlier) {
 		const fields = new Map(), typed = { ...earlier?.typed }, made = { fields: offered, typing: earlier?.typing, typed };
 		let asked = 0, asking;
