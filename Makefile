@@ -36,8 +36,8 @@ test: $(READY) system test-system  ## all tests that need no more than this mach
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	@# Three at a time, since tests often wait; a file of tests in one of them: notebooks and fixtures of a file belong together.
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	@# Four at a time, since tests often wait; a file of tests in one of them: notebooks and fixtures of a file belong together.
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 demo: $(READY) system  ## the release runbook on the embedded sandbox
 	@$(SANDBOX) up
