@@ -215,8 +215,8 @@ def _warn_if_large(context: BuildContext) -> None:
                 largest, largest_bytes = each.name, size_bytes
     if whole_bytes > _LARGE_BYTES:
         warnings.warn(
-            f"the build context {str(context.folder)!r} is {size(whole_bytes)} large, of which {largest!r} is"
-            f" {size(largest_bytes)}, and takes long to send; name in .dockerignore what the build does not need",
+            f"the build context {str(context.folder)!r} has {size(whole_bytes)}, {size(largest_bytes)} of it in"
+            f" {largest!r}, and takes long to send; name in .dockerignore what the build does not need",
             stacklevel=4,
         )
 
