@@ -194,7 +194,7 @@ export function mount(node, host) {
 	/** What is pressed stays: a click begins and ends on one element. */
 	function press() {
 		held = true;
-		addEventListener("pointerup", release, { once: true });
+		addEventListener("pointerup", release, true);
 	}
 
 	function release() {
@@ -260,7 +260,6 @@ export function mount(node, host) {
 		return forms.get(key).node;
 	}
 
-	/** Where an action's run is. */
 	const saved = ({ text, path }) => {
 		const open = host.open && button("Open run", "open run", () => host.open(path));
 		return h("span.acts", h("span.mut", plain(text)), open, copying(path, "path of the run"));
@@ -365,7 +364,6 @@ export function mount(node, host) {
 		reveal(card.querySelector(".drawer"));
 	}
 
-	/** Every cell whole, and what the kernel adds. */
 	function inside(row, key, names) {
 		const mine = drawer?.row === key ? drawer : null;
 		const cells = names.map((name, at) => [name, row[at], TO_COPY.test(row[at])]);
@@ -488,7 +486,6 @@ export function mount(node, host) {
 	}
 
 	return {
-		/** Draw a panel's saved JSON. */
 		show(saved) {
 			data = saved?.constructor === Object ? saved : {};
 			draw();
@@ -501,14 +498,17 @@ export function mount(node, host) {
 			open = "";
 			draw();
 		},
-		/** What the kernel sends. */
 		receive({ state: said, rows: all, drawer: opened, bars, closed: done, values, checked }) {
 			answered();
 			if (checked) return forms.get(formKey(checked))?.judge(checked);
 			if (all) rows = list(all);
 			if (said) {
-				if (!state && said.words && !words) words = filter.value = said.words;
+				const joined = !state;
+				if (joined && said.words && !words) words = filter.value = said.words;
 				state = said;
+				// What people did before.
+				if (joined && chosen !== null) host.send({ do: "open", row: chosen });
+				if (joined && words) leaf(first);
 			}
 			if (bars && state) state.bars = bars;
 			if (opened) drawer = opened;
