@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.panels.conftest import Lab
+from tests.panels.conftest import CHECKOUT, Lab, new_page
 from tests.panels.looks import check, in_view
 
 FIRST_DEPLOY = """
@@ -89,3 +89,30 @@ def test_a_button_that_is_pressed_while_something_changes_acts(quiet_lab: Lab) -
     expect(page.get_by_label("Document", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Roll back …")).to_be_visible()
     assert quiet_lab.complaints == []
+
+
+EARLY = """
+async (source) => {
+	const { mount } = await import(`data:text/javascript;charset=utf-8,${encodeURIComponent(source)}`);
+	const sent = [], node = document.body, send = (message) => sent.push(message);
+	const panel = mount(node, { send });
+	panel.show({ title: "Images", columns: ["tag"], rows: [["1.0"], ["2.0"]] });
+	node.querySelector(".row").click();
+	node.querySelector("input").value = "1.";
+	node.querySelector("input").dispatchEvent(new Event("input"));
+	const early = sent.length;
+	panel.receive({ state: { title: "Images", columns: ["tag"], actions: [] }, rows: [["1.0"], ["2.0"]] });
+	await new Promise((done) => setTimeout(done, 600));
+	return [early, sent];
+}
+"""
+
+
+def test_what_is_clicked_and_typed_before_the_kernel_answers_is_sent(browser: Browser) -> None:
+    """A row that was opened and a filter that was typed while the panel was still joining its kernel reach the kernel."""
+    page = new_page(browser)
+    source = (CHECKOUT / "ecr_widgets/panels/front_end/panel.js").read_text()
+    early, sent = page.evaluate(EARLY, source)
+    page.context.close()
+    assert early == 0
+    assert sent == [{"do": "open", "row": "1.0"}, {"do": "see", "words": "1.", "rows": ["1.0"]}]

@@ -1,4 +1,4 @@
-// Draws a panel from its JSON and hands back what people do; knows no kernel and no front end. Makes no markup and no inline
+// Draws a panel from its JSON and hands back what people do; knows no kernel or front end. Makes no markup and no inline
 // styles, for a strict content security policy.
 const PAGE = 12, WAIT_MS = 700;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
@@ -191,9 +191,9 @@ export function mount(node, host) {
 			told = parts;
 		});
 
-	/** What is pressed stays: a click begins and ends on one element. */
-	function press() {
-		held = true;
+	/** What is pressed stays: a click needs one element. */
+	function press({ button }) {
+		held = !button;
 		addEventListener("pointerup", release, true);
 	}
 
@@ -506,7 +506,7 @@ export function mount(node, host) {
 				const joined = !state;
 				if (joined && said.words && !words) words = filter.value = said.words;
 				state = said;
-				// What people did before.
+				// What was done before.
 				if (joined && chosen !== null) host.send({ do: "open", row: chosen });
 				if (joined && words) leaf(first);
 			}
