@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
@@ -36,6 +37,10 @@ hypothesis.settings.load_profile("any-speed")
 
 
 TEMPORARY = pytest.StashKey[Path]()
+STDERR = pytest.StashKey[int]()
+"""This process's own, which tests and pytest replace."""
+LONGEST_S = 900.0
+"""Of a test that does not end when pytest-timeout interrupts it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Containers often have it set: every process that a test starts would compile all that it imports of ours anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    config.stash[STDERR] = os.dup(2)
     if not hasattr(config, "workerinput"):
         config.stash[TEMPORARY] = folder = Path(tempfile.mkdtemp(prefix="t-"))
         folder.chmod(0o711)  # other users' tests reach what is theirs
@@ -72,6 +78,37 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         del session.config.stash[TEMPORARY]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """See `_end_if_it_hangs`."""
+    _end_if_it_hangs(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """See `_end_if_it_hangs`; pytest has called that off for a test that failed."""
+    _end_if_it_hangs(item)
+
+
+def _end_if_it_hangs(item: pytest.Item) -> None:
+    """One that pytest-timeout cannot interrupt fails the run and is shown, instead of keeping it from ever ending.
+
+    It interrupts a test once: whoever then waits in a `finally` waits for ever.
+    """
+    faulthandler.dump_traceback_later(LONGEST_S, exit=True, file=item.config.stash[STDERR])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Show a failure at once: a run that is killed has no summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.nodeid}, at {report.when}:\n{report.longreprtext}", file=sys.__stderr__, flush=True)
+
+
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
 """Files whose tests share no more than the sandbox."""
 ONE_WINDOW = "tests/panels/"
@@ -91,6 +128,24 @@ class ByFile(LoadFileScheduling):
         if file.startswith(ONE_WINDOW):
             return ONE_WINDOW
         return nodeid if file in ONE_BY_ONE else file
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Of a worker that died, others take what it had not begun.
+
+        xdist gives them all that it ever had: the test that it died of, which kills the next one too, and files that are
+        complete, after which a worker waits for ever, as it asks for more when a test ends.
+        """
+        left = {
+            scope: {test: False for test, complete in tests.items() if not complete}
+            for scope, tests in self.assigned_work.pop(node).items()
+        }
+        died_of = next((test for tests in left.values() for test in tests), None)
+        for tests in left.values():
+            tests.pop(died_of, None)
+        self.workqueue.update({scope: tests for scope, tests in left.items() if tests})
+        for other in self.nodes:
+            self._reschedule(other)
+        return died_of
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def test_texts_are_wrapped_for_a_terminal_only(
 ) -> None:
     """A runbook's description is wrapped to a terminal's width; in a pipe each parameter is one line."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    monkeypatch.setattr(runbooks.shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setenv("COLUMNS", "60")
     book = next(each for each in list_runbooks() if each.name == "release")
     runbooks.tell_runbook(book, values="each by -p")
     lines = capsys.readouterr().out.splitlines()
