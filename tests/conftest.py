@@ -18,6 +18,7 @@ from pathlib import Path
 import botocore.loaders
 import botocore.session
 import hypothesis
+import psutil
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -104,9 +105,23 @@ def _end_if_it_hangs(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Show a failure at once: a run that is killed has no summary."""
+    """Show a failure at once, since a run that is killed has no summary, and how much this machine has left."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        print(f"\n{report.nodeid}, at {report.when}:\n{report.longreprtext}", file=sys.__stderr__, flush=True)
+        memory, disk = psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free
+        has = f"{memory >> 20} MB of memory and {disk >> 20} MB of disk free, load {os.getloadavg()[0]:.0f}"
+        what = f"{report.nodeid}, at {report.when}, {has}:"
+        print(f"\n{what}\n{report.longreprtext}", file=sys.__stderr__, flush=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
+    """Say how a worker ended that did not end as it should: negative is a signal."""
+    if error:
+        print(
+            f"\nexit code {node.gateway._io.popen.wait()} of {node.gateway.id}",
+            file=sys.__stderr__,
+            flush=True,
+        )
 
 
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})

@@ -33,7 +33,9 @@ from jupyter_client import launcher
 from ecr_widgets.engine import kernel
 from ecr_widgets.fleets import start as target_run
 
-_NUMBER = struct.Struct("i")
+_NUMBER = struct.Struct("ci")
+_BEGAN, _ENDED = b"b", b"e"
+"""What a number is about: a process that is killed at once ends without having begun, and its status is no process id."""
 _LONGEST_REQUEST = 1 << 17
 _NAMESPACES = {"net": 0x40000000, "uts": 0x04000000}
 _PR_SET_DUMPABLE = 4
@@ -84,19 +86,23 @@ class Forked(subprocess.Popen[Any]):
         for handle in (status, *places):
             os.close(handle)
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
-        self.pid = self._read()
-        if self.pid < 0:
-            raise OSError(-self.pid, os.strerror(-self.pid), str(args[0]))
+        about, self.pid = self._read()
+        if about != _BEGAN or self.pid < 0:
+            raise OSError(
+                -self.pid, os.strerror(-self.pid) if self.pid < 0 else "was not forked", str(args[0])
+            )
         self._child_created = True
 
-    def _read(self) -> int:
-        (number,) = _NUMBER.unpack(os.read(self._status, _NUMBER.size))
-        return int(number)
+    def _read(self) -> tuple[bytes, int]:
+        about, number = _NUMBER.unpack(
+            os.read(self._status, _NUMBER.size) or _NUMBER.pack(_ENDED, signal.SIGKILL)
+        )
+        return about, number
 
     def _try_wait(self, flags: int) -> tuple[int, int]:
         if not select.select([self._status], [], [], 0 if flags & os.WNOHANG else None)[0]:
             return 0, 0
-        status = self._read()
+        _, status = self._read()
         os.close(self._status)
         return self.pid, status
 
@@ -255,7 +261,7 @@ def main() -> None:
         theirs.close()
         for handle in (*range(3), *handles[:3]):
             os.close(handle)
-        os.write(handles[3], _NUMBER.pack(os.waitpid(pid, 0)[1]))
+        os.write(handles[3], _NUMBER.pack(_ENDED, os.waitpid(pid, 0)[1]))
         os._exit(0)
     asked = json.loads(request)
     words, asked_by = asked.pop("words"), asked.pop("asked_by")
@@ -266,7 +272,7 @@ def main() -> None:
     except OSError as error:
         number = -(error.errno or 1)
     # As with a program that was started: who asks hears of it once all is set.
-    os.write(told, _NUMBER.pack(number))
+    os.write(told, _NUMBER.pack(_BEGAN, number))
     os.close(told)
     if number < 0:
         os._exit(1)

@@ -240,7 +240,7 @@ def _quadratic(at: Attempt) -> None:
 
 
 def _streamed_mb(at: Attempt) -> int:
-    return 100 if at.full else 12
+    return 100 if at.full else 24
 
 
 def _printing(at: Attempt) -> str:
