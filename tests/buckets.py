@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from botocore.config import Config
 
 from ecr_widgets.adapters.s3_store import S3Store
 from ecr_widgets.model.bucket_path import BucketPath
+from tests.ports import free_ports
 
 _PATIENCE_S = 60.0
 _PORTS = tuple(f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc"))
@@ -87,7 +87,7 @@ class Buckets:
 def seaweed() -> Iterator[Buckets]:
     """SeaweedFS on this machine's loopback, gone with all its files in the end."""
     folder = Path(tempfile.mkdtemp(prefix="s3-"))
-    ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [
@@ -158,14 +158,3 @@ def _wait_for(buckets: Buckets, server: subprocess.Popen[bytes], folder: Path) -
             return
     log = (folder / "log").read_text(errors="replace")[-2000:]
     raise RuntimeError(f"no S3 server: {why}\n{log}")
-
-
-def _free_ports(count: int) -> list[int]:
-    taken = [socket.socket() for _ in range(count)]
-    try:
-        for each in taken:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in taken]
-    finally:
-        for each in taken:
-            each.close()

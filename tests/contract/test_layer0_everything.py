@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ecr_widgets.model.layer0 import Job, JobState
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from tests.contract.conftest import Ports
 from tests.contract.test_layer0 import demo, dockerrun, until
+from tests.ports import free_port
 
 
 def ended(ports: Ports, job_id: str) -> Job:
@@ -21,12 +21,6 @@ def ended(ports: Ports, job_id: str) -> Job:
         lambda: ports.layer0.read_job(job_id),
         lambda each: each.state in (JobState.COMPLETED, JobState.ERROR),
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_an_environment_lives_from_creation_to_deletion(ports: Ports) -> None:

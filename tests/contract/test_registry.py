@@ -34,6 +34,7 @@ from ecr_widgets.model.registry import Child
 from ecr_widgets.ports import Progress, Registry, ignore_progress
 from ecr_widgets.sandbox import Sandbox
 from tests.fakes import FakeEcr, FakeRegistry, World, digest_of
+from tests.ports import free_port
 
 MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -81,8 +82,7 @@ def docker_registry(folder: Path) -> Iterator[AuthorizationToken]:
     binary = shutil.which("docker-registry")
     if binary is None:
         pytest.skip("docker-registry is not installed: apt-get install docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config = folder / "registry.yml"
     config.write_text(
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'blobs'}}}}}\n"
@@ -365,7 +365,6 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
 
 def test_a_registry_that_is_not_there_is_unavailable() -> None:
     """A registry that does not answer is reported as unavailable."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        host = f"127.0.0.1:{free.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     with pytest.raises(RegistryUnavailable, match="does not answer"):
         OciRegistry().find_digest(ImageReference.parse(f"{host}/a/b:1"), token_for(host))

@@ -28,6 +28,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from ecr_widgets.sandbox import Sandbox
 from tests.chromium import PROGRAM, launched
 from tests.conftest import outside_of
+from tests.ports import free_port
 from tests.private_network import PrivateNetwork
 
 BIN = Path(sys.executable).parent
@@ -246,8 +247,7 @@ def serving(
     """
     work = root / "work"
     work.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     own = {
         name: str(root / name.lower())
         for name in (

@@ -12,7 +12,7 @@ import pytest
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.settings import Settings
 from tests import ours
-from tests.sandbox.layer0.test_balancers import free_port
+from tests.ports import free_port
 
 
 class Commands:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import threading
 import time
 import urllib.request
@@ -35,6 +34,7 @@ from tests.faults import forked
 from tests.faults.books import BIN, Ran, write_book
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.replies import ask_layer0, environ_of, moves
+from tests.ports import free_port
 from tests.sandbox.layer0.served import TOKEN, serve
 from tests.sandbox.workloads.fake_containers import FakeContainers
 from tests.unit.adapters.scripted import RESET, answering, http
@@ -208,9 +208,7 @@ def _never_healthy(at: Attempt, *, back: bool) -> None:
     name = f"never{at.rng.randrange(10**6)}"
     demo = api.find_environment("demo")
     assert demo is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     check = HealthCheck("HTTP:80/", interval=5, timeout=2)
     balancer = api.create_load_balancer(
         demo.environment_id, name, [Port(port, 80, "HTTP")], health_check=check

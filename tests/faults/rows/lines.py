@@ -47,6 +47,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ignore_progress
 from ecr_widgets.settings import Layer0Settings
 from tests.faults.plan import Attempt, leaving_sockets, row
+from tests.ports import free_port
 from tests.unit.adapters.scripted import RESET, Request, answering, chunked, http
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -132,9 +133,7 @@ def _no_engine(at: Attempt, *, naive: bool) -> None:
     with answering(ENGINES.get(kind, lambda _: RESET)) as server:
         address = f"tcp://{server.host}"
         if kind == "absent":
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+            address = f"tcp://127.0.0.1:{free_port()}"
         elif kind in ("no socket", "a file"):
             address = f"unix://{at.folder / 'docker.sock'}"
             if kind == "a file":

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.sandbox.workloads.certificates import Certificates
+from tests.ports import free_port
 from tests.sandbox.layer0.served import REASONS, Served, serve
 from tests.sandbox.layer0.test_restart import post, running
 from tests.sandbox.workloads.backend import Backend, answering
@@ -34,12 +35,6 @@ def backend() -> Iterator[int]:
 def served(backend: int, tmp_path: Path) -> Iterator[Served]:
     with serve(FakeContainers(listening={80: backend}), folder=tmp_path) as each:
         yield each
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def balanced(served: Served, *, idle_timeout: int = 60, **ports: int) -> str:

@@ -15,8 +15,9 @@ import pytest
 
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.settings import Settings
+from tests.ports import free_port
 from tests.sandbox.layer0.served import Served
-from tests.sandbox.layer0.test_balancers import CHECK, free_port
+from tests.sandbox.layer0.test_balancers import CHECK
 
 PAGE = "mkdir -p /www && hostname > /www/index.html && exec httpd -f -p 8080 -h /www"
 
