@@ -12,6 +12,7 @@ from ecr_widgets.audit.calls import records_of_call
 from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.audit.run import SUCCEEDED, Cell, Found, NoRun, Origin, Run
 from ecr_widgets.model.record import CellState, RunState, StepRecord, StepState
+from ecr_widgets.model.text import cut
 
 RULES = 1
 """Increment when the rules for verdicts change: what was judged by other rules is judged again."""
@@ -42,24 +43,14 @@ class Judgement:
     @property
     def why(self) -> str:
         """The reasons in one line, each cut to a readable length."""
-        return "; ".join(_clipped(reason, _MAX_REASON) for reason in self.reasons[:_MAX_REASONS])
+        return "; ".join(cut(reason, _MAX_REASON) for reason in self.reasons[:_MAX_REASONS])
 
 
 _MAX_REASON, _MAX_REASONS = 500, 20
 
 
-def _clipped(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]}…"
-
-
-def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:
-    """Judge what was found, from its own evidence alone.
-
-    Args:
-        changed: What differs from the run's seal; any entry makes the run tampered.
-    """
-    if changed:
-        return Judgement(Verdict.TAMPERED, changed)
+def judge(found: Found) -> Judgement:
+    """Judge what was found, from its own evidence alone."""
     if isinstance(found, NoRun):
         return Judgement(Verdict(found.kind), (found.why,))
     if found.state is RunState.RUNNING:

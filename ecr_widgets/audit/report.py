@@ -25,7 +25,7 @@ from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification
 from ecr_widgets.model.bucket_path import Place
-from ecr_widgets.model.text import visible
+from ecr_widgets.model.text import cut, visible
 from ecr_widgets.model.times import to_rfc3339
 
 MAX_ROWS = 5000
@@ -238,5 +238,4 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
-    shown = visible(text)
-    return escape(shown if len(shown) <= _MAX_TEXT else shown[:_MAX_TEXT] + "…")
+    return escape(cut(visible(text), _MAX_TEXT))

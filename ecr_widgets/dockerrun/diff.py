@@ -16,6 +16,7 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.form import NAMED, same
 from ecr_widgets.dockerrun.masking import MASK, is_hidden, masked, secret_arguments
 from ecr_widgets.dockerrun.reading import step
+from ecr_widgets.model.text import cut
 
 _KEY = secrets.token_bytes(32)
 """New in each process, so that guesses cannot be checked against a saved mark."""
@@ -61,8 +62,7 @@ class Change:
         parts = self.pointer.split("/")
         if self.is_secret or any(is_hidden(holder, name, value) for holder, name in pairwise(parts)):
             return _hidden(value)
-        text = json.dumps(masked(value, _hidden, holder=parts[-1]))
-        return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+        return cut(json.dumps(masked(value, _hidden, holder=parts[-1])), _LONGEST_TEXT)
 
 
 def _hidden(value: Any) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.text import cut
 
 MAX_SIZE_BYTES = 64 * 1024
 MAX_DEPTH = 64
@@ -99,7 +100,7 @@ def step(pointer: str, key: str | int) -> str:
 
 def shorten(text: str, length: int = 80) -> str:
     """A text quoted and cut for a message; control characters show as escapes."""
-    return repr(text if len(text) <= length else text[:length] + "…")
+    return repr(cut(text, length))
 
 
 def kind_of(value: Any) -> str:

@@ -29,6 +29,7 @@ from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RECORD_MIME, CellState, RunState, StepRecord, StepState
 from ecr_widgets.model.script import Script
+from ecr_widgets.model.text import cut
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -179,8 +180,7 @@ class ActionRun:
 
     def verdict_of(self, error: BaseException) -> tuple[RunState, str]:
         """State and reason of a run that ended with an error."""
-        reason: str = self._saved.redacted(f"{type(error).__name__}: {error}")
-        reason = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
+        reason = cut(self._saved.redacted(f"{type(error).__name__}: {error}"), _LONGEST_REASON)
         if self._is_outcome_unknown:
             return RunState.UNKNOWN, reason
         is_cancelled = isinstance(error, StepCancelled) or not isinstance(error, Exception)

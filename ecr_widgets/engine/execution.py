@@ -27,6 +27,7 @@ from ecr_widgets.model.record import (
     StepRecord,
     StepState,
 )
+from ecr_widgets.model.text import cut
 from ecr_widgets.saved_runs.summary import put_summary
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 
@@ -241,7 +242,7 @@ class Execution:
             return None
         error = str(reply.get("ename", reply["status"]))
         reason: str = self._saved.redacted(f"{error}: {reply.get('evalue', '')}".strip().rstrip(":"))
-        return _Failure(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…", error)
+        return _Failure(cut(reason, _LONGEST_REASON), error)
 
     def _stop_cell(self, client: Any, request: str, *, longest_s: float = _INTERRUPT_GRACE_S) -> None:
         # Keep what the cell prints until it stops.

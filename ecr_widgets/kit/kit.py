@@ -213,7 +213,3 @@ class Kit(Steps):
             InvalidReference: It is in another registry.
         """
         return self._outside.name_of(image, profile=profile, region=region)
-
-    def image_reference(self, repository: str, *, tag: str) -> ImageReference:
-        """Return the full reference of a tag (or digest) in a repository of the account's registry."""
-        return self._outside.reference(self._outside.session.repository(repository), tag)

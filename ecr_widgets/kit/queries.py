@@ -200,7 +200,6 @@ class Queries:
         image: ImageReference,
         *,
         container: str | None = None,
-        variables: Mapping[str, object] | None = None,
     ) -> tuple[str, ...]:
         """What a Dockerrun with this image would change in a stored deploy, one line per place.
 
@@ -218,7 +217,7 @@ class Queries:
         current = services.read_deploy(deploy_id).dockerrun if deploy_id else None
         if dockerrun:
             content = self._outside.files.read(dockerrun)
-            read = read_dockerrun(dockerrun, content, container, variables, services.dialect())
+            read = read_dockerrun(dockerrun, content, container, None, services.dialect())
         elif current is not None:
             read = Dockerrun.stored(current, services.dialect())
         else:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ecr_widgets.errors import InvalidReference
+from ecr_widgets.model.text import cut
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -22,6 +24,8 @@ _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII)
 
 NAME_MAX_LENGTH = 255
 """Most characters in the path, as Docker counts them."""
+
+_shorten = partial(cut, longest=200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +144,6 @@ def _path_at_docker(registry: str | None, repository: str) -> str:
     """The path as Docker completes it: Docker Hub is the default, and a short name there is in `library`."""
     short = "/" not in repository and registry in {None, "docker.io", "index.docker.io"}
     return f"library/{repository}" if short else repository
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 200 else text[:200] + "…"
 
 
 def _refuse(text: str, why: str, hint: str | None = None) -> InvalidReference:

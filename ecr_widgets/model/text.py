@@ -29,6 +29,11 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
 
 
+def cut(text: str, longest: int) -> str:
+    """The text; if it is longer, its beginning and an ellipsis."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def shortened(name: str, most: int) -> str:
     """Shorten a name in the middle: long names of services and tags differ at the end.
 

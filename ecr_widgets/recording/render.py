@@ -14,7 +14,7 @@ from ecr_widgets.model.drawing import BLUE, GREY, Series, stacked
 from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.plan_lines import is_marked, planned_line
 from ecr_widgets.model.record import StepRecord, StepState
-from ecr_widgets.model.text import visible
+from ecr_widgets.model.text import cut, visible
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.recording.rates import TOTAL
 
@@ -222,7 +222,7 @@ def _short(value: Any, *, inner: bool = False) -> str:
         text = (", " if inner or sum(map(len, cells)) <= _ONE_LINE else "\n").join(cells)
     else:
         text = str(value)
-    return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"
+    return cut(text, _MAX_VALUE_LENGTH)
 
 
 def _row(name: str, value: Any) -> Markup:

@@ -10,6 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from ecr_widgets.model.drawing import AMBER, GREEN, GREY, RED, Bar, gantt
 from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.record import RECORD_MIME, StepRecord, StepState
 from ecr_widgets.model.run import RunHeader
+from ecr_widgets.model.text import cut
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.saved_runs.outcome import COLOURS, SIGNS, Fate, Outcome, RunOutcome, outcome_of
 from ecr_widgets.saved_runs.reading import MARK, note_among, own_metadata
@@ -26,7 +28,8 @@ from ecr_widgets.saved_runs.reading import MARK, note_among, own_metadata
 SUMMARY_ID = "run-summary"
 """The cell's id."""
 _MOST_BARS, _MOST_LINES = 30, 8
-_LONGEST_TEXT, _LONGEST_LINE = 600, 200
+_LONGEST_LINE = 200
+_cut = partial(cut, longest=600)
 _NO_MARKDOWN = str.maketrans({sign: f"&#{ord(sign)};" for sign in "*_`$\\[]~|^\n\r"})
 """Characters that a front end would read as Markdown or a formula, even within HTML; as entities they are plain text."""
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
@@ -196,7 +199,7 @@ def _counted(lines: Iterable[str]) -> list[str]:
 
 
 def _box(colour: str, name: str, message: str, lines: Sequence[str]) -> Markup:
-    log = "\n".join(_cut(each, _LONGEST_LINE) for each in lines)
+    log = "\n".join(cut(each, _LONGEST_LINE) for each in lines)
     return element(
         "div",
         element("b", name),
@@ -217,7 +220,7 @@ def _bars(header: RunHeader, steps: Sequence[StepRecord]) -> Iterator[Bar]:
         sign, colour, words = _look_of(step)
         yield Bar(
             sign,
-            _cut(step.step, 40),
+            cut(step.step, 40),
             _seconds(began, step.started_at),
             _seconds(began, step.ended_at or last),
             colour,
@@ -256,7 +259,3 @@ def _table(facts: Iterable[tuple[str, str]]) -> Markup:
         for name, text in facts
     )
     return element("table", *rows, style="border:0;margin:6px 0;width:98%;table-layout:fixed")
-
-
-def _cut(text: str, longest: int = _LONGEST_TEXT) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ecr_widgets.errors import FleetStopped, FleetUnknown, InputError
 from ecr_widgets.model.fleet import RunEnd, TargetRun
+from ecr_widgets.model.text import cut
 from ecr_widgets.model.waves import Counts, TargetState, Verdict, state_of, verdict
 from ecr_widgets.ports import Progress, ProgressSink
 from ecr_widgets.steps.plan_fleet import Fleet
@@ -222,8 +223,7 @@ def _failed(end: RunEnd) -> FailedTarget:
     if state is TargetState.BUSY:
         # It was tried twice.
         return _failed(replace(end, exit_code=1, reason=f"busy: {end.reason}"))
-    reason = end.reason if len(end.reason) <= _LONGEST_REASON else f"{end.reason[:_LONGEST_REASON]}…"
-    return FailedTarget(end.target, state.value, reason, end.run_id)
+    return FailedTarget(end.target, state.value, cut(end.reason, _LONGEST_REASON), end.run_id)
 
 
 def _duration(seconds: float) -> str:

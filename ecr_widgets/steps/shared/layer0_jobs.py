@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.layer0 import Job, JobState
-from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
+from ecr_widgets.ports import Clock, Layer0
 from ecr_widgets.steps.shared.polling import pauses
 
 
@@ -15,7 +15,6 @@ def wait_for_job(
     *,
     what: str,
     timeout_s: float = 900.0,
-    progress: ProgressSink = ignore_progress,
 ) -> Job:
     """Wait until a job has done its work.
 
@@ -40,7 +39,6 @@ def wait_for_job(
                 f"Layer0 no longer reports job {job_id} ({what})", hint="check whether it was done"
             ) from error
         state = job.state.name.lower().replace("_", " ")
-        progress(Progress(what, state))
         if job.state is JobState.COMPLETED:
             return job
         if job.state is JobState.ERROR:

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from ecr_widgets.model.text import visible
+from ecr_widgets.model.text import cut, visible
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_no_format_character_is_shown_as_it_is() -> None:
         if unicodedata.category(letter) in ("Cc", "Cf", "Zs", "Zl", "Zp") and visible(letter) == letter
     ]
     assert kept == ["\n", " "]
+
+
+@pytest.mark.parametrize(("text", "shown"), [("", ""), ("abc", "abc"), ("abcd", "abc…")])
+def test_only_a_text_that_is_too_long_is_cut(text: str, shown: str) -> None:
+    """A text of the longest length stays as it is; a longer one ends in an ellipsis."""
+    assert cut(text, 3) == shown
