@@ -107,7 +107,7 @@ def find_engine_address(environ: Mapping[str, str] = os.environ) -> EngineAddres
         if environ.get("DOCKER_TLS_VERIFY") or environ.get("DOCKER_TLS"):
             folder = environ.get("DOCKER_CERT_PATH")
             tls = EngineTls(Path(folder) if folder else config, bool(environ.get("DOCKER_TLS_VERIFY")))
-        return EngineAddress(_usable(named, "DOCKER_HOST", secured=tls is not None), "DOCKER_HOST", tls)
+        return EngineAddress(_usable(named, "DOCKER_HOST", port=2375), "DOCKER_HOST", tls)
     if name := environ.get("DOCKER_CONTEXT", ""):
         source = f"context {name!r} of DOCKER_CONTEXT"
     else:
@@ -171,7 +171,8 @@ def _of_context(config: Path, name: str, source: str) -> EngineAddress:
     skipped = bool(endpoint.get("SkipTLSVerify"))
     tls = EngineTls(folder, not skipped) if is_folder(folder) or skipped else None
     host = endpoint.get("Host") or f"unix://{DEFAULT_SOCKET}"
-    return EngineAddress(_usable(host, source, secured=tls is not None), source, tls)
+    # The docker command reads DOCKER_HOST, but not a context, with a default port of its own.
+    return EngineAddress(_usable(host, source, port=80 if tls is None else 443), source, tls)
 
 
 def _default(environ: Mapping[str, str]) -> EngineAddress:
@@ -192,8 +193,8 @@ def other_sockets(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, s
     ]
 
 
-def _usable(host: object, source: str, *, secured: bool) -> str:
-    """The address in one spelling; an error does not repeat it, since it may hold a password."""
+def _usable(host: object, source: str, *, port: int) -> str:
+    """The address in one spelling, with this port if it names none; an error does not repeat it: it may hold a password."""
     given = host if isinstance(host, str) and host.isprintable() else ""
     scheme, separator, rest = given.partition("://")
     if not separator:
@@ -218,7 +219,7 @@ def _usable(host: object, source: str, *, secured: bool) -> str:
             hint="write unix:///path, tcp://host:port or ssh://user@host, without a password",
         )
     if scheme == "tcp" and parts.port is None:
-        rest = f"{parts.netloc}:{2376 if secured else 2375}{parts.path}"
+        rest = f"{parts.netloc}:{port}{parts.path}"
     return f"{scheme}://{rest}".rstrip("/")
 
 

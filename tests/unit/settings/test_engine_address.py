@@ -174,15 +174,24 @@ def test_certificates_come_with_the_context(config: Path) -> None:
 
 
 def test_certificates_of_variables_belong_to_docker_host_alone(config: Path) -> None:
-    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply to DOCKER_HOST and not to a context."""
+    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH apply to DOCKER_HOST, whose port stays 2375, and not to a context."""
     secured = {"DOCKER_CONFIG": str(config), "DOCKER_TLS_VERIFY": "1"}
     named = find_engine_address(secured | {"DOCKER_HOST": "tcp://192.0.2.1", "DOCKER_CERT_PATH": "/certs"})
-    assert (named.host, named.tls) == ("tcp://192.0.2.1:2376", EngineTls(Path("/certs"), verify=True))
+    assert (named.host, named.tls) == ("tcp://192.0.2.1:2375", EngineTls(Path("/certs"), verify=True))
     assert find_engine_address(secured | {"DOCKER_HOST": "tcp://192.0.2.1"}).tls == EngineTls(
         config, verify=True
     )
     add_context(config, "work")
     assert find_engine_address(secured | {"DOCKER_CONTEXT": "work"}).tls is None
+
+
+def test_a_context_without_a_port_means_what_it_means_to_docker(config: Path) -> None:
+    """A context's address without a port gets HTTP's port, or that of HTTPS with TLS, as docker 28.2 calls it; not 2375."""
+    add_context(config, "bare", "tcp://192.0.2.1")
+    add_context(config, "safe", "tcp://192.0.2.1", tls=True)
+    for name, port in (("bare", 80), ("safe", 443)):
+        found = find_engine_address({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": name})
+        assert found.host == f"tcp://192.0.2.1:{port}"
 
 
 def test_a_child_process_asks_the_same_engine(config: Path) -> None:
