@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ def notify(summary: Mapping[str, Any], *, command: str = "", url: str = "") -> t
 def _run(command: str, body: bytes) -> str:
     try:
         words = shlex.split(command)
+        words[0] = os.path.expanduser(words[0])  # noqa: PTH111 -- a Path drops the ./ of a program
         done = subprocess.run(words, input=body, capture_output=True, timeout=_LONGEST_S, check=False)
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
         return f"the notice could not be sent: {type(error).__name__} {error}"

@@ -32,7 +32,7 @@ from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
 from ecr_widgets.cli.audit_table import print_figures, print_runs
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import Command, json_option, runs_option
+from ecr_widgets.cli.printing import Command, GivenPath, json_option, runs_option
 from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.disk import writing_whole
 from ecr_widgets.errors import ImageNotFound, InputError, RecordError
@@ -208,9 +208,7 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
 @command.command()
 @_place_option
 @_filters
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The HTML file to write."
-)
+@click.option("--out", required=True, type=GivenPath(dir_okay=False), help="The HTML file to write.")
 def report(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write a single HTML file with figures, a grid of days and runs; it is safe to open, whatever the notebooks hold."""
     checked = check(runs, names_in(runs), ring=default_ring())
@@ -231,9 +229,7 @@ def report(*, runs: Place, out: Path, **given: str | None) -> None:
 @command.command()
 @_place_option
 @_filters
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The Parquet file to write."
-)
+@click.option("--out", required=True, type=GivenPath(dir_okay=False), help="The Parquet file to write.")
 def export(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write the runs to one Parquet file, with one row per notebook."""
     from ecr_widgets.audit.frames import write_parquet

@@ -8,7 +8,7 @@ import click
 
 import ecr_widgets
 from ecr_widgets.cli.gating import override_option
-from ecr_widgets.cli.printing import json_option, service_file_option, tell
+from ecr_widgets.cli.printing import GivenPath, json_option, service_file_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
@@ -16,7 +16,7 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.argument("environment")
 @click.argument("service")
 @click.argument("image")
-@click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.argument("dockerrun", type=GivenPath(dir_okay=False), required=False)
 @click.option(
     "--name",
     help="Name of the stored deploy  [default: the service's; without DOCKERRUN, that of the deploy it runs]",

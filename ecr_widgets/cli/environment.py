@@ -9,7 +9,7 @@ import click
 
 import ecr_widgets
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.printing import GivenPath, json_option, plain, table, tell
 from ecr_widgets.cli.targets import client
 from ecr_widgets.cli.waiting import timeout_option
 
@@ -67,7 +67,7 @@ def show(environment: str, *, as_json: bool) -> None:
 @click.option("--ami", "ami_id", default="", help="AMI of the instances  [default: the server's]")
 @click.option(
     "--user-data",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="Template of the script that an instance runs when it starts  [default: the server's]",
 )
 @json_option

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ecr_widgets.cli.outcome import FAILED, OurErrors, note_run, print_json
-from ecr_widgets.cli.printing import json_option, runs_option
+from ecr_widgets.cli.printing import GivenPath, json_option, runs_option
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.paths import path_of
 
 if TYPE_CHECKING:
     from ecr_widgets.fleets.runs import OwnRuns
@@ -162,7 +163,7 @@ are running then run to their end. A target whose outcome is unknown stops the f
 
 
 @click.command(name="gate")
-@click.argument("fleet", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("fleet", type=GivenPath(dir_okay=False))
 @click.argument("wave", type=click.IntRange(min=1))
 @runs_option("Folder or bucket of the saved runs")
 @json_option
@@ -197,7 +198,7 @@ def _source(targets: str, book: FleetRunbook) -> str:
 
     if targets != "-":
         is_file = source_of(targets) is Source.FILE
-        return str(Path(targets).absolute()) if is_file else targets
+        return str(path_of(targets).absolute()) if is_file else targets
     text = decoded(sys.stdin.buffer.read(), "standard input")
     if source_of(text) is not Source.TEXT:
         read = read_targets(text, book.parameters, common={}, named="standard input")

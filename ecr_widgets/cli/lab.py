@@ -11,6 +11,7 @@ import click
 
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.bucket_path import place_of
+from ecr_widgets.model.paths import path_of
 from ecr_widgets.model.user_folders import check_home
 from ecr_widgets.settings import RUNS_VARIABLE
 
@@ -31,7 +32,7 @@ def command(words: tuple[str, ...], *, no_browser: bool) -> None:
         raise SettingsError("JupyterLab is not installed", hint="pip install 'ecr-widgets[lab]'")
     check_home()
     named = bool(words) and not words[0].startswith("-")
-    desk = prepare(Path(words[0]) if named else Path("desk"))
+    desk = prepare(path_of(words[0]) if named else Path("desk"))
     for path in desk.kept:
         click.echo(f"kept, since you changed it: {path}", err=True)
     runs = place_of(os.environ.setdefault(RUNS_VARIABLE, str(desk.runs.resolve())))

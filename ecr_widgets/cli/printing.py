@@ -11,20 +11,31 @@ import click
 
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.model.bucket_path import place_of
+from ecr_widgets.model.paths import path_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class GivenPath(click.Path):
+    """A file or folder as a person gives it: not every `~` comes through a shell."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(path_of(value), param, ctx)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 """If the command fails, its error is the document."""
 service_file_option = click.option(
     "--service-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="How a service of ECS is created, in CreateService's form.",
 )
 
 
-class _Place(click.Path):
+class _Place(GivenPath):
     """A folder or a bucket."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -41,7 +52,7 @@ def runs_option(what: str) -> Callable[[Command], Command]:
     """
     return click.option(
         "--runs",
-        type=_Place(path_type=Path, file_okay=False),
+        type=_Place(file_okay=False),
         default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
         help=f"{what}  [default: $ECR_WIDGETS_RUNS or ./runs]",
     )

@@ -9,7 +9,7 @@ import click
 
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import note_run
-from ecr_widgets.cli.printing import json_option, runs_option
+from ecr_widgets.cli.printing import GivenPath, json_option, runs_option
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.bucket_path import Place
@@ -40,7 +40,7 @@ class _Run(click.Command):
     "--file",
     "files",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="YAML file with parameters; -p takes precedence.",
 )
 @runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved run")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import GivenPath, json_option
 from ecr_widgets.cli.tables import Column, print_table
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks import Runbook, copy_runbooks, find_runbook, list_runbooks
@@ -99,7 +99,7 @@ def _width() -> int:
 
 
 @command.command(name="copy")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=GivenPath(file_okay=False))
 def copy(folder: Path) -> None:
     """Copy the shipped runbooks and their files to FOLDER for editing; existing files are kept."""
     for path in copy_runbooks(
@@ -112,7 +112,7 @@ def copy(folder: Path) -> None:
 @click.argument("name")
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     default=Path(),
     help="Folder to write it to  [default: the current one]",
 )
@@ -143,7 +143,7 @@ def new(name: str, *, folder: Path) -> None:
 
 
 @command.command(name="check")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=GivenPath())
 @click.pass_context
 def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     """List what is wrong with the form of the runbooks at PATHS; exit code 1 if anything is.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecr_widgets.cli.outcome import OurErrors
+from ecr_widgets.cli.printing import GivenPath
 from ecr_widgets.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.group(name="sandbox", cls=OurErrors)
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     help="Where the sandbox keeps its state  [default: below your XDG state folder]",
 )
 @click.option(

@@ -8,6 +8,7 @@ from pathlib import Path
 from ecr_widgets.desk.folder import RUNS
 from ecr_widgets.desk.page import Page, look
 from ecr_widgets.model.bucket_path import place_of
+from ecr_widgets.model.paths import path_of
 from ecr_widgets.settings import RUNS_VARIABLE
 
 __all__ = ["open_desk"]
@@ -19,5 +20,5 @@ def open_desk(folder: str | Path = ".") -> Page:
     Args:
         folder: The desk; its saved runs are in $ECR_WIDGETS_RUNS or, by default, in its folder `runs`.
     """
-    folder = Path(folder)
+    folder = path_of(folder)
     return look(folder, place_of(os.environ.get(RUNS_VARIABLE) or str(folder / RUNS)))

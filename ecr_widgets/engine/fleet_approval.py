@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.engine.approval_rules import who_asks
@@ -13,7 +12,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.fleet import slot_of, target_sha256
 from ecr_widgets.model.parameters import computed_names, default_values
-from ecr_widgets.model.paths import exists
+from ecr_widgets.model.paths import exists, path_of
 from ecr_widgets.model.record import StepState
 from ecr_widgets.model.target_lists import Source, read_targets, source_of
 from ecr_widgets.runbooks import Runbook, find_runbook, shipped_folder
@@ -103,7 +102,8 @@ def _sets(values: Mapping[str, Any], runbook: Runbook) -> list[Mapping[str, Any]
 
 def _read(name: str) -> str:
     """A file's text, looked up where the run's steps will look it up."""
-    path = next((each for each in (Path(name), shipped_folder() / name) if exists(each)), Path(name))
+    given = path_of(name)
+    path = next((each for each in (given, shipped_folder() / given) if exists(each)), given)
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

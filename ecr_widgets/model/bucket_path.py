@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.paths import path_of
 
 _SCHEME = "s3://"
 _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
@@ -63,6 +64,6 @@ def place_of(text: str) -> Place:
     """Parse a folder's path or a bucket address.
 
     Raises:
-        SettingsError: It begins like an address but is not a bucket's.
+        SettingsError: It begins like an address but is not a bucket's, or the home folder in it is not known.
     """
-    return BucketPath.parse(text) if _ANY_SCHEME.match(text) else Path(text)
+    return BucketPath.parse(text) if _ANY_SCHEME.match(text) else path_of(text)

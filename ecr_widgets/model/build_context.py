@@ -14,7 +14,7 @@ from pathlib import Path
 from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.dockerfile import Dockerfile
 from ecr_widgets.model.ignore_file import IgnoreFile, Look
-from ecr_widgets.model.paths import exists, is_file, is_folder, why_unseen
+from ecr_widgets.model.paths import exists, is_file, is_folder, path_of, why_unseen
 
 _IGNORE_FILE = ".dockerignore"
 _STAND_IN = ".dockerfile.sent-beside-the-context"
@@ -145,7 +145,7 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
             if is_address
             else "check the path",
         )
-    path = Path(os.path.normpath(folder.absolute() / dockerfile))
+    path = Path(os.path.normpath(folder.absolute() / path_of(dockerfile)))
     if dockerfile == "Dockerfile" and not exists(path) and is_file(path.with_name("dockerfile")):
         path = path.with_name("dockerfile")
     if not is_file(path):

@@ -14,7 +14,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
-from ecr_widgets.model.paths import is_file, why_unseen
+from ecr_widgets.model.paths import is_file, path_of, why_unseen
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import own_metadata
@@ -57,12 +57,12 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     Raises:
         InputError: No such runbook, not a notebook, or its name looks like another runbook's slot.
     """
-    path = Path(name_or_path)
+    path = given = path_of(name_or_path)
     if path.suffix != ".ipynb" and path.name == str(name_or_path):
         path = shipped_folder() / f"{name_or_path}.ipynb"
     if not is_file(path):
         names = [found.stem for found in sorted(shipped_folder().glob("*.ipynb"))]
-        why = why_unseen(path) if path == Path(name_or_path) else ""
+        why = why_unseen(path) if path == given else ""
         raise InputError(
             f"no runbook {str(name_or_path)!r}{f': {why}' if why else ''}",
             hint=_here(str(name_or_path))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.bucket_path import Place, place_of
+from ecr_widgets.model.paths import path_of
 
 RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
 TARGETS_VARIABLE = "ECR_WIDGETS_TARGETS"
@@ -120,7 +121,7 @@ def lease_s(environ: Mapping[str, str] = os.environ) -> float:
 def policy_path(environ: Mapping[str, str]) -> Path | None:
     """The absolute path of the gate's policy file; None if none is set."""
     named = environ.get(POLICY_VARIABLE, "")
-    return Path(named).absolute() if named else None
+    return path_of(named).absolute() if named else None
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

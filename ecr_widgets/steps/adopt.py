@@ -17,7 +17,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.layer0 import Environment
 from ecr_widgets.model.layer0_load_balancer import LoadBalancer
-from ecr_widgets.model.paths import is_file
+from ecr_widgets.model.paths import is_file, path_of
 from ecr_widgets.model.services import Dialect
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.beside_layer0 import (
@@ -236,7 +236,7 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
         )
 
     def _found(self, outside: Outside, same: SameService, way: WayOn) -> FoundBoth:
-        folder, files = Path(self.files), {}
+        folder, files = path_of(self.files), {}
         task_path, service_path = (str(folder / f"{way.service}.{kind}.json") for kind in ("task", "service"))
         files[task_path] = _json(way.document)
         if way.settings:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles, file_sha256
 from ecr_widgets.dockerrun.service_file import read_service_file
 from ecr_widgets.errors import InputError, InvalidDockerrun
-from ecr_widgets.model.paths import exists
+from ecr_widgets.model.paths import exists, path_of
 from ecr_widgets.model.services import Settings
 
 SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
@@ -30,7 +30,7 @@ class RunbookFiles:
 
     def find(self, path: str | Path) -> Path:
         """The absolute path of the file or folder with that name; the path as given if there is none."""
-        path = Path(path)
+        path = path_of(path)
         return next(((at / path).absolute() for at in self.folders if exists(at / path)), path)
 
     def read(self, path: str | Path) -> bytes:
@@ -63,7 +63,7 @@ class RunbookFiles:
     def whereabouts(self, path: str | Path) -> dict[str, str]:
         """What a record says about where a relative path was found, since several folders may have a file of that name."""
         place = self.find(path)
-        if Path(path).is_absolute() or not exists(place):
+        if path_of(path).is_absolute() or not exists(place):
             return {}
         place = place.absolute()
         shipped = self.examples is not None and place.is_relative_to(self.examples)

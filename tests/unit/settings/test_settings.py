@@ -31,6 +31,13 @@ def test_the_token_is_in_no_repr() -> None:
     assert LAYER0["LAYER0_AUTH_TOKEN"] not in repr(Settings.from_environment(LAYER0))
 
 
+def test_a_home_folder_in_a_setting_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` in the variables for runs and for the policy is the user's home, although no shell has replaced it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Settings.from_environment({"ECR_WIDGETS_RUNS": "~/runs", "ECR_WIDGETS_POLICY": "~/gate.yaml"})
+    assert (settings.runs, settings.policy) == (tmp_path / "runs", tmp_path / "gate.yaml")
+
+
 @pytest.mark.parametrize("endpoint", ["layer0.example", "ftp://x", "http://", "http://x:99999", "http://[x"])
 def test_an_unusable_endpoint_is_refused_by_name(endpoint: str) -> None:
     """An unusable endpoint is refused by the variable's name."""
