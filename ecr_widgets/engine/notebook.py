@@ -18,9 +18,9 @@ from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.run import RunHeader
-from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.runbooks.language import refuse_other_cells, refuse_other_language
 from ecr_widgets.runbooks.notebook_file import read_notebook
-from ecr_widgets.saved_runs.reading import own_metadata, read_header
+from ecr_widgets.saved_runs.reading import OURS, own_metadata, read_header
 from ecr_widgets.saved_runs.summary import is_summary
 from ecr_widgets.saved_runs.writing import encoded, write_header
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -95,8 +95,13 @@ def new_header(
 def describe(notebook: dict[str, Any], header: RunHeader) -> None:
     """Convert a notebook to nbformat 4.5 and add the run's header."""
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
-    # Remove the summary of an earlier run.
+    # Remove the summary of an earlier run, and what it or anything else has left where the engine writes.
     notebook["cells"] = [cell for cell in notebook["cells"] if not is_summary(cell)]
+    for cell in notebook["cells"]:
+        cell["metadata"].pop(OURS, None)
+        if cell["cell_type"] != "code":
+            for member in ("outputs", "execution_count"):
+                cell.pop(member, None)
     _name_cells(notebook["cells"])
     if not header.plan:
         # Remove the banner of an earlier plan.
@@ -143,6 +148,7 @@ def _load(request: RunRequest) -> dict[str, Any]:
             cell["outputs"], cell["execution_count"] = [], None
     notebook["cells"] = [cell for cell in notebook["cells"] if _ERROR_MARKER not in cell["metadata"]["tags"]]
     refuse_other_language(metadata)
+    refuse_other_cells(notebook["cells"])
     check_named_kernel(metadata)
     return notebook
 
@@ -151,13 +157,13 @@ def _refuse_unreadable(notebook: Mapping[str, Any], request: RunRequest) -> None
     """Refuse a notebook whose saved run could not be read.
 
     Raises:
-        InputError: A cell is not as nbformat has it, such as one whose id is null.
+        InputError: A member is not as nbformat or we have it.
     """
     try:
         read_header(encoded(json.dumps(notebook, ensure_ascii=False)), request.source)
     except InputError as error:
         raise InputError(
-            f"{str(request.source)!r} is not a notebook: {error.__cause__ or error}",
+            f"the run of {str(request.source)!r} could not be read afterwards: {error.__cause__ or error}",
             hint="open it in JupyterLab and save it",
         ) from error
 

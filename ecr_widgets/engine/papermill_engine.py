@@ -36,7 +36,7 @@ from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.user_folders import check_home
 from ecr_widgets.runbooks import asks_for_approval
-from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.runbooks.language import refuse_other_cells, refuse_other_language
 from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -57,10 +57,18 @@ class EcrWidgetsEngine:
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
         """Language in which papermill writes parameters: Python; notebooks in other languages are refused."""
+        if not isinstance(theirs := nb["metadata"].get("papermill", {}), Mapping):
+            # Papermill itself would stop there with a TypeError.
+            raise Refused(
+                f"the notebook is refused: papermill in its metadata is {theirs!r}, and not an object",
+                hint="remove it",
+            )
         with _refusing(_name_of(nb)):
             refuse_other_language(
                 {**nb["metadata"], **({"kernelspec": {"language": language}} if language else {})}
             )
+            # Before papermill adds a cell with parameters: people count without it.
+            refuse_other_cells(nb["cells"])
         return "python"
 
     @classmethod
@@ -233,6 +241,7 @@ def _look(
     """Check papermill's call as our own command checks its calls; return where the run is saved, None if nowhere."""
     check_home()
     refuse_other_language(nb["metadata"])
+    refuse_other_cells(nb["cells"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
     asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb), computed=computed)

@@ -15,9 +15,9 @@ from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.model.paths import is_file, path_of, why_unseen
-from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.runbooks.language import refuse_other_cells, refuse_other_language
 from ecr_widgets.runbooks.notebook_file import read_notebook
-from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.reading import OURS, own_metadata
 from ecr_widgets.saved_runs.summary import is_summary
 
 
@@ -95,6 +95,7 @@ def read_runbook(path: Path) -> Runbook:
     notebook = read_notebook(content, path)
     cells = [cell for cell in notebook["cells"] if not is_summary(cell)]
     refuse_other_language(notebook["metadata"])
+    refuse_other_cells(notebook["cells"])
     title = next(
         (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
     )
@@ -159,8 +160,14 @@ def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
     """Whether a notebook says that another person must approve its runs; a saved run repeats what its runbook said.
 
     Raises:
-        InputError: Its `approval` has an unknown value.
+        InputError: Its `approval` has an unknown value, or is not where it belongs.
     """
+    ours = notebook["metadata"].get(OURS)
+    if not isinstance(ours, Mapping | None):
+        raise InputError(
+            f"the notebook is refused: {OURS} in its metadata is {ours!r}, and not an object",
+            hint='remove it, or write {"approval": "required"}',
+        )
     wanted = own_metadata(notebook).get("approval")
     if isinstance(wanted, Mapping):
         return str(wanted.get("asked_by")).startswith("runbook ")

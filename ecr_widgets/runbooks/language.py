@@ -1,9 +1,9 @@
-"""Whether a notebook's cells are Python, according to its metadata."""
+"""Whether a notebook's cells are Python, according to its metadata and theirs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ecr_widgets.errors import InputError
@@ -39,6 +39,29 @@ def refuse_other_language(metadata: Any) -> None:
             f"the notebook is refused: nothing in it says that kernel {kernel!r} runs Python",
             hint='if it is, set "language": "python" in the kernelspec of the notebook\'s metadata',
         )
+
+
+def refuse_other_cells(cells: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a notebook with a code cell that VS Code has saved as another language: the kernel would read it as Python.
+
+    A cell that begins with a magic such as `%%bash` is the kernel's: VS Code names its language after the magic.
+
+    Args:
+        cells: The notebook's cells, each with a source of one text.
+
+    Raises:
+        InputError: There is such a cell; the message names it.
+    """
+    for number, cell in enumerate(cells, 1):
+        language = _text(cell.get("metadata") or {}, "vscode", "languageId")
+        source = cell["source"].strip()
+        if cell["cell_type"] != "code" or not language or is_python(language) or not source:
+            continue
+        if not source.startswith("%%"):
+            raise InputError(
+                f"the notebook is refused: cell {number} is {language}, as VS Code has saved it, and the engine runs Python",
+                hint="choose Python as the cell's language, begin it with a magic such as %%bash, or make it a Markdown cell",
+            )
 
 
 def is_python(language: str) -> bool:

@@ -12,9 +12,11 @@ from typing import Any
 import nbformat
 import pytest
 
+from ecr_widgets.engine import notebook as engine_notebook
 from ecr_widgets.engine.notebook import prepare
 from ecr_widgets.engine.request import RunOptions, RunRequest
 from ecr_widgets.errors import InputError
+from ecr_widgets.saved_runs.reading import read_header
 from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -80,11 +82,38 @@ def test_what_is_no_notebook_is_refused(content: bytes) -> None:
         prepare(replace(request(), content=content), SecretRegistry())
 
 
-def test_a_notebook_whose_run_could_not_be_read_is_refused() -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"metadata": {"ecr_widgets": {"state": 3}}},
+        {"metadata": {"ecr_widgets": "x"}},
+        {"metadata": {}, "outputs": "x"},
+        {"metadata": {}, "execution_count": "x"},
+        {"metadata": {"papermill": "x", "vscode": 5, "jupyter": []}},
+    ],
+)
+def test_what_others_left_where_the_engine_writes_is_of_no_matter(odd: dict[str, Any]) -> None:
+    """Members of cells that the engine writes, or that are not ours, may have any type before the run."""
+    book = {"cells": [{**CELLS[0], **odd}, *CELLS[1:]], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    prepared = prepare(request(book), SecretRegistry())
+    cell = prepared["cells"][0]
+    assert "ecr_widgets" not in cell["metadata"]
+    assert {"outputs", "execution_count"} & set(cell) == set()
+    assert read_header(json.dumps(prepared).encode(), "x").run_id == "run-1"
+
+
+def test_a_notebook_whose_run_could_not_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before its cells run: afterwards the run would have happened, and nobody could tell how it ended."""
-    broken = {**CELLS[0], "metadata": {"ecr_widgets": {"state": 3}}}
-    book = {"cells": [broken, *CELLS[1:]], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    with pytest.raises(InputError, match=r"'/books/mine.ipynb' is not a notebook: Expected `str"):
+    monkeypatch.setattr(engine_notebook, "describe", lambda notebook, _: notebook["metadata"].clear())
+    with pytest.raises(InputError, match=r"run of '/books/mine.ipynb' could not be read afterwards"):
+        prepare(request(), SecretRegistry())
+
+
+def test_a_cell_of_another_language_is_refused_before_anything_runs() -> None:
+    """A cell that VS Code has saved as a shell script is refused with its number."""
+    script = {**CELLS[2], "source": "echo x", "metadata": {"vscode": {"languageId": "shellscript"}}}
+    book = {"cells": [*CELLS, script], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    with pytest.raises(InputError, match="cell 4 is shellscript"):
         prepare(request(book), SecretRegistry())
 
 

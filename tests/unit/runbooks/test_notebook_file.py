@@ -110,3 +110,10 @@ def test_what_is_no_notebook_is_refused_in_words(content: bytes | dict[str, Any]
         content = json.dumps(content).encode()
     with pytest.raises(InputError, match=f"'x.ipynb' is not a notebook: .*{why}"):
         read_notebook(content, PATH)
+
+
+def test_our_own_metadata_of_the_wrong_type_is_refused(tmp_path: Path) -> None:
+    """An approval that is written where it has no effect is refused instead of ignored."""
+    (tmp_path / PATH).write_text(json.dumps(book(metadata={"ecr_widgets": "approval: required"})))
+    with pytest.raises(InputError, match="ecr_widgets in its metadata is 'approval: required', and not an"):
+        read_runbook(tmp_path / PATH)
