@@ -13,11 +13,12 @@ import ssl
 import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -60,7 +61,7 @@ _FOREIGN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What docker-py raises if an answer is not an engine's."""
 _PATCHING = Lock()
 _FIRST_ANSWER_S = 30
-"""Longest wait for the engine's version, the first thing it is asked, in seconds."""
+"""Longest wait for the engine's version, the first thing it is asked, in seconds, from its first byte to its last."""
 _SSH_S = 60
 """The same if it is asked by ssh, which may wait for a person."""
 _SILENCE_S = 120
@@ -195,7 +196,7 @@ class EngineConnection:
                     base_url=address.host,
                     tls=_tls(address),
                     version="auto",
-                    timeout=_FIRST_ANSWER_S,
+                    timeout=_patience_s(address),
                     # As the docker command does: the user's ssh knows keys, agents, jump hosts and trusted hosts.
                     use_ssh_client=True,
                 )
@@ -330,7 +331,7 @@ class EngineConnection:
             )
         if isinstance(_innermost(error), TimeoutError):
             return EngineUnavailable(
-                f"the Docker Engine at {self.address} sent nothing for {_FIRST_ANSWER_S} s",
+                f"the Docker Engine at {self.address} has not answered within {_patience_s(self.address)} s",
                 hint="it may be paused or stuck: look at its log, or restart it",
             )
         root = _innermost(error)
@@ -401,7 +402,8 @@ class _Api(docker.APIClient):
     def version(self, *words: Any, **named: Any) -> Any:
         """What the engine is; asked once, as docker-py connects, since engines start other programs to answer this."""
         if self._about is None:
-            self._about = super().version(*words, **named)
+            call = super().version
+            self._about = _within(self.timeout, lambda: call(*words, **named))
         return self._about
 
     def merge_environment_settings(self, url: Any, proxies: Any, *settings: Any) -> Any:
@@ -409,6 +411,28 @@ class _Api(docker.APIClient):
         proxy = proxy_for(url)
         given = {urlsplit(url).scheme: proxy} if proxy else {}
         return super().merge_environment_settings(url, given, *settings)
+
+
+def _within(longest_s: float, call: Callable[[], T]) -> T:
+    """Make a call that has this time in total; requests' own limit is for each byte, and docker-py's ssh has none.
+
+    Raises:
+        TimeoutError: It is not done; its thread is left behind.
+    """
+    found: Future[T] = Future()
+
+    def make() -> None:
+        try:
+            found.set_result(call())
+        except BaseException as error:  # noqa: BLE001 -- raised where the call is waited for
+            found.set_exception(error)
+
+    Thread(target=make, daemon=True).start()
+    return found.result(longest_s)
+
+
+def _patience_s(address: EngineAddress) -> float:
+    return _SSH_S if address.host.startswith("ssh://") else _FIRST_ANSWER_S
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:

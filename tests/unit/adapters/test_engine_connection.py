@@ -338,7 +338,33 @@ def test_an_engine_that_says_nothing_is_not_waited_for_long(
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(machine / "docker.sock"))
         silent.listen()
-        assert "docker.sock sent nothing for 0.05 s; it may be paused" in told()
+        assert "docker.sock has not answered within 0.05 s; it may be paused" in told()
+
+
+def test_an_engine_that_says_little_is_not_waited_for_longer(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for the first answer is for all of it: each byte that comes does not start it anew."""
+    monkeypatch.setattr(engine_connection, "_FIRST_ANSWER_S", 0.2)
+    ended = threading.Event()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for byte in http('{"ApiVersion": "1.44", "Version": "28.5"}'):
+                if ended.wait(0.05):
+                    break
+                self.wfile.write(bytes([byte]))
+
+    with socketserver.ThreadingUnixStreamServer(str(machine / "docker.sock"), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            assert "docker.sock has not answered within 0.2 s; it may be paused" in told()
+        finally:
+            ended.set()
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("headers", [7, ["a"], {"a": 1}, {"a": "b\nc"}, {"a\n": "b"}, {"a": "é"}])
