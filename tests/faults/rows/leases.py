@@ -107,9 +107,11 @@ def changes(at: Attempt) -> list[str]:
     return service.read_text().split() if service.exists() else []
 
 
-def contested(at: Attempt, *, guard: str, environs: Sequence[Mapping[str, str]] = ({},)) -> None:
+def contested(
+    at: Attempt, *, guard: str, pause: str = "0.3", environs: Sequence[Mapping[str, str]] = ({},)
+) -> None:
     count = HOSTS if at.full else max(2, len(environs))
-    with changers(at, guard, count, environs, pause="0.3") as started:
+    with changers(at, guard, count, environs, pause=pause) as started:
         # All others come while the second has it: the one whose clock is behind, where clocks are off.
         first = started[1]
         first.go()
@@ -250,7 +252,7 @@ int gettimeofday(struct timeval *at, void *zone) {
 """
 
 
-def clocks_off(at: Attempt, *, guard: str) -> None:
+def clocks_off(at: Attempt, *, guard: str, **more: str) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         raise CannotRunHere("a process gets another clock by a library, which needs a C compiler")
@@ -258,7 +260,7 @@ def clocks_off(at: Attempt, *, guard: str) -> None:
     words = [compiler, "-shared", "-fPIC", "-xc", "-", "-ldl", "-o", library]
     subprocess.run(words, input=CLOCK, text=True, check=True)
     off = [{"LD_PRELOAD": str(library), "CLOCK_IS_OFF_S": str(each)} for each in (3600, -3600)]
-    contested(at, guard=guard, environs=[*off, {}])
+    contested(at, guard=guard, environs=[*off, {}], **more)
 
 
 @row(
@@ -266,7 +268,8 @@ def clocks_off(at: Attempt, *, guard: str) -> None:
     "S3: hosts whose clocks are an hour ahead and an hour behind change one service: none is lost",
     tries=20,
     quick=1,
-    control=partial(clocks_off, guard="own clock"),
+    # Long enough for another host to take the lease meanwhile, also on a slow machine.
+    control=partial(clocks_off, guard="own clock", pause="4"),
     waits=True,
 )
 def clocks_an_hour_off(at: Attempt) -> None:
