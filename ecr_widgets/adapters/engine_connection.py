@@ -5,7 +5,6 @@ Source: Docker Engine API, SystemVersion, SystemInfo; Podman's compatible API an
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property
+from http.client import IncompleteRead
 from pathlib import Path
 from threading import Lock, Thread
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from ecr_widgets.adapters.build_tool import read_config
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
 from ecr_widgets.adapters.registry_protocol import shortened
+from ecr_widgets.adapters.ssh_transport import SshAdapter
 from ecr_widgets.docker_library import (
     APIError,
     AuthConfig,
@@ -64,6 +65,8 @@ _FIRST_ANSWER_S = 30
 """Longest wait for the engine's version, the first thing it is asked, in seconds, from its first byte to its last."""
 _SSH_S = 60
 """The same if it is asked by ssh, which may wait for a person."""
+_BY_SSH = "tcp://engine-by-ssh:22"
+"""For docker-py and requests, which want an address that they can read."""
 _SILENCE_S = 120
 """Longest wait for the engine's next output, in seconds."""
 _LONG_SILENCE_S = 4 * 3600
@@ -189,16 +192,14 @@ class EngineConnection:
     def client(self) -> docker.DockerClient:
         """docker-py's client for it, without the user's logins."""
         address = self.address
-        _check_ssh(address)
         try:
             with _without_users_config():
                 client = _Client(
-                    base_url=address.host,
+                    ssh=_ssh(address),
+                    base_url=_BY_SSH if address.is_ssh else address.host,
                     tls=_tls(address),
                     version="auto",
                     timeout=_patience_s(address),
-                    # As the docker command does: the user's ssh knows keys, agents, jump hosts and trusted hosts.
-                    use_ssh_client=True,
                 )
         except EcrWidgetsError:
             raise
@@ -318,7 +319,7 @@ class EngineConnection:
             )
         # It has answered before, so the connection broke, or the engine ended.
         return EngineUnavailable(
-            f"the Docker Engine at {self.address} does not answer: {_innermost(error)}",
+            f"the Docker Engine at {self.address} does not answer: {_cause(error)}",
             hint=self._hint(error),
         )
 
@@ -331,8 +332,10 @@ class EngineConnection:
             )
         if isinstance(_innermost(error), TimeoutError):
             return EngineUnavailable(
-                f"the Docker Engine at {self.address} has not answered within {_patience_s(self.address)} s",
-                hint="it may be paused or stuck: look at its log, or restart it",
+                f"the Docker Engine at {self.address} has not answered within {_patience_s(self.address):g} s",
+                hint=_by_hand(self.address)
+                if self.address.is_ssh
+                else "it may be paused or stuck: look at its log, or restart it",
             )
         root = _innermost(error)
         is_connection = isinstance(root, OSError) and not isinstance(root, requests.RequestException)
@@ -351,15 +354,17 @@ class EngineConnection:
         )
         return EngineUnavailable(
             f"what answers at {self.address} is not a Docker Engine: {shortened(' '.join(said.split()))}",
-            hint=_CHECK_ADDRESS,
+            hint=f"`ssh {self.address.host} true` must print nothing: see what the shell there does as it starts"
+            if self.address.is_ssh
+            else _CHECK_ADDRESS,
         )
 
     def _hint(self, error: BaseException) -> str:
         socket, reason = self.address.socket, _innermost(error)
         if _is_tls(error):
             return _certificates(self.address)
-        if self.address.host.startswith("ssh://"):
-            return f"see what `ssh {self.address.host} docker version` says"
+        if self.address.is_ssh:
+            return _by_hand(self.address)
         if isinstance(reason, PermissionError) and socket is not None:
             return f"this user may not use {socket}: {_admission(socket)}{self._beside()}"
         if isinstance(reason, ConnectionRefusedError) and socket is not None:
@@ -399,6 +404,20 @@ class _Api(docker.APIClient):
     which is for web servers, to the authority that the engine's address names."""
     _about: Mapping[str, Any] | None = None
 
+    def __init__(self, *, ssh: SshAdapter | None, **settings: Any) -> None:
+        self._ssh = ssh
+        super().__init__(**settings)
+
+    def get_adapter(self, url: Any) -> Any:
+        """What sends requests: for an engine by ssh, our own."""
+        return self._ssh or super().get_adapter(url)
+
+    def close(self) -> None:
+        """Close kept connections."""
+        super().close()
+        if self._ssh is not None:
+            self._ssh.close()
+
     def version(self, *words: Any, **named: Any) -> Any:
         """What the engine is; asked once, as docker-py connects, since engines start other programs to answer this."""
         if self._about is None:
@@ -414,7 +433,7 @@ class _Api(docker.APIClient):
 
 
 def _within(longest_s: float, call: Callable[[], T]) -> T:
-    """Make a call that has this time in total; requests' own limit is for each byte, and docker-py's ssh has none.
+    """Make a call that has this time in total; requests' own limit is for each byte.
 
     Raises:
         TimeoutError: It is not done; its thread is left behind.
@@ -432,7 +451,7 @@ def _within(longest_s: float, call: Callable[[], T]) -> T:
 
 
 def _patience_s(address: EngineAddress) -> float:
-    return _SSH_S if address.host.startswith("ssh://") else _FIRST_ANSWER_S
+    return _SSH_S if address.is_ssh else _FIRST_ANSWER_S
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:
@@ -447,46 +466,21 @@ def _tls(address: EngineAddress) -> TLSConfig | bool:
     )
 
 
-def _check_ssh(address: EngineAddress) -> None:
-    if not address.host.startswith("ssh://"):
-        return
-    if importlib.util.find_spec("paramiko") is None:
-        raise SettingsError(
-            f"the engine at {address} cannot be reached: docker-py needs paramiko for ssh",
-            hint="pip install 'ecr-widgets[ssh]'",
-        )
+def _ssh(address: EngineAddress) -> SshAdapter | None:
+    """As the docker command does: the user's ssh knows keys, agents, jump hosts and trusted hosts."""
+    if not address.is_ssh:
+        return None
     if shutil.which("ssh") is None:
         raise SettingsError(
             f"the engine at {address} cannot be reached: there is no ssh command",
             hint="on Debian or Ubuntu, as root: apt-get install openssh-client",
         )
-    _try_ssh(address)
+    return SshAdapter(address.host)
 
 
-def _try_ssh(address: EngineAddress) -> None:
-    """Connect once as docker-py does, which waits for ever and lets ssh's errors go to stderr."""
-    parts = urlsplit(address.host)
-    user, _, host = parts.netloc.rpartition("@")
-    words = ["ssh", *(("-l", user) if user else ()), *(("-p", str(parts.port)) if parts.port else ())]
-    try:
-        done = subprocess.run(
-            [*words, "--", host.partition(":")[0], "docker system dial-stdio"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=_SSH_S,
-            check=False,
-        )
-        why = " ".join(done.stderr.split()[:50]) or f"exit code {done.returncode}" if done.returncode else ""
-    except subprocess.TimeoutExpired:
-        why = f"ssh did not connect within {_SSH_S} s"
-    if why:
-        raise EngineUnavailable(
-            f"no Docker Engine answers at {address}: {why}",
-            hint=f"see what `ssh {address.host} docker version` says",
-        )
+def _by_hand(address: EngineAddress) -> str:
+    place = address.host.removesuffix(urlsplit(address.host).path)
+    return f"see what `ssh {place} docker version` says"
 
 
 def _certificates(address: EngineAddress) -> str:
@@ -544,3 +538,10 @@ def _reason(response: requests.Response) -> str:
 def _innermost(error: BaseException) -> BaseException:
     """The first cause: the outer messages repeat urllib3's; this one says what went wrong."""
     return list(_chain(error))[-1]
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong, in words."""
+    if any(isinstance(each, IncompleteRead) for each in _chain(error)):
+        return "the connection ended in the middle of an answer"
+    return str(_innermost(error))

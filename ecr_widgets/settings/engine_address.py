@@ -72,13 +72,18 @@ class EngineAddress:
     """An engine's address and why this one; as text, both."""
 
     host: str
-    """As in DOCKER_HOST: `unix:///path`, `tcp://host:port` or `ssh://user@host`."""
+    """As in DOCKER_HOST: `unix:///path`, `tcp://host:port` or `ssh://user@host`, there with the socket's path if it is another."""
     source: str = ""
     """Which setting names it, in words; empty for the default."""
     tls: EngineTls | None = None
 
     def __str__(self) -> str:
         return f"{self.host} ({self.source})" if self.source else self.host
+
+    @property
+    def is_ssh(self) -> bool:
+        """Whether the user's ssh connects to it."""
+        return self.host.startswith("ssh://")
 
     @property
     def socket(self) -> Path | None:
@@ -206,11 +211,9 @@ def _usable(host: object, source: str, *, port: int) -> str:
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         usable = scheme in ("tcp", "ssh") and _HOST.fullmatch(parts.hostname or "") and parts.port != 0
-        # docker-py takes no path and no IPv6 address for ssh.
         usable = usable and not (
             parts.password or parts.query or parts.fragment or parts.netloc.endswith(":")
         )
-        usable = usable and not (scheme == "ssh" and (parts.path.strip("/") or "[" in parts.netloc))
     except ValueError:
         usable = False
     if not usable:

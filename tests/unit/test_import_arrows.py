@@ -108,6 +108,7 @@ ONLY_IN = {
         "adapters/registry_protocol.py",
         "adapters/registry_repository.py",
         "adapters/layer0/transport.py",
+        "adapters/ssh_transport.py",
     },
     "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py"},
     "jupyter_client": {"engine/kernel.py", "engine/kernel_check.py"},

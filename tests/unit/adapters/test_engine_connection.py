@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib.util
 import json
+import os
+import re
 import shutil
 import socket
 import socketserver
@@ -17,11 +18,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ecr_widgets.adapters import engine_connection
 from ecr_widgets.adapters.engine_connection import EngineConnection
-from ecr_widgets.errors import EngineUnavailable, SettingsError
+from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.settings import engine_address
 
@@ -88,59 +90,110 @@ def test_a_socket_that_one_may_not_use_names_the_group_that_may(
 
 
 def test_an_engine_by_ssh_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine over ssh without paramiko or the ssh command names the extra or package that is missing."""
+    """An engine over ssh without the ssh command names the package that is missing."""
     monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example")
-    found = importlib.util.find_spec
-
-    def without(name: str, package: str | None = None) -> object:
-        return None if name == "paramiko" else found(name, package)
-
-    monkeypatch.setattr(importlib.util, "find_spec", without)
-    with pytest.raises(SettingsError, match=r"ssh://ops@build.example .*ecr-widgets\[ssh\]"):
-        _ = EngineConnection().facts
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: "found")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(SettingsError, match="openssh-client"):
         _ = EngineConnection().facts
 
 
+@pytest.mark.parametrize(
+    ("host", "asked", "by_hand"),
+    [
+        (
+            "ssh://ops@Build.example:2222",
+            "-T -l ops -p 2222 -- Build.example docker system dial-stdio",
+            "ssh://ops@Build.example:2222",
+        ),
+        (
+            "ssh://[::1]/run/user/7/docker.sock",
+            "-T -- ::1 docker --host unix:///run/user/7/docker.sock system dial-stdio",
+            "ssh://[::1]",
+        ),
+    ],
+)
 def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, host: str, asked: str, by_hand: str
+) -> None:
+    """The user's own ssh is started as the docker command starts it; a failure tells the end of what ssh said, and how to try it."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    ssh(machine, monkeypatch, f'echo "$@" >{machine}/asked; seq 500 >&2; echo No route. >&2; exit 255')
+    assert told().endswith(f"499 500 No route; see what `ssh {by_hand} docker version` says")
+    assert "200 201" not in told()
+    assert (machine / "asked").read_text() == asked + "\n"
+
+
+def test_ssh_cannot_ask_on_the_terminal(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ssh has no terminal, so that an unknown host is refused and not asked about; nor does a Ctrl-C reach it."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
+    ssh(machine, monkeypatch, "ps -o sid= -p $$ >&2; exit 255")
+    said = re.search(r"answers at \S+ \(DOCKER_HOST\): (\d+);", told())
+    assert said is not None
+    assert int(said[1]) != os.getsid(0)
+
+
+def test_a_host_whose_shell_talks_is_told_from_an_engine(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine over ssh is reached through the user's own ssh command, and a failure names the same command for checking."""
-    pytest.importorskip("paramiko")
-    monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example:2222")
-    (machine / "ssh").write_text(f'#!/bin/sh\necho "$@" >{machine}/asked\necho no route >&2\nexit 255\n')
-    (machine / "ssh").chmod(0o755)
-    monkeypatch.setenv("PATH", str(machine), prepend=":")
-    assert told().endswith(": no route; see what `ssh ssh://ops@build.example:2222 docker version` says")
-    assert (machine / "asked").read_text() == "-l ops -p 2222 -- build.example docker system dial-stdio\n"
-    (machine / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    """If the shell on the other host prints a greeting, the error shows it and says that it must not."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
+    ssh(machine, monkeypatch, "echo Welcome to production; cat")
+    assert re.search(r"Welcome to production; `ssh ssh://build.example true` must print nothing", told())
+
+
+def test_an_engine_by_ssh_that_says_nothing_is_not_waited_for_any_longer(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that goes silent, at first or after answers, ends the call as any other engine's does; ssh ends, too."""
+    with engine_by_http() as (port, _):
+        monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
+        relay(machine, monkeypatch, port)
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        (started,) = psutil.Process().children()
+        started.suspend()
+        engine.client.api.timeout = 0.05
+        with pytest.raises(EngineUnavailable, match="sent nothing for"):
+            engine.ask(engine.client.ping)
+        started.resume()
+        started.wait(10)
+    ssh(machine, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(engine_connection, "_SSH_S", 0.05)
-    assert "ssh did not connect within 0.05 s; see what" in told()
+    assert "has not answered within 0.05 s; see what `ssh" in told()
 
 
 def test_an_engine_by_ssh_answers(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If ssh reaches docker's own dial-stdio, the engine at its end answers."""
-    pytest.importorskip("paramiko")
+    """If ssh reaches docker's own dial-stdio, the engine at its end answers all calls by one ssh, which ends with them."""
     with engine_by_http() as (port, _):
         monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
-        relay = (
-            "import os, socket, threading\n"
-            f"line = socket.create_connection(('127.0.0.1', {port}))\n"
-            "def away():\n"
-            "    while got := os.read(0, 65536): line.sendall(got)\n"
-            "    line.shutdown(socket.SHUT_WR)\n"
-            "threading.Thread(target=away, daemon=True).start()\n"
-            "while got := line.recv(65536): os.write(1, got)\n"
-        )
-        (machine / "relay.py").write_text(relay)
-        (machine / "ssh").write_text(f"#!/bin/sh\nexec {sys.executable} {machine}/relay.py\n")
-        (machine / "ssh").chmod(0o755)
-        monkeypatch.setenv("PATH", str(machine), prepend=":")
+        relay(machine, monkeypatch, port)
         engine = EngineConnection()
         assert engine.facts.version == "28.5"
+        (started,) = psutil.Process().children()
+        engine.ask(engine.client.ping)
+        assert psutil.Process().children() == [started]
         engine.close()
+        assert psutil.Process().children() == []
+
+
+def ssh(machine: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    (machine / "ssh").write_text(f"#!/bin/sh\n{script}\n")
+    (machine / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(machine), prepend=":")
+
+
+def relay(machine: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """Have ssh do what docker's dial-stdio does, to this machine's port."""
+    (machine / "relay.py").write_text(
+        "import os, socket, threading\n"
+        f"line = socket.create_connection(('127.0.0.1', {port}))\n"
+        "def away():\n"
+        "    while got := os.read(0, 65536): line.sendall(got)\n"
+        "    line.shutdown(socket.SHUT_WR)\n"
+        "threading.Thread(target=away, daemon=True).start()\n"
+        "while got := line.recv(65536): os.write(1, got)\n"
+    )
+    ssh(machine, monkeypatch, f"exec {sys.executable} {machine}/relay.py")
 
 
 @pytest.mark.parametrize("named_by", ["context", "variables"])
@@ -191,7 +244,7 @@ def secured_engine(pem: Path) -> Iterator[int]:
 
 @contextmanager
 def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
-    """An engine that reports its version; yields its port, and the requested paths with the headers of a test."""
+    """An engine that reports its version; yields its port, and the requested paths with the headers of a test. A POST breaks off."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -207,6 +260,13 @@ def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int,
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b'13\r\n{"status":"pushed"}\r\n')
+            self.close_connection = True
+
         def log_message(self, *_: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -221,6 +281,18 @@ def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int,
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_an_answer_that_breaks_off_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the connection ends in the middle of a push, that is said, and not what a decoder thinks of it."""
+    with engine_by_http() as (port, _):
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        engine = EngineConnection()
+        events = engine.events(lambda: engine.client.api.push("app", stream=True), EngineError)
+        assert next(events) == {"status": "pushed"}
+        with pytest.raises(EngineUnavailable, match="does not answer: the connection ended in the middle of"):
+            next(events)
+        engine.close()
 
 
 def test_an_engine_is_asked_once_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

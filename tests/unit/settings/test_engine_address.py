@@ -125,8 +125,6 @@ def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> N
         "tcp://a..b:2375",
         "tcp://host:0",
         "tcp://host:2375?a=1",
-        "ssh://host/path",
-        "ssh://me@[::1]",
         "ssh://",
         "tcp://admin:pass-word-7@host:2375",
         "ssh://admin:pass-word-7@host",
@@ -149,6 +147,8 @@ def test_an_address_that_is_none_is_refused_and_no_password_repeated(config: Pat
         ("tcp://[2001:db8::1]:2375/", "tcp://[2001:db8::1]:2375"),
         ("http://192.0.2.1:80", "tcp://192.0.2.1:80"),
         (" ssh://me@host:22 ", "ssh://me@host:22"),
+        ("ssh://Me@[::1]/run/x.sock", "ssh://Me@[::1]/run/x.sock"),
+        ("ssh://host/", "ssh://host"),
         ("tcp://[fe80::1%eth0]:2375", "tcp://[fe80::1%eth0]:2375"),
     ],
 )
