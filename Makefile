@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 # Where it is set, as in many containers, every process compiles this checkout anew: a third of what a short run costs.
 unexport PYTHONDONTWRITEBYTECODE
+# What is slow to import and used by no notebook: a second of each process of pytest.
+test: export PYTHONPATH := $(CURDIR)/tests/absent$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .PHONY: help setup system test-system check test demo lab bench faults engines docs clean
 
@@ -35,7 +37,8 @@ check: $(READY)  ## format, lint, types, import arrows, docs that must be true
 test: $(READY) system test-system  ## all tests that need no more than this machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@# While mypy has one core, the other compiles all tests: four workers would each do that at the same time.
+	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 & echo $(BIN)/mypy; $(BIN)/mypy; types=$$?; wait; exit $$types
 	@# Four at a time, since tests often wait; a file of tests in one of them: notebooks and fixtures of a file belong together.
 	$(BIN)/python -m pytest -n 4 --dist loadfile
 
