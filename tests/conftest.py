@@ -47,7 +47,8 @@ LONGEST_S = 900.0
 def pytest_configure(config: pytest.Config) -> None:
     """Signals that a shell has this process ignore, as `nohup` does, would be ignored by all that tests start and stop.
 
-    Processes that tests kill leave temporary files behind; all of them are in one folder, which goes with the session.
+    Processes that tests kill leave temporary files behind; all of them are in one folder, which goes with the session. There,
+    each worker has signing keys, locks and caches of its own, also for what runs as it ends.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -61,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
         # Shorter than pytest's own choice: tests have sockets there, whose paths end at 108 bytes.
         config.option.basetemp = config.option.basetemp or str(folder / "p")
+    own = Path(tempfile.gettempdir(), f"home-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    os.environ |= {f"XDG_{kind}_HOME": str(own / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -189,15 +192,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile 
     """In the order in which the workers have collected them."""
     config.option.loadscopereorder = False
     return ByFile(config, log) if config.option.dist == "loadfile" else None
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_keys_and_caches() -> Iterator[None]:
-    """Signing keys and audit indexes of tests are in a folder of their own, and go with it."""
-    with tempfile.TemporaryDirectory(prefix="audit-test-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", f"{folder}/data")
-        patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

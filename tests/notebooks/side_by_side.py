@@ -10,12 +10,14 @@ from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import nbformat
 import papermill
 from click import ClickException
 from nbclient.exceptions import DeadKernelError
 
+from ecr_widgets.audit import sealing
 from ecr_widgets.saved_runs.summary import is_summary
 from tests.notebooks.corpus import DIFFERENT, Book
 
@@ -34,7 +36,8 @@ def run(book: Book, folder: Path, engine: str | None) -> dict[str, Any]:
     saved, out, err = folder / "out.ipynb", io.StringIO(), io.StringIO()
     code = 0
     try:
-        with redirect_stderr(io.StringIO()):
+        # This process goes on when the run has ended, and its files are gone when it ends.
+        with redirect_stderr(io.StringIO()), mock.patch.object(sealing, "seal_at_exit"):
             papermill.execute_notebook(
                 book.write(folder), saved, parameters=dict(book.parameters or {}) or None, engine_name=engine,
                 kernel_name="python3", progress_bar=False, stdout_file=out, stderr_file=err, cwd=folder, **book.options,
