@@ -156,6 +156,36 @@ def test_a_step_at_work_shows_its_progress_and_then_its_outcome(quiet_lab: Lab) 
     assert quiet_lab.complaints == []
 
 
+def test_a_click_during_which_a_record_is_drawn_again_counts(quiet_lab: Lab) -> None:
+    """What changes while a fold is pressed is drawn after the release, which still opens the fold."""
+    begin = "\n".join(
+        (
+            "from tests.panels.test_records import ENDED, intended",
+            "from ecr_widgets.recording.notebook import NotebookSink",
+            "record = intended('push_image', repository='team/app')",
+            "view = NotebookSink(None).open(record)",
+            "def close(tag): view.close(record.succeeded({'tag': tag}, changed=True, ended_at=ENDED))",
+            "close('first')",
+        )
+    )
+    quiet_lab.write("pressed.ipynb", begin, "input()", "close('second')")
+    page = quiet_lab.open("pressed.ipynb")
+    quiet_lab.run_all(page)
+    expect(page.locator(RECORD).get_by_text("tag first")).to_be_visible()
+    asked = page.locator(".jp-Stdin-input")
+    expect(asked).to_be_visible()
+    fold = page.locator(f"{RECORD} summary", has_text="inputs")
+    fold.hover()
+    page.mouse.down()
+    asked.press("Enter")
+    expect(page.locator(".jp-InputPrompt", has_text="[3]:")).to_be_visible()
+    expect(page.locator(RECORD).get_by_text("tag first")).to_be_visible()
+    page.mouse.up()
+    expect(page.locator(RECORD).get_by_text("tag second")).to_be_visible()
+    expect(page.locator(f"{RECORD} dd", has_text="team/app")).to_be_visible()
+    assert quiet_lab.complaints == []
+
+
 def test_what_is_no_record_shows_its_picture_and_hostile_texts_do_nothing(quiet_lab: Lab) -> None:
     """No dialog, no request, nothing hidden or turned around; a record of a later version shows what it brings along."""
     hostile = HOSTILE[0] + HOSTILE[2]

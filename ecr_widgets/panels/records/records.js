@@ -93,7 +93,7 @@ color:var(--jp-ui-font-color1);background:var(--jp-layout-color1);cursor:pointer
 				const shown = Array.isArray(value) ? h("ul", value.map((each) => marked("li", told(each, true)))) : whole(text);
 				return [h("dt", label), h("dd", shown, TO_COPY.test(text) && !text.includes("\n") && copying(text, label))];
 			});
-			const made = h("details", { open: opened.get(name) ?? isOpen, ontoggle: () => opened.set(name, made.open) }, h("summary", { "data-k": key }, h("span", name), " ", h("span.mut", plain(values, 300))), h("dl", rows));
+			const made = h("details", { open: opened.get(name) ?? isOpen }, h("summary", { "data-k": key, onclick: () => opened.set(name, !made.open) }, h("span", name), " ", h("span.mut", plain(values, 300))), h("dl", rows));
 			return made;
 		}
 
@@ -121,7 +121,24 @@ color:var(--jp-ui-font-color1);background:var(--jp-layout-color1);cursor:pointer
 			class Record extends Panel {
 				opened = new Map(); // what people folded or opened, by name
 
+				/** What is pressed stays: a click needs one element. */
+				constructor() {
+					super();
+					this.node.addEventListener("pointerdown", ({ button }) => {
+						this.held = !button;
+						addEventListener("pointerup", this.release, true);
+					});
+					this.node.addEventListener("pointercancel", this.release);
+				}
+
+				release = () => {
+					this.held = false;
+					if (this.late) setTimeout(() => this.late && this.renderModel(this.late));
+				};
+
 				async renderModel(model) {
+					this.late = this.held ? model : null;
+					if (this.held) return;
 					const record = ended(model.data[RECORD]);
 					try {
 						const shown = record && drawn(record, model, this.opened, await drawing);
