@@ -5,10 +5,8 @@ Source: Docker Engine API, SystemVersion, SystemInfo; Podman's compatible API an
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import ssl
 import subprocess
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,8 +14,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property
-from http.client import IncompleteRead
-from pathlib import Path
 from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,9 +22,9 @@ from urllib.parse import urlsplit
 import requests
 
 from ecr_widgets.adapters.build_tool import read_config
+from ecr_widgets.adapters.engine_errors import answered, broken_off, certificates, no_engine, not_reached
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
-from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.adapters.ssh_transport import SshAdapter
 from ecr_widgets.docker_library import (
     APIError,
@@ -44,20 +40,13 @@ from ecr_widgets.docker_library import (
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
-from ecr_widgets.model.paths import exists
 from ecr_widgets.settings.engine_address import (
     EngineAddress,
     find_engine_address,
-    other_sockets,
 )
 
 T = TypeVar("T")
 
-_INSTALL = (
-    "start it, set DOCKER_HOST or a Docker context, or install one;"
-    " on Debian or Ubuntu, as root: apt-get install docker.io"
-)
-_CHECK_ADDRESS = "check DOCKER_HOST or the Docker context, whether the engine expects TLS (DOCKER_TLS_VERIFY), and any proxy on the way"
 _FOREIGN = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What docker-py raises if an answer is not an engine's."""
 _PATCHING = Lock()
@@ -205,7 +194,7 @@ class EngineConnection:
             raise
         except TLSParameterError as error:
             raise SettingsError(
-                f"Docker's settings cannot be used: {error}", hint=_certificates(address)
+                f"Docker's settings cannot be used: {error}", hint=certificates(address)
             ) from error
         except InvalidVersion as error:
             raise EngineUnavailable(
@@ -213,7 +202,7 @@ class EngineConnection:
                 hint="update it to Docker Engine 20.10 or newer",
             ) from error
         except (DockerException, requests.RequestException, OSError, *_FOREIGN) as error:
-            raise self._not_reached(error) from error
+            raise not_reached(self.address, error, patience_s=_patience_s(self.address)) from error
         client.api.timeout = _SILENCE_S
         return client
 
@@ -257,11 +246,11 @@ class EngineConnection:
         try:
             return call()
         except (DockerException, requests.RequestException, OSError) as error:
-            raise self._translated(error) from error
+            raise broken_off(self.address, error, silence_s=_SILENCE_S) from error
         except _FOREIGN as error:
-            if (reason := _answered(error)) is not None:
+            if (reason := answered(error)) is not None:
                 raise EngineError(f"the Docker Engine refused: {reason}") from error
-            raise self._no_engine(error) from error
+            raise no_engine(self.address, error) from error
 
     def events(
         self,
@@ -305,90 +294,10 @@ class EngineConnection:
             raise
         except Exception as error:
             # docker-py reads streams below requests, so errors of any lower layer may come through.
-            reason = _answered(error)
-            raise (self._translated(error) if reason is None else refused(reason)) from error
-
-    def _translated(self, error: Exception) -> EcrWidgetsError:
-        reason = _answered(error)
-        if reason is not None:
-            return EngineError(f"the Docker Engine refused: {reason}")
-        if isinstance(_innermost(error), TimeoutError):
-            return EngineUnavailable(
-                f"the Docker Engine at {self.address} sent nothing for {_SILENCE_S:g} s",
-                hint="it may wait for a registry that does not answer: check the network between the two, then run again",
-            )
-        # It has answered before, so the connection broke, or the engine ended.
-        return EngineUnavailable(
-            f"the Docker Engine at {self.address} does not answer: {_cause(error)}",
-            hint=self._hint(error),
-        )
-
-    def _not_reached(self, error: Exception) -> EcrWidgetsError:
-        """The error for the first call, which asks for the version."""
-        if (reason := _answered(error)) is not None:
-            return EngineUnavailable(
-                f"what answers at {self.address} refused to tell its version: {shortened(reason)}",
-                hint=_CHECK_ADDRESS,
-            )
-        if isinstance(_innermost(error), TimeoutError):
-            return EngineUnavailable(
-                f"the Docker Engine at {self.address} has not answered within {_patience_s(self.address):g} s",
-                hint=_by_hand(self.address)
-                if self.address.is_ssh
-                else "it may be paused or stuck: look at its log, or restart it",
-            )
-        root = _innermost(error)
-        is_connection = isinstance(root, OSError) and not isinstance(root, requests.RequestException)
-        if is_connection or _is_tls(error):
-            return EngineUnavailable(
-                f"no Docker Engine answers at {self.address}: {root}", hint=self._hint(error)
-            )
-        return self._no_engine(error)
-
-    def _no_engine(self, error: Exception) -> EcrWidgetsError:
-        root = _innermost(error)
-        said = (
-            f"it said {root.doc}"
-            if isinstance(root, json.JSONDecodeError)
-            else f"{type(root).__name__} {root}"
-        )
-        return EngineUnavailable(
-            f"what answers at {self.address} is not a Docker Engine: {shortened(' '.join(said.split()))}",
-            hint=f"`ssh {self.address.host} true` must print nothing: see what the shell there does as it starts"
-            if self.address.is_ssh
-            else _CHECK_ADDRESS,
-        )
-
-    def _hint(self, error: BaseException) -> str:
-        socket, reason = self.address.socket, _innermost(error)
-        if _is_tls(error):
-            return _certificates(self.address)
-        if self.address.is_ssh:
-            return _by_hand(self.address)
-        if isinstance(reason, PermissionError) and socket is not None:
-            return f"this user may not use {socket}: {_admission(socket)}{self._beside()}"
-        if isinstance(reason, ConnectionRefusedError) and socket is not None:
-            return f"{socket} exists, but nothing listens on it: start the engine{self._beside()}"
-        if socket is None:
-            return "check the address, and that the engine listens there"
-        return _INSTALL + self._beside()
-
-    def _beside(self) -> str:
-        sockets = [path for path, _ in other_sockets() if exists(path) and path != self.address.socket]
-        return f"; another engine may answer with DOCKER_HOST=unix://{sockets[0]}" if sockets else ""
-
-
-def _admission(socket: Path) -> str:
-    try:
-        group = socket.group()
-    except (OSError, KeyError):
-        group = "root"
-    if group == "root":
-        return "use root, or a rootless engine"
-    return (
-        f"as root, `usermod -aG {group} USER`, then log in again (members of that group are root on the machine),"
-        " or use a rootless engine"
-    )
+            reason = answered(error)
+            raise (
+                broken_off(self.address, error, silence_s=_SILENCE_S) if reason is None else refused(reason)
+            ) from error
 
 
 class _Client(docker.DockerClient):
@@ -476,72 +385,3 @@ def _ssh(address: EngineAddress) -> SshAdapter | None:
             hint="on Debian or Ubuntu, as root: apt-get install openssh-client",
         )
     return SshAdapter(address.host)
-
-
-def _by_hand(address: EngineAddress) -> str:
-    place = address.host.removesuffix(urlsplit(address.host).path)
-    return f"see what `ssh {place} docker version` says"
-
-
-def _certificates(address: EngineAddress) -> str:
-    """What to try if the connection cannot be secured."""
-    if address.tls is None:
-        return _CHECK_ADDRESS
-    missing = f" (there is no {' and no '.join(address.tls.missing)})" if address.tls.missing else ""
-    return (
-        f"check the certificates in {address.tls.folder}{missing}: ca.pem of the engine's authority, cert.pem and"
-        " key.pem that the engine accepts; and that it expects TLS at this port"
-    )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and those that led to it."""
-    # A decoder's StopIteration says nothing.
-    while error is not None and not isinstance(error, StopIteration):
-        yield error
-        error = error.__context__
-
-
-def _answered(error: BaseException) -> str | None:
-    """The engine's answer that led to an error; None if there was no answer.
-
-    Podman answers failed pushes with a body that docker-py cannot read: the resulting error says
-    nothing, but its context still holds the answer.
-    """
-    for each in _chain(error):
-        if isinstance(each, requests.HTTPError) and each.response is not None:
-            return _reason(each.response) or str(each)
-        if isinstance(each, APIError) and each.explanation:
-            return str(each.explanation)
-    return None
-
-
-def _is_tls(error: BaseException) -> bool:
-    """Whether the connection could not be secured."""
-    return any(isinstance(each, ssl.SSLError | requests.exceptions.SSLError) for each in _chain(error))
-
-
-def _reason(response: requests.Response) -> str:
-    text = response.text.strip()
-    for candidate in (text, *text.splitlines()):
-        try:
-            body = json.loads(candidate)
-        except ValueError:
-            continue
-        if isinstance(body, dict):
-            named = error_in(body) or body.get("message") or body.get("cause")
-            if named:
-                return str(named)
-    return text
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The first cause: the outer messages repeat urllib3's; this one says what went wrong."""
-    return list(_chain(error))[-1]
-
-
-def _cause(error: BaseException) -> str:
-    """What went wrong, in words."""
-    if any(isinstance(each, IncompleteRead) for each in _chain(error)):
-        return "the connection ended in the middle of an answer"
-    return str(_innermost(error))
