@@ -379,8 +379,8 @@ export function mount(node, host) {
 		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => (isPlan ? marked("td", cell) : h("td", whole(cell))))));
 		const made = h(
 			"details",
-			{ open: !closed.has(name), ontoggle: () => closed[made.open ? "delete" : "add"](name) },
-			h("summary", { "data-k": `part ${name}` }, name + (left_out ? ` (${left_out} not shown)` : "")),
+			{ open: !closed.has(name) },
+			h("summary", { "data-k": `part ${name}`, onclick: () => closed[made.open ? "add" : "delete"](name) }, name + (left_out ? ` (${left_out} not shown)` : "")),
 			h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: name }, grid(name, heads, lines)),
 		);
 		return [made];
