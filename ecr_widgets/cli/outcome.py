@@ -63,6 +63,9 @@ class OurErrors(click.Group):
 
     def main(self, *words: Any, **given: Any) -> Any:
         """Run as a program."""
+        if sys.flags.inspect and os.environ.pop("PYTHONINSPECT", ""):
+            # With it Python shows a traceback at the end, loses the exit code and asks for more.
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- no shell is wanted
         open_standard_streams()
         # Otherwise Python ends by looking for garbage among all objects, twice: up to a fifth of a command's time.
         atexit.register(gc.freeze)

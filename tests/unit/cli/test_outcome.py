@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 
 def test_a_command_ends_without_a_search_for_garbage() -> None:
@@ -16,3 +18,26 @@ def test_a_command_ends_without_a_search_for_garbage() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_what_python_itself_is_told_changes_no_command(tmp_path: Path) -> None:
+    """With PYTHONINSPECT, which stays after the end, and with warnings as errors, exit codes and output are the same."""
+    program = Path(sys.executable).with_name("ecr-widgets")
+    for words, code in ((["runbooks"], 0), (["run", "./none"], 2)):
+        ends = {
+            (done.returncode, done.stdout, done.stderr)
+            for given in ({}, {"PYTHONINSPECT": "1"}, {"PYTHONWARNINGS": "error"})
+            for done in (
+                subprocess.run(
+                    [program, *words],
+                    env={**os.environ, **given},
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    cwd=tmp_path,
+                ),
+            )
+        }
+        assert len(ends) == 1, ends
+        assert ends.pop()[0] == code
