@@ -14,7 +14,7 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from ecr_widgets.sandbox import Sandbox
 from tests.chromium import PROGRAM, launched
 from tests.conftest import outside_of
+from tests.faults import forked
 from tests.ports import free_port
 from tests.private_network import PrivateNetwork
 
@@ -37,8 +38,45 @@ SHOTS = CHECKOUT / "build" / "screenshots"
 PREFIX = "/user/somebody"
 KIT = "from ecr_widgets import connect\nkit = connect()"
 TOKEN = "a-token-for-tests"
-_OF_NOTEBOOK = re.compile(r"reading 'schema'|registered\.$")
-"""What Notebook 7 says of plugins and commands of JupyterLab's that it does not have."""
+ONE_NOTEBOOK = "doc/tree"
+"""JupyterLab with one notebook at a time."""
+_OF_OTHERS = re.compile(
+    # Notebook 7, of plugins and commands of JupyterLab's that it does not have.
+    r"reading 'schema'|registered\.$"
+    # JupyterLab, of a notebook that is closed while it still asks the kernel what it is, or for its subshell.
+    r"|^Disposed$|Canceled future for create_subshell_request"
+    # JupyterLab's page has a script in it, which a strict policy forbids, and does without.
+    r"|Executing inline script violates"
+)
+"""Complaints that we are not the cause of."""
+_SETTLED = """
+() => [...jupyterapp.shell.widgets("main")].every(({ context }) => {
+	const at = context?.sessionContext, kernel = at?.session?.kernel;
+	return !at || at.isReady && (!kernel || kernel.connectionStatus === "connected"
+		&& ["idle", "busy", "dead"].includes(kernel.status));
+})
+"""
+"""Whether each notebook has joined its kernel: to be closed meanwhile is an error in JupyterLab."""
+_CLOSE = """
+() => {
+	for (const each of [...jupyterapp.shell.widgets("main")]) each.dispose();
+	return !document.querySelector(".jp-Dialog, .lm-Menu");
+}
+"""
+"""Close all notebooks, saved or not; whether nothing else is left of them."""
+_OPEN_NEXT = "path => jupyterapp.commands.execute('docmanager:open', { path }).then(() => {})"
+_MAKE_LIGHT = """
+() => document.body.dataset.jpThemeLight === "false"
+	&& jupyterapp.commands.execute("apputils:change-theme", { theme: "JupyterLab Light" }).then(() => {});
+"""
+_READY = """
+() => {
+	const at = window.jupyterapp?.shell.currentWidget?.context?.sessionContext, kernel = at?.session?.kernel;
+	return at?.isReady && kernel?.connectionStatus === "connected" && kernel.status === "idle"
+		&& jupyterapp.commands.isEnabled("notebook:run-all-cells");
+}
+"""
+"""Whether the page has joined the kernel. Its tool bar says idle before there is one, and running all would be lost."""
 expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is not waited for
 
 
@@ -81,9 +119,25 @@ class Lab:
         for event, hear in heard.items():
             page.on(event, hear)
         yield page
-        page.goto("about:blank")
+        self._leave(page)
         for event, hear in heard.items():
             page.remove_listener(event, hear)
+
+    def _leave(self, page: Page) -> None:
+        """Close what is open. JupyterLab stays, for the next test: to load it costs more than most tests."""
+        if self._closed(page):
+            page.evaluate(_MAKE_LIGHT)
+        else:
+            page.goto("about:blank")
+
+    def _closed(self, page: Page) -> bool:
+        """Close what is open; whether the page has a JupyterLab with nothing in it now."""
+        if not page.url.startswith(f"{self.address}/{ONE_NOTEBOOK}/"):
+            return False
+        with suppress(PlaywrightTimeout):
+            page.wait_for_function(_SETTLED, timeout=20_000)
+            return bool(page.evaluate(_CLOSE))
+        return False
 
     def _answer(self, dialog: Dialog) -> None:
         if dialog.type == "beforeunload":
@@ -94,20 +148,30 @@ class Lab:
             dialog.dismiss()
 
     def open(
-        self, name: str, *, kernel: bool = True, page: Page | None = None, app: str = "doc/tree"
+        self,
+        name: str,
+        *,
+        kernel: bool = True,
+        page: Page | None = None,
+        app: str = ONE_NOTEBOOK,
+        anew: bool = False,
     ) -> Page:
-        """The notebook, its kernel ready; in the window's page or in another one.
+        """The notebook, its kernel ready; in the window's page or in another one, and no other notebook there.
 
         Args:
-            app: `doc/tree` for JupyterLab, `notebooks` for Notebook 7.
+            app: `notebooks` for Notebook 7.
+
+            anew: In a page that has shown nothing else, even where JupyterLab is loaded.
         """
         page = page or self.page()
-        page.goto(f"{self.address}/{app}/{self.folder.name}/{name}?reset&token={TOKEN}")
+        path = f"{self.folder.name}/{name}"
+        if app == ONE_NOTEBOOK and not anew and self._closed(page):
+            page.evaluate(_OPEN_NEXT, path)
+        else:
+            page.goto(f"{self.address}/{app}/{path}?reset&token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if kernel:
-            # The tool bar says idle before there is a kernel, and running all would be lost.
-            self._until(lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions(name)))
-            page.wait_for_timeout(500)
+            page.wait_for_function(_READY)
         return page
 
     def open_untrusted(self, path: Path) -> Page:
@@ -123,28 +187,17 @@ class Lab:
         trusted = [cell["metadata"]["trusted"] for cell in cells if cell["cell_type"] == "code"]
         assert trusted
         assert not any(trusted)
-        return self.open(name, kernel=False)
+        return self.open(name, kernel=False, anew=True)
 
     def run_all(self, page: Page) -> None:
-        """Run all cells; asked again where the page took the words for nothing, as it does while it connects."""
-        started = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[[*1]\]:")).first
-        for _ in range(5):
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_text("Run All Cells", exact=True).click()
-            try:
-                started.wait_for(timeout=8_000)
-            except PlaywrightTimeout:
-                continue
-            return
-        raise AssertionError("the cells never began to run")
+        """Run all cells."""
+        page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
 
     def save(self, page: Page, path: Path, expected: str) -> dict[str, Any]:
-        """Save, wait for the file, and give back what it holds."""
-        save = page.get_by_role("button", name=re.compile("Save and create checkpoint"))
+        """Save until the file has what is expected, and give back what it holds."""
 
         def saved_now() -> bool:
-            save.click()
-            page.wait_for_timeout(500)
+            page.evaluate("() => jupyterapp.commands.execute('docmanager:save').then(() => {})")
             return expected in path.read_text()
 
         self._until(saved_now)
@@ -152,13 +205,11 @@ class Lab:
         return saved
 
     def _fail(self, error: Error) -> None:
-        if not _OF_NOTEBOOK.search(str(error)):
+        if not _OF_OTHERS.search(str(error)):
             self.complaints.append(str(error))
 
     def _hear(self, said: ConsoleMessage) -> None:
-        # JupyterLab's page has a script in it, which a strict policy forbids, and does without.
-        of_others = "Executing inline script violates" in said.text or _OF_NOTEBOOK.search(said.text)
-        if said.type == "error" and not of_others:
+        if said.type == "error" and not _OF_OTHERS.search(said.text):
             self.complaints.append(said.text)
 
     def sessions(self, name: str) -> list[dict[str, Any]]:
@@ -182,6 +233,12 @@ _OPEN = ExitStack()
 
 
 @cache
+def _publish(port: int) -> None:
+    """Until the window closes."""
+    _OPEN.enter_context(_window().network.published(port))
+
+
+@cache
 def _window() -> Window:
     network = PrivateNetwork()
     _OPEN.callback(network.close)
@@ -189,11 +246,19 @@ def _window() -> Window:
     return Window(network, browser, new_page(browser))
 
 
+def pytest_exception_interact() -> None:
+    """What a test that failed left in the window is not the next one's."""
+    if _window.cache_info().currsize:
+        with suppress(Error):
+            _window().page.goto("about:blank")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
     """The window closes after the last of these tests in a row: the browser's event loop stands in the way of other tests."""
     if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
         _window.cache_clear()
+        _publish.cache_clear()
         _OPEN.close()
 
 
@@ -262,22 +327,29 @@ def serving(
         settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    config = Path(own["JUPYTER_CONFIG_DIR"])
+    if not command:
+        # Kernels that are forked have no debugger, though their kind says so.
+        (config / "labconfig").mkdir(parents=True)
+        (config / "labconfig" / "page_config.json").write_text(
+            json.dumps({"disabledExtensions": {"@jupyterlab/debugger-extension": True}})
+        )
     if policy:
-        config = Path(own["JUPYTER_CONFIG_DIR"])
-        config.mkdir()
+        config.mkdir(exist_ok=True)
         headers = {"Content-Security-Policy": policy}
         (config / "jupyter_server_config.json").write_text(
             json.dumps({"ServerApp": {"tornado_settings": {"headers": headers}}})
         )
     own["JUPYTER_PATH"] = str(install_extension(root / "share"))
-    own["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(CHECKOUT))))
-    process = subprocess.Popen(
+    # A JupyterLab that is forked forks its kernels.
+    process = forked.start(
         [*command, f"--ServerApp.port={port}"]
         if command
         else [
-            BIN / "jupyter-lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
             f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.base_url={prefix}/",
+            "--expose-app-in-browser", "--JupyterNotebookApp.expose_app_in_browser=True",
         ],
         env={**os.environ, **environ, **own, "JUPYTER_TOKEN": TOKEN},
         cwd=root,
@@ -296,8 +368,8 @@ def serving(
                 time.sleep(0.1)
         yield port, work
     finally:
-        # Asked to, it ends its kernels too. Now and then it waits for ever for one that was just being started; killed, it
-        # leaves kernels that end by themselves, since they watch their parent.
+        # Asked to, it ends its kernels too, which a forked one has to: they watch another parent. Now and then it waits for
+        # ever for one that was just being started.
         process.terminate()
         try:
             process.wait(20)
@@ -356,12 +428,12 @@ def _visited(window: Window, port: int, work: Path, *, prefix: str = "") -> Iter
     (
         work.parent / "jupyterlab_settings_dir" / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     ).unlink(missing_ok=True)
-    with window.network.published(port):
-        made = Lab(f"http://127.0.0.1:{port}{prefix}", folder, window)
-        with made.listening(window.page):
-            yield made
-        for each in made.ask("sessions"):
-            made.ask(f"sessions/{each['id']}", "DELETE")
+    _publish(port)
+    made = Lab(f"http://127.0.0.1:{port}{prefix}", folder, window)
+    with made.listening(window.page):
+        yield made
+    for each in made.ask("sessions"):
+        made.ask(f"sessions/{each['id']}", "DELETE")
 
 
 def shoot(page: Page, name: str, *, cell: int | None = None) -> None:

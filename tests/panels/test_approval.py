@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 from playwright.sync_api import expect
 
 from ecr_widgets.sandbox import Sandbox
+from tests.faults import forked
 from tests.panels.conftest import BIN, KIT, Lab, shoot
 from tests.panels.looks import check, in_view
 from tests.panels.test_deploys import FIRST, PREPARE
@@ -55,7 +55,7 @@ def test_a_panels_plan_goes_on_with_a_second_persons_yes(
     server = {**sandbox_environ, "HOME": str(lab.folder.parents[1] / "home")}
     export = [BIN / "ecr-widgets", "audit", "key", "export"]
     two.bob.trusts_keys(
-        subprocess.run(export, env=server, capture_output=True, text=True, check=True).stdout, cwd=two.shared
+        forked.run(export, env=server, capture_output=True, text=True, check=True).stdout, cwd=two.shared
     )
     own = environ | two.bob.environ | {"DOCKER_CONFIG": str(two.bob.home)}
     done = two.bob.ours("approve", run_id, "--json", "--runs", runs, cwd=two.shared, environ=own)

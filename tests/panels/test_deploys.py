@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
+from tests.faults import forked
 from tests.panels.conftest import KIT, Lab, shoot
 from tests.panels.looks import check, in_view
 
@@ -96,7 +96,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     )
     page.get_by_role("button", name="Plan rollback …").click()
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
-    expect(page.get_by_text("rollback").first).to_be_visible()
+    expect(page.locator(".ecrw-record", has_text="verify succeeded")).to_have_count(3)
     saved = lab.save(page, path, "rollback succeeded")
     folded = page.locator(".ecrw-record summary", has_text="deploy id").first
     assert folded.evaluate("each => each.getBoundingClientRect().height") < 24  # one line
@@ -124,7 +124,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
 def audited(lab: Lab) -> list[dict[str, Any]]:
     """What the audit says of the runs beside the notebook, newest first."""
     words = [Path(sys.executable).with_name("ecr-widgets"), "audit", "list", "--json", "--runs", "runs"]
-    done = subprocess.run(words, cwd=lab.folder, capture_output=True, text=True, check=False)
+    done = forked.run(words, cwd=lab.folder, capture_output=True, text=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import expect
 
 from ecr_widgets.runbooks import find_runbook
+from tests.faults import forked
 from tests.panels.conftest import BIN, Lab
 from tests.recorded.record import example, given, prepare
 from tests.sandbox.conftest import facts
@@ -26,7 +26,7 @@ def test_a_runbook_run_in_the_lab_leaves_the_records_of_the_command(
     prepare(sandbox_environ, tmp_path, "lab")
     for book in map(find_runbook, IN_THE_LAB):
         words = [word for pair in given(book.name, "lab").items() for word in ("-p", *pair)]
-        done = subprocess.run(
+        done = forked.run(
             [BIN / "ecr-widgets", "run", book.name, "--json", "--runs", tmp_path / "runs", *words],
             env=sandbox_environ,
             cwd=tmp_path,

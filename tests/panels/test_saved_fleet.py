@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.faults import forked
 from tests.notebooks.engine_runs import write_runbook
 from tests.panels.conftest import BIN, shoot
 
@@ -19,9 +20,7 @@ def test_a_saved_fleet_shows_each_wave_with_its_bar(browser: Browser, tmp_path: 
     )
     (tmp_path / "targets.csv").write_text("n\n" + "".join(f"{n}\n" for n in range(1, 13)))
     words = ["--targets", "targets.csv", "--waves", "1,5", "--stop-after", "1", "--json"]
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "fleet", "book.ipynb", *words], cwd=tmp_path, capture_output=True, check=False
-    )
+    done = forked.run([BIN / "ecr-widgets", "fleet", "book.ipynb", *words], cwd=tmp_path, capture_output=True)
     assert done.returncode == 1, done.stderr
     saved = tmp_path / json.loads(done.stdout)["notebook"]
     convert = [BIN / "jupyter-nbconvert", "--to", "html", "--no-input", saved]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.faults import forked
 from tests.panels.conftest import BIN, shoot
 
 STEPS = (
@@ -27,7 +28,7 @@ def test_a_saved_release_is_readable_with_nothing_running(
     browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Every step of the shipped release shows its outcome in the file as it was saved."""
-    done = subprocess.run(
+    done = forked.run(
         [BIN / "ecr-widgets", "run", "release", "-p", "service", "readable", "--json", "--runs", tmp_path],
         env=sandbox_environ,
         cwd=tmp_path,
