@@ -36,6 +36,10 @@ _SHOWING_IN_JUPYTER = frozenset(("source_hidden", "outputs_hidden"))
 _SHORT = 12
 """Hex digits of a part's hash: enough to find what changed; the whole form has a full hash."""
 
+_NO_OUTPUTS = hashlib.sha256(b"[]").hexdigest()[:_SHORT]
+_MOST_NAMED = 3
+"""Cells that are named for one kind of change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -95,19 +99,41 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
         for name in sorted(before.metadata.keys() | after.metadata.keys())
         if before.metadata.get(name) != after.metadata.get(name)
     ]
-    cells_before, cells_after = _by_id(before.cells), _by_id(after.cells)
-    for cell_id, parts in cells_before.items():
-        other = cells_after.get(cell_id)
-        if other is None:
-            changes.append(f"cell {cell_id} was removed")
-        else:
-            changes += [
-                f"cell {cell_id}: {what} changed"
-                for what, a, b in zip(("source", "outputs", "metadata or count"), parts, other, strict=True)
-                if a != b
-            ]
-    changes += [f"cell {cell_id} was added" for cell_id in cells_after if cell_id not in cells_before]
+    changes += _cell_differences(_by_id(before.cells), _by_id(after.cells))
     return tuple(changes) or ("cells are in another order, or their ids repeat",)
+
+
+def _cell_differences(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[str]:
+    """The cells of each kind of change: one that a tool makes to all cells is told once."""
+    found: dict[str, list[str]] = {}
+    added = {cell_id: parts for cell_id, parts in after.items() if cell_id not in before}
+    by_source: dict[str, list[str]] = {}
+    for cell_id in reversed(added):
+        by_source.setdefault(added[cell_id][0], []).append(cell_id)
+    for cell_id, parts in before.items():
+        other = after.get(cell_id)
+        if other is None:
+            # Some tools give all cells new ids.
+            if not (renamed := by_source.get(parts[0])):
+                found.setdefault("removed", []).append(cell_id)
+                continue
+            other = added.pop(renamed.pop())
+            found.setdefault("id changed", []).append(cell_id)
+        for what, a, b in zip(("source", "outputs", "metadata or count"), parts, other, strict=True):
+            if a != b:
+                how = "removed" if what == "outputs" and b == _NO_OUTPUTS else "changed"
+                found.setdefault(f"{what} {how}", []).append(cell_id)
+    found |= {"added": list(added)} if added else {}
+    return [_told(what, cells) for what, cells in found.items()]
+
+
+def _told(what: str, cells: list[str]) -> str:
+    named, more = cells[:_MOST_NAMED], len(cells) - _MOST_NAMED
+    # Rather one more name than "and 1 more".
+    last = cells[-1] if more <= 1 else f"{more} more"
+    text = f"{', '.join(cells[:-1] if more <= 1 else named)} and {last}" if len(cells) > 1 else cells[0]
+    how = f" {'was' if len(cells) == 1 else 'were'} {what}" if what in ("added", "removed") else f": {what}"
+    return f"cell{'s' if len(cells) > 1 else ''} {text}{how}"
 
 
 def within_reach(value: Any) -> Any:

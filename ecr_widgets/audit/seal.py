@@ -142,6 +142,9 @@ class _FirstSeal(msgspec.Struct, frozen=True):
         return Seal(run, notebook, self.sealed_at, self.key, place, retired)
 
 
+_OTHER_LINE_ENDS = "it ends in CR LF: a tool, such as git with core.autocrlf, changed the file's line ends; change them back to LF"
+
+
 class _FirstLine(msgspec.Struct, frozen=True):
     """One line of a chain as earlier releases wrote it."""
 
@@ -211,7 +214,8 @@ def link_of(line: bytes, row: bytes | None) -> Link:
     try:
         seal, signature = (_first_line if line.startswith(_HEAD) else _bundle)(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return Link(None, sha256, b"", line, f"it is not a seal: {str(error)[:120]}", row, size_bytes)
+        why = _OTHER_LINE_ENDS if line.endswith(b"\r") else f"it is not a seal: {str(error)[:120]}"
+        return Link(None, sha256, b"", line, why, row, size_bytes)
     return Link(seal, sha256, signature, line, None, row, size_bytes)
 
 

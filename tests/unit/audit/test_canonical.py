@@ -190,6 +190,33 @@ def test_every_change_is_found_and_named(case: str) -> None:
     assert differences(first, form(notebook)) == (told,)
 
 
+def test_outputs_that_a_tool_removed_are_told_once() -> None:
+    """Removed outputs and new ids of all cells, as nbconvert and nbstripout leave, are told by kind of change, not cell by cell."""
+    notebook = recorded("deployed")
+    first = form(notebook)
+    code = _codes(notebook)
+    for cell in code:
+        cell["outputs"] = []
+    ids = [cell["id"] for cell in notebook["cells"]]
+    with_outputs = [
+        each["id"] for each, was in zip(code, _codes(recorded("deployed")), strict=True) if was["outputs"]
+    ]
+    assert differences(first, form(notebook)) == (
+        f"cells {', '.join(with_outputs[:3])} and {len(with_outputs) - 3} more: outputs removed",
+    )
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = str(number)
+    told = differences(first, form(notebook))
+    assert told[0] == f"cells {', '.join(ids[:3])} and {len(ids) - 3} more: id changed"
+    assert len(told) == 2
+    del notebook["cells"][:4]
+    assert f"cells {', '.join(ids[:3])} and {ids[3]} were removed" in differences(first, form(notebook))
+
+
+def _codes(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
 def test_large_integers_differ_by_any_digit() -> None:
     """Large integers that a browser would round to the same number have different forms."""
     forms = []

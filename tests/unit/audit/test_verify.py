@@ -132,6 +132,16 @@ def resumed(notebook: dict[str, Any], *attempts: dict[str, Any], reason: str | N
     return made
 
 
+def test_a_chain_with_other_line_ends_is_told_as_that(folder: Folder) -> None:
+    """A notebook whose line ends git converted is the same run; for a chain of seals the error says what happened to it."""
+    for path in (folder.runs / "a.ipynb", chain_file(folder.runs)):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+        if path.suffix == ".ipynb":
+            assert folder.findings() == {"a.ipynb": "resaved"}
+    assert "core.autocrlf" in str(folder.verify().chain)
+    assert not folder.verify().ok
+
+
 def test_a_run_that_was_resumed_overwrote_nothing(folder: Folder) -> None:
     """A resumed run is intact if each earlier seal is one of its attempts, whoever resumed it and however often."""
     notebook, first = failed(folder)
