@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -42,6 +43,14 @@ def keep_room(handle: int, size_bytes: int) -> None:
         at += os.pwrite(handle, bytes(size_bytes - at), at)
 
 
+def is_device(path: Path) -> bool:
+    """Whether something stands there that is neither a file nor a folder, such as /dev/null or a pipe."""
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
+
+
 def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: int = 0o666) -> None:
     """Write a file so that at any time the name holds either the old or the new content.
 
@@ -53,8 +62,10 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
     Raises:
         FileExistsError: The file exists, and `is_new` is set.
 
-        OSError: It could not be written, or is not known to be on the disk.
+        OSError: It could not be written, is not known to be on the disk, or would replace a device.
     """
+    if is_device(path):
+        raise OSError(errno.EINVAL, "it is a device or a pipe", str(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     # With the permissions of this user's other new files: a second person has to read a plan to approve it.
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, mode)

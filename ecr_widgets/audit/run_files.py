@@ -22,7 +22,7 @@ from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import os_reason, read_bytes, read_content
 from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.run_holder import is_held
-from ecr_widgets.audit.scan import Stamp, scan, shown_name
+from ecr_widgets.audit.scan import Stamp, is_listed, scan, shown_name
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
 from ecr_widgets.ports.run_store import RunStore
@@ -144,7 +144,7 @@ class StoreFiles:
         for name, stamp in self.store.stamps(after=first):
             if end is not None and name >= end:
                 break
-            if name.endswith(".ipynb") and not name.startswith("."):
+            if is_listed(name):
                 listed.append((name, stored_stamp(stamp)))
         return Part(first, end, listed)
 

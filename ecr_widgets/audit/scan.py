@@ -29,6 +29,11 @@ NEVER = Stamp(0, 0, 0)
 """No file has this stamp: an entry with it is checked again each time."""
 
 
+def is_listed(name: str) -> bool:
+    """Whether lists show a file of this name."""
+    return name.endswith(".ipynb") and not name.startswith(".")
+
+
 def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
     """Yield all notebooks below a folder, by relative name with slashes; hidden folders are skipped, links are not followed.
 
@@ -44,7 +49,7 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
             continue
         for entry in entries:
             name = entry.name
-            if not name.endswith(".ipynb") or name.startswith("."):
+            if not is_listed(name):
                 continue
             try:
                 about = entry.stat(follow_symlinks=False)

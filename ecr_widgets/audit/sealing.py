@@ -29,7 +29,7 @@ from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
 from ecr_widgets.audit.run_holder import is_held
-from ecr_widgets.audit.scan import Stamp, settled_stamp, shown_name
+from ecr_widgets.audit.scan import Stamp, is_listed, settled_stamp, shown_name
 from ecr_widgets.audit.seal import Link, Notebook, Seal, read_links
 from ecr_widgets.audit.seal_objects import append, chains_of_days
 from ecr_widgets.audit.subjects import subjects_of
@@ -66,6 +66,9 @@ def seal_finished_run(path: SavedAt) -> str | None:
     Returns:
         Why it could not be sealed, or None.
     """
+    if not is_listed(path.name):
+        # Its seal would name a file that `verify` does not find.
+        return f"{path.name!r} does not end in .ipynb, or begins with a dot, so that no list shows it"
     try:
         if isinstance(path, Path):
             seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))

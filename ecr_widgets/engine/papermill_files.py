@@ -5,11 +5,12 @@ Papermill is imported only inside functions: it loads the engine, and so this mo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ecr_widgets.adapters.run_stores import store_of
-from ecr_widgets.disk import write_atomically
+from ecr_widgets.disk import is_device, write_atomically
 from ecr_widgets.errors import InputError, Replaced
 from ecr_widgets.model.bucket_path import BucketPath, Place, is_bucket, place_of
 from ecr_widgets.saved_runs.reading import read_header
@@ -17,7 +18,8 @@ from ecr_widgets.saved_runs.writing import encoded
 
 
 def output_place(output_path: str | None) -> Place | None:
-    """The file or bucket object in which papermill will save the notebook; None if it prints or drops it.
+    """The file or bucket object in which papermill will save the notebook; None if it prints or drops it, or writes it
+    to a device or a pipe.
 
     Raises:
         InputError: It would be saved in another store, in which records cannot be saved during the run.
@@ -37,7 +39,18 @@ def output_place(output_path: str | None) -> Place | None:
             " anything is changed",
             hint="save it in a file or an S3 bucket",
         )
-    return papermill_folder() / str(output_path)
+    return _file(str(output_path))
+
+
+def _file(path: str) -> Path | None:
+    """The file in which a path of papermill's ends; None for a device or a pipe, which papermill writes at the end.
+
+    To replace `/dev/null` or `/dev/stdout` by a file would break every program of the machine.
+    """
+    place = papermill_folder() / path
+    if is_device(place):
+        return None
+    return Path(os.path.realpath(place)) if place.is_symlink() else place
 
 
 def papermill_folder() -> Path:
@@ -66,9 +79,9 @@ class _WholeWrites:
         self._write = write
 
     def __call__(self, text: str, path: str) -> None:
-        place = BucketPath.parse(path) if is_bucket(path) else papermill_folder() / path
+        place = BucketPath.parse(path) if is_bucket(path) else _file(path)
         content = encoded(text)
-        if place not in self.places:
+        if place is None or place not in self.places:
             self._write(text, path)
         elif isinstance(place, BucketPath):
             _replace_own(place, content)

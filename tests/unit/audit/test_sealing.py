@@ -14,7 +14,7 @@ import pytest
 from ecr_widgets.audit import chain, sealing
 from ecr_widgets.audit.chain import links_of
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.sealing import seal_missing, seal_run
+from ecr_widgets.audit.sealing import seal_finished_run, seal_missing, seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError
 from ecr_widgets.locks import take
@@ -46,6 +46,14 @@ def test_many_seals_wait_for_the_disk_once_in_a_hundred(
     seals = [link.seal for link in links_of(runs)]
     assert [(each.n, each.path) for each in seals if each] == list(enumerate(names, start=1))
     assert verify(runs, names, ring=ring).ok
+
+
+@pytest.mark.parametrize("name", ["out", "out.json", ".out.ipynb"])
+def test_a_file_that_no_list_shows_is_not_sealed(tmp_path: Path, name: str) -> None:
+    """A run whose name lists leave out gets no seal, which `verify` would call one of a missing file; the reason is told."""
+    save(tmp_path, "deployed", name)
+    assert "does not end in .ipynb" in str(seal_finished_run(tmp_path / name))
+    assert links_of(tmp_path) == []
 
 
 def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
