@@ -13,6 +13,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_comments, secrets_in_text
+from ecr_widgets.runbooks.language import refuse_other_cells, refuse_other_language
 from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import OURS
 from ecr_widgets.secrets.parameters import refuse_secrets
@@ -103,12 +104,14 @@ def check_form(path: Path) -> tuple[Breach, ...]:
     """Return what breaks the form, in cell order.
 
     Raises:
-        InputError: Not a notebook.
+        InputError: Not a notebook, or one in another language.
     """
     try:
         notebook = read_notebook(path.read_bytes(), path)
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
+    refuse_other_language(notebook["metadata"])
+    refuse_other_cells(notebook["cells"])
     cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
     try:
         return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))

@@ -39,6 +39,15 @@ def content(tar: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
+def test_a_dockerfile_in_the_home_folder_is_found(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Dockerfile that is named by `~` is in the user's home and not in the context."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine").write_text("FROM scratch\n")
+    assert find_context(folder, "~/mine").dockerfile == tmp_path / "mine"
+
+
 def test_what_the_ignore_file_names_is_not_sent(folder: Path) -> None:
     """Ignored files, and folders that contain only such files, are not sent; a folder with an exception in it is."""
     for path in ("out/a", "out/b", "gone/a", "empty/"):

@@ -175,3 +175,13 @@ def test_help_of_a_runbook_tells_its_whole_cell(book: Runbook) -> None:
         assert each.type in line
         assert f"= {each.default!r}" in line
         assert each.comment in line
+
+
+def test_what_a_run_refuses_is_not_called_good(tmp_path: Path) -> None:
+    """A cell that VS Code has saved as another language is refused by the check, too, even if it is valid Python."""
+    path = written(tmp_path)
+    book = json.loads(path.read_text())
+    book["cells"][7]["metadata"]["vscode"] = {"languageId": "julia"}
+    path.write_text(json.dumps(book))
+    with pytest.raises(InputError, match="cell 8 is julia, as VS Code has saved it"):
+        check_form(path)
