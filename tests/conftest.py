@@ -171,9 +171,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not hasattr(config, "workerinput"):
         return
     files = [item.nodeid.partition("::")[0] for item in items]
+    files = [ONE_WINDOW if file.startswith(ONE_WINDOW) else file for file in files]
     counts = Counter(files) | Counter(dict.fromkeys(LONG, len(items)))
     counts.update({file: 1 - counts[file] for file in ONE_BY_ONE})
-    counts.update({file: len(items) for file in counts if file.startswith(ONE_WINDOW)})
+    counts[ONE_WINDOW] = len(items)
     order = sorted(range(len(items)), key=lambda at: (-counts[files[at]], files[at]))
     items[:] = [items[at] for at in order]
 

@@ -246,6 +246,20 @@ def _window() -> Window:
     return Window(network, browser, new_page(browser))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the order in which JupyterLab is loaded least often: those without a sandbox, in Notebook 7, on the sandbox."""
+    places = [at for at, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    for at, item in zip(places, sorted((items[at] for at in places), key=_where), strict=True):
+        items[at] = item
+
+
+def _where(item: pytest.Item) -> tuple[bool, bool]:
+    assert isinstance(item, pytest.Function)
+    return "lab" in item.fixturenames, hasattr(item, "callspec") and item.callspec.params.get(
+        "app"
+    ) == "notebooks"
+
+
 def pytest_exception_interact() -> None:
     """What a test that failed left in the window is not the next one's."""
     if _window.cache_info().currsize:
