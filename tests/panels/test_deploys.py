@@ -97,6 +97,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     page.get_by_role("button", name="Plan rollback …").click()
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.locator(".ecrw-record", has_text="verify succeeded")).to_have_count(3)
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     saved = lab.save(page, path, "rollback succeeded")
     folded = page.locator(".ecrw-record summary", has_text="deploy id").first
     assert folded.evaluate("each => each.getBoundingClientRect().height") < 24  # one line
