@@ -91,9 +91,9 @@ def test_an_engine_by_ssh_that_says_nothing_is_not_waited_for_any_longer(
     with engine_by_http() as (port, _):
         monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
         relay(machine, monkeypatch, port)
-        engine = EngineConnection()
+        engine, others = EngineConnection(), children()
         assert engine.facts.version == "28.5"
-        (started,) = psutil.Process().children()
+        (started,) = children() - others
         started.suspend()
         engine.client.api.timeout = 0.05
         with pytest.raises(EngineUnavailable, match="sent nothing for"):
@@ -110,13 +110,18 @@ def test_an_engine_by_ssh_answers(machine: Path, monkeypatch: pytest.MonkeyPatch
     with engine_by_http() as (port, _):
         monkeypatch.setenv("DOCKER_HOST", "ssh://build.example")
         relay(machine, monkeypatch, port)
-        engine = EngineConnection()
+        engine, others = EngineConnection(), children()
         assert engine.facts.version == "28.5"
-        (started,) = psutil.Process().children()
+        (started,) = children() - others
         engine.ask(engine.client.ping)
-        assert psutil.Process().children() == [started]
+        assert children() - others == {started}
         engine.close()
-        assert psutil.Process().children() == []
+        assert not started.is_running()
+
+
+def children() -> set[psutil.Process]:
+    """The processes that this one has started: other tests may have left some."""
+    return set(psutil.Process().children())
 
 
 def ssh(machine: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
