@@ -24,7 +24,7 @@ from ecr_widgets.audit.claims import claim_of
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
-from ecr_widgets.audit.reading import read_bytes, read_content
+from ecr_widgets.audit.reading import os_reason, read_bytes, read_content
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
@@ -74,7 +74,9 @@ def seal_finished_run(path: SavedAt) -> str | None:
             seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
         else:
             _seal_in_bucket(path, ring=default_ring(), now=datetime.now(UTC))
-    except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        return f"{f'{str(error.filename)!r}: ' if error.filename else ''}{os_reason(error)}"
+    except (EcrWidgetsError, ValueError, RecursionError) as error:
         return str(error)
     return None
 

@@ -56,6 +56,12 @@ def test_a_file_that_no_list_shows_is_not_sealed(tmp_path: Path, name: str) -> N
     assert links_of(tmp_path) == []
 
 
+def test_a_file_that_cannot_be_used_is_named_in_words(tmp_path: Path) -> None:
+    """If a file of the seal cannot be read or written, the reason names it, without a number of the system."""
+    why = seal_finished_run(tmp_path / "gone.ipynb")
+    assert why == f"'{tmp_path / 'gone.ipynb'}': No such file or directory"
+
+
 def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
