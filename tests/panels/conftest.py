@@ -154,18 +154,18 @@ class Lab:
         kernel: bool = True,
         page: Page | None = None,
         app: str = ONE_NOTEBOOK,
-        anew: bool = False,
+        reload: bool = False,
     ) -> Page:
         """The notebook, its kernel ready; in the window's page or in another one, and no other notebook there.
 
         Args:
             app: `notebooks` for Notebook 7.
 
-            anew: In a page that has shown nothing else, even where JupyterLab is loaded.
+            reload: In a page that has shown nothing else, even where JupyterLab is loaded.
         """
         page = page or self.page()
         path = f"{self.folder.name}/{name}"
-        if app == ONE_NOTEBOOK and not anew and self._closed(page):
+        if app == ONE_NOTEBOOK and not reload and self._closed(page):
             page.evaluate(_OPEN_NEXT, path)
         else:
             page.goto(f"{self.address}/{app}/{path}?reset&token={TOKEN}")
@@ -187,7 +187,7 @@ class Lab:
         trusted = [cell["metadata"]["trusted"] for cell in cells if cell["cell_type"] == "code"]
         assert trusted
         assert not any(trusted)
-        return self.open(name, kernel=False, anew=True)
+        return self.open(name, kernel=False, reload=True)
 
     def run_all(self, page: Page) -> None:
         """Run all cells."""

@@ -150,7 +150,7 @@ def test_a_panel_survives_a_reload_and_says_when_its_kernel_is_gone(quiet_lab: L
         < LARGEST_BUNDLE_BYTES
     )
     assert "jupyter.widget-view" not in json.dumps(saved)
-    quiet_lab.open("panel.ipynb", page=page, anew=True)
+    quiet_lab.open("panel.ipynb", page=page, reload=True)
     expect(refresh).to_be_visible()
     page.get_by_role("button", name="1.38", exact=True).click()
     expect(page.get_by_role("button", name="Set tag …")).to_be_visible()
