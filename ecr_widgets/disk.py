@@ -44,7 +44,7 @@ def keep_room(handle: int, size_bytes: int) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Whether something stands there that is neither a file nor a folder, such as /dev/null or a pipe."""
+    """Whether something is there that is neither a file nor a folder, such as /dev/null or a pipe."""
     with contextlib.suppress(OSError):
         mode = path.stat().st_mode
         return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

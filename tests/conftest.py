@@ -101,7 +101,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 def _end_if_it_hangs(item: pytest.Item) -> None:
     """One that pytest-timeout cannot interrupt fails the run and is shown, instead of keeping it from ever ending.
 
-    It interrupts a test once: whoever then waits in a `finally` waits for ever.
+    It interrupts a test once: what then waits in a `finally` waits for ever.
     """
     faulthandler.dump_traceback_later(LONGEST_S, exit=True, file=item.config.stash[STDERR])
 

@@ -19,7 +19,7 @@ import urllib3
 import urllib3.connection
 
 _END_S = 1
-"""Longest wait for an ssh that was told to end, in seconds."""
+"""Longest wait for an ssh that was asked to end, in seconds."""
 _MOST_WORDS = 50
 """Of what ssh said, the last ones: some hosts greet with pages of text before."""
 
@@ -88,7 +88,7 @@ class _Connection(urllib3.connection.HTTPConnection):
             return super().getresponse()
         except ConnectionError as error:
             ended = error
-        # Not within the handler: the first error of a chain is the one that people are told.
+        # Not within the handler: people see the first error of a chain.
         raise ConnectionError(self._line.said) if self._line.said else ended
 
 

@@ -104,7 +104,7 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
 
 
 def _cell_differences(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[str]:
-    """The cells of each kind of change: one that a tool makes to all cells is told once."""
+    """The cells of each kind of change: one that a tool makes to all cells is named once."""
     found: dict[str, list[str]] = {}
     added = {cell_id: parts for cell_id, parts in after.items() if cell_id not in before}
     by_source: dict[str, list[str]] = {}

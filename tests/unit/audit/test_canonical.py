@@ -191,7 +191,7 @@ def test_every_change_is_found_and_named(case: str) -> None:
 
 
 def test_outputs_that_a_tool_removed_are_told_once() -> None:
-    """Removed outputs and new ids of all cells, as nbconvert and nbstripout leave, are told by kind of change, not cell by cell."""
+    """Removed outputs and new ids of all cells, as nbconvert and nbstripout leave, are named by kind of change, not cell by cell."""
     notebook = recorded("deployed")
     first = form(notebook)
     code = _codes(notebook)
