@@ -8,6 +8,7 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -120,11 +121,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_testnodedown(node: WorkerController, error: object) -> None:
     """Say how a worker ended that did not end as it should: negative is a signal."""
     if error:
-        print(
-            f"\nexit code {node.gateway._io.popen.wait()} of {node.gateway.id}",
-            file=sys.__stderr__,
-            flush=True,
-        )
+        code: int | str = "none, it is still there"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = node.gateway._io.popen.wait(10)
+        print(f"\nexit code of {node.gateway.id}: {code}", file=sys.__stderr__, flush=True)
 
 
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
