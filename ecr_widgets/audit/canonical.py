@@ -124,16 +124,17 @@ def _cell_differences(before: Mapping[str, list[str]], after: Mapping[str, list[
                 how = "removed" if what == "outputs" and b == _NO_OUTPUTS else "changed"
                 found.setdefault(f"{what} {how}", []).append(cell_id)
     found |= {"added": list(added)} if added else {}
-    return [_told(what, cells) for what, cells in found.items()]
+    return [_sentence(what, cells) for what, cells in found.items()]
 
 
-def _told(what: str, cells: list[str]) -> str:
-    named, more = cells[:_MOST_NAMED], len(cells) - _MOST_NAMED
-    # Rather one more name than "and 1 more".
-    last = cells[-1] if more <= 1 else f"{more} more"
-    text = f"{', '.join(cells[:-1] if more <= 1 else named)} and {last}" if len(cells) > 1 else cells[0]
+def _sentence(what: str, cells: list[str]) -> str:
     how = f" {'was' if len(cells) == 1 else 'were'} {what}" if what in ("added", "removed") else f": {what}"
-    return f"cell{'s' if len(cells) > 1 else ''} {text}{how}"
+    if len(cells) == 1:
+        return f"cell {cells[0]}{how}"
+    more = len(cells) - _MOST_NAMED
+    # Rather one more name than "and 1 more".
+    *names, last = cells if more <= 1 else (*cells[:_MOST_NAMED], f"{more} more")
+    return f"cells {', '.join(names)} and {last}{how}"
 
 
 def within_reach(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is said of an engine that is not there, or is none: its address, and a matching next step."""
+"""Errors where no engine answers, or something else does: its address, and a matching next step."""
 
 from __future__ import annotations
 
