@@ -41,6 +41,8 @@ hypothesis.settings.load_profile("any-speed")
 TEMPORARY = pytest.StashKey[Path]()
 STDERR = pytest.StashKey[int]()
 """This process's own, which tests and pytest replace."""
+_KEPT = ("PYTHONPATH", "PYTHONHOME")
+"""Of the settings of Python, what it needs to find modules. What tests prove does not depend on the others."""
 LONGEST_S = 900.0
 """Of a test that does not end when pytest-timeout interrupts it."""
 
@@ -53,8 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    # Containers often have it set: every process that a test starts would compile all that it imports of ours anew.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Containers often set some: each process that a test starts would compile all that it imports again, or buffer no stream.
+    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in _KEPT]:
+        del os.environ[name]
     sys.dont_write_bytecode = False
     config.stash[STDERR] = os.dup(2)
     if not hasattr(config, "workerinput"):

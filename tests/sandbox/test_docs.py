@@ -58,7 +58,8 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             request, handles, _, _ = socket.recv_fds(line, 1 << 17, 3)
             words, cwd, environ = json.loads(request)
             streams = dict(zip(("stdin", "stdout", "stderr"), handles, strict=True))
-            process = forked.start(["ecr-widgets", *words], cwd=cwd, env=environ, **streams)
+            # By its path: this folder is the first on the caller's PATH, and it would ask for itself without end.
+            process = forked.start([BIN / "ecr-widgets", *words], cwd=cwd, env=environ, **streams)
             for handle in handles:
                 os.close(handle)
             line.send(str(process.wait()).encode())
