@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from random import SystemRandom
 
-_BELOW_EPHEMERAL = range(10_000, 32_000)
-"""The kernel gives connections none of these: no connection takes one before its server does, or connects to itself."""
+_LANES = 8
+_LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _LANES
+_BELOW_EPHEMERAL = range(10_000 + _LANE, 32_000, _LANES)
+"""The kernel gives connections none of these: no connection takes one before its server does, or connects to itself. Workers of
+pytest have different ones: a server can take seconds to listen on what was free.
+"""
 
 
 def free_port() -> int:
