@@ -7,6 +7,7 @@
     │  ├─ UnknownParameter
     │  └─ GateRefused                   .reasons
     ├─ SettingsError                    a setting or a tool is missing or unusable
+    ├─ LimitReached                     no more open files, processes, memory or space
     ├─ RegistryError
     │  ├─ RegistryUnavailable
     │  ├─ AuthorizationError            token or identity missing, refused or expired
@@ -43,8 +44,11 @@ Messages read `what happened: why; what to try`; `hint` is the part after the se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
 
 
 class EcrWidgetsError(Exception):
@@ -59,6 +63,8 @@ class EcrWidgetsError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str | None = None, retryable: bool = False) -> None:
+        # Many messages end with the system's words, whose number helps nobody.
+        message = _ERRNO.sub("", message)
         super().__init__(message if hint is None else f"{message}; {hint}")
         self.message = message
         self.hint = hint
@@ -131,6 +137,10 @@ class GateRefused(InputError):
 
 class SettingsError(EcrWidgetsError):
     """A setting is missing or cannot be used, or a required tool is not installed."""
+
+
+class LimitReached(EcrWidgetsError):
+    """No more open files, processes, memory or space, for this process or the whole machine."""
 
 
 class RegistryError(EcrWidgetsError):

@@ -33,12 +33,12 @@ from ecr_widgets.errors import (
 from ecr_widgets.model.bucket_path import is_bucket
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.text import visible
+from ecr_widgets.system_errors import gone_below_us, limit_reached
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
 _PRINTING = ("echo", "print_json")
 """Functions that write to stdout and stderr."""
-_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 TRACEBACK_VARIABLE = "ECR_WIDGETS_TRACEBACK"
 """If it is set, a fault of our own also shows which places in the source led to it."""
 _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
@@ -108,7 +108,7 @@ class OurErrors(click.Group):
         try:
             return super().invoke(ctx)
         except EcrWidgetsError as error:
-            _fail(ctx, error)
+            _fail(ctx, limit_reached(error) or error, code=exit_code_of(error))
         except click.UsageError as error:
             error.show()
             _end(ctx, InputError(error.format_message(), hint="see --help"), error.exit_code)
@@ -139,18 +139,13 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     if isinstance(error, OSError) and is_bucket(error.strerror or ""):
         # A bucket that does not answer, or refuses.
         return RecordError(str(error.strerror), hint="see `ecr-widgets doctor`")
-    if isinstance(error, FileNotFoundError) and _is_nowhere():
-        return InputError("the current folder does not exist any more", hint="change to another one")
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_ROOM:
-        return EcrWidgetsError(
-            f"this process ran out of memory or open files: {error or 'no memory is left'}",
-            hint="see its limits with `ulimit -a`",
-        )
+    if (known := gone_below_us(error) or limit_reached(error)) is not None:
+        return known
     from ecr_widgets.secrets.redaction import SecretRegistry
 
-    known = SecretRegistry(os.environ)
+    secrets = SecretRegistry(os.environ)
     place = frames[-1]
-    text = known.redact(f"{type(error).__name__}: {error}")
+    text = secrets.redact(f"{type(error).__name__}: {error}")
     hint = "this is a fault of ecr-widgets; report it with this line"
     if os.environ.get(TRACEBACK_VARIABLE):
         with suppress(OSError):
@@ -162,15 +157,6 @@ def _unforeseen(error: Exception) -> EcrWidgetsError:
     return EcrWidgetsError(
         f"unexpected error: {visible(text)} ({Path(place.filename).name}:{place.lineno})", hint=hint
     )
-
-
-def _is_nowhere() -> bool:
-    """Whether the current folder was removed."""
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _way_to(error: BaseException) -> Iterator[str]:
@@ -186,11 +172,11 @@ def _way_to(error: BaseException) -> Iterator[str]:
         yield f"  {'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} in {frame.name}"
 
 
-def _fail(ctx: click.Context, error: EcrWidgetsError) -> None:
+def _fail(ctx: click.Context, error: EcrWidgetsError, *, code: int | None = None) -> None:
     # If stderr cannot be written, the exit code still says what happened.
     with suppress(OSError):
         click.echo(wrapped(f"ecr-widgets: {error}", sys.stderr), err=True)
-    _end(ctx, error, exit_code_of(error))
+    _end(ctx, error, exit_code_of(error) if code is None else code)
 
 
 def _end(ctx: click.Context, error: EcrWidgetsError, code: int) -> None:

@@ -59,7 +59,12 @@ class ChannelServer:
         with contextlib.suppress(OSError):
             while True:
                 line, _ = self._socket.accept()
-                Thread(target=self._serve, args=(line,), name="ecr-widgets channel line", daemon=True).start()
+                own = Thread(target=self._serve, args=(line,), name="ecr-widgets channel line", daemon=True)
+                try:
+                    own.start()
+                except RuntimeError:
+                    # No further thread can be started: nearly always this line, the kernel's, is the only one.
+                    self._serve(line)
 
     def _serve(self, line: socket.socket) -> None:
         with line, line.makefile("rb") as messages, contextlib.suppress(OSError):

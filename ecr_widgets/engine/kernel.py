@@ -135,7 +135,7 @@ class Kernel:
                 raise RunError(
                     f"the kernel did not start ({how}){self._why_not_started()}",
                     run_id=self.run_id,
-                    hint="try `python -m ipykernel` in the same environment",
+                    hint="see this process's limits with `ulimit -a`, or try `python -m ipykernel` in the same environment",
                 )
             if not asked or (answered and not heard):
                 asked.add(client.kernel_info())

@@ -50,6 +50,8 @@ def main() -> None:
         from pathlib import Path
 
         with contextlib.suppress(OSError):
+            # Leaves a number for the file where this process may open no more.
+            os.close(0)
             Path(_run_folder(), WHY_NOT_STARTED).write_text(f"{type(error).__name__}: {error}")
         raise
 

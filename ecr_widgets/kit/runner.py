@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 from ecr_widgets.recording.recorder import AtWork, Recorder, as_json
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Look, Step
+from ecr_widgets.system_errors import in_words
 
 Arguments = ParamSpec("Arguments")
 Outcome = TypeVar("Outcome")
@@ -60,7 +61,8 @@ class Runner:
     def _recording_failure(self, step: Step[Any, Any]) -> Iterator[None]:
         """Record a failure of what comes before the step's own record, so that the step leaves a record anyway."""
         try:
-            yield
+            with in_words():
+                yield
         except Exception as error:
             inputs: dict[str, Any] = {}
             # The inputs may be what failed.
@@ -76,7 +78,7 @@ class Runner:
         return cast("Outcome | None", step.expected(self.outside))
 
     def _perform(self, step: Step[Any, Outcome], at_work: AtWork) -> Outcome:
-        with ExitStack() as stack:
+        with in_words(), ExitStack() as stack:
             target = step.holds(self.outside)
             held = stack.enter_context(self.outside.targets.hold(target)) if target else None
             found = step.look(self.outside, at_work)
@@ -100,9 +102,10 @@ class Runner:
         return outcome
 
     def _plan(self, step: Step[Any, Outcome], at_work: AtWork, planned: list[Outcome]) -> dict[str, Any]:
-        found = step.look(self.outside, at_work)
-        at_work.learn(*step.learned(found))
-        outcome = step.plan(self.outside, found)
+        with in_words():
+            found = step.look(self.outside, at_work)
+            at_work.learn(*step.learned(found))
+            outcome = step.plan(self.outside, found)
         planned.append(outcome)
         record: dict[str, Any] = as_json(step.plan_record(self.outside, found, outcome)) or {}
         return record | (

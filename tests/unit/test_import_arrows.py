@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "actor": set(),
     "locks": set(),
     "disk": set(),
+    "system_errors": {"errors"},
     "docker_library": set(),
     "model": VALUES,
     "secrets": VALUES | {"secrets"},
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
     | {"ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
-    "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
+    "kit": VALUES | {"approved_files", "dockerrun", "kit", "system_errors", "steps", "ports", "recording"},
     # A target's run is a run of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "saved_runs", "secrets", "steps"},
@@ -77,6 +78,7 @@ MAY_IMPORT = {
         "doctor",
         "engine",
         "fleets",
+        "system_errors",
         "recording",
         "runbooks",
         "sandbox",

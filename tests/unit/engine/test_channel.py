@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -64,3 +65,29 @@ def test_a_cell_says_how_long_its_end_may_take() -> None:
                 line.need_to_end("long")  # type: ignore[arg-type]
             line.close()
     assert asked == [30.0]
+
+
+def test_the_line_works_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the process table is full, the thread that waits for lines serves the kernel's itself."""
+    start = Thread.start
+
+    def full(thread: Thread) -> None:
+        if thread.name == "ecr-widgets channel line":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", full)
+    shared: list[str] = []
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        server = ChannelServer(
+            Path(base) / "channel",
+            announce=lambda *_: None,
+            conclude=lambda *_: None,
+            learn_secret=shared.append,
+            need_to_end=lambda _: None,
+        )
+        with server:
+            line = RunChannel("run-1", str(Path(base) / "channel"))
+            line.share_secret("of the run")
+            line.close()
+    assert shared == ["of the run"]

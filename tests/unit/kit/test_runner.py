@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from ecr_widgets.errors import (
     DeployTargetUnavailable,
     EcrWidgetsError,
+    LimitReached,
     OutcomeUnknown,
     RegistryUnavailable,
     TargetBusy,
@@ -46,6 +49,24 @@ def test_what_came_of_a_change_is_unknown_where_the_target_was_lost_meanwhile(
     to.locks.lease.held_for = 2
     kit.deploy_service("demo", "web", "web.7")
     assert [each.state for each in kit.recorder.records] == ["unknown", "succeeded"]
+
+
+def test_a_record_says_which_limit_ended_its_step(
+    kit: Kit, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that finds no more open files leaves that in its record, in words, and so does one that only plans."""
+
+    def full() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "sts.json")
+
+    monkeypatch.setattr(to.ecr, "authorization_token", full)
+    for planning in (False, True):
+        kit._runner.planning = planning
+        with pytest.raises(LimitReached):
+            kit.login()
+    for record in kit.recorder.records:
+        assert (record.state, record.error["type"]) == ("failed", "LimitReached")
+        assert "files at a time" in record.error["message"]
 
 
 def no_token() -> None:
