@@ -58,7 +58,6 @@ class RunChannel:
         self._replies = self._socket.makefile("rb")
 
     def close(self) -> None:
-        """Close the line."""
         self._replies.close()
         self._socket.close()
 

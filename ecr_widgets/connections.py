@@ -154,7 +154,6 @@ class LiveConnections:
         return BotoEcr(on_secret=self.on_secret)
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> BotoEcr:
-        """ECR of another account or region, by profile and region as AWS names them."""
         with _installed():
             from ecr_widgets.adapters.boto_ecr import BotoEcr
         return BotoEcr(profile=profile, region=region, on_secret=self.on_secret)
@@ -200,7 +199,6 @@ class LiveConnections:
         return OwnRuns(self._settings.runs, self._known, need_to_end)
 
     def services_of(self, environment: str) -> Layer0Api | BotoEcs:
-        """ECS if the name says so, else Layer0."""
         return self.ecs if is_ecs(environment) else self.layer0
 
     def targets(self) -> tuple[Layer0Api | BotoEcs, ...]:
@@ -211,7 +209,6 @@ class LiveConnections:
 
     @cached_property
     def gate(self) -> Gate:
-        """The gate of the policy file that the settings name."""
         if not self._settings.policy:
             return _NoPolicy()
         from ecr_widgets.audit.gate import FileGate
@@ -224,7 +221,6 @@ class LiveConnections:
         )
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
-        """Deploys that the saved runs prove for a service."""
         from ecr_widgets.proofs import proven_deploys
 
         return proven_deploys(self._runs, service_id)

@@ -69,7 +69,6 @@ class Lease:
 
     @property
     def lost_to(self) -> str:
-        """Who holds it now."""
         return "another process holds it now"
 
     def release(self) -> None:

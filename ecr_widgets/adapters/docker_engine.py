@@ -142,7 +142,6 @@ class DockerEngine:
         return self._connection.ask(call)
 
     def builder(self) -> Builder:
-        """The builder for this engine."""
         facts = self.facts()
         return Builder(facts, find_build_tool(os.environ) if facts.takes_buildkit else None)
 

@@ -264,7 +264,6 @@ class RegistryRepository:
         return answer, _read(answer)[0]
 
     def refusal(self, answer: Answer, body: bytes) -> RegistryError:
-        """The error for a refusal."""
         codes, message = errors_in(body)
         if "TAG_INVALID" in codes or "immutable" in message:
             return TagImmutable(

@@ -43,11 +43,9 @@ class BootClock:
     """A clock that keeps running while the machine sleeps. It has no time of day, since hosts' clocks differ."""
 
     def monotonic_s(self) -> float:
-        """Seconds since the machine was started."""
         return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def sleep(self, duration_s: float) -> None:
-        """Wait."""
         time.sleep(duration_s)
 
 
@@ -134,7 +132,6 @@ class S3Lease:
 
     @property
     def lost_to(self) -> str:
-        """Who holds it now."""
         return self._lost_to or f"the lease on {self._note.target} could not be renewed in time"
 
     def renew(self, *, free: bool = False) -> None:

@@ -49,7 +49,6 @@ class Envelope(NamedTuple):
 
     @property
     def signed(self) -> bytes:
-        """The bytes that are signed."""
         return pre_authentication(self.payload)
 
 

@@ -39,7 +39,6 @@ class FileGate:
         self.is_sealed_run = is_sealed_run
 
     def policy(self) -> GatePolicy:
-        """See `Gate`."""
         policy = read_policy_file(self._path)
         if self._sha256 and policy.sha256 != self._sha256:
             raise SettingsError(
@@ -51,5 +50,4 @@ class FileGate:
     def evidence_of(
         self, image: ImageReference, registry: Registry, token: AuthorizationToken
     ) -> ImageEvidence:
-        """See `Gate`."""
         return evidence_of(image, registry, token, default_ring().known())

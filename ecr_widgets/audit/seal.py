@@ -93,7 +93,6 @@ class Seal(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def run_id(self) -> str | None:
-        """The id of the sealed run."""
         return self.run.run_id
 
     @property

@@ -39,7 +39,6 @@ class LowS:
         self._sign = sign
 
     def sign(self, content: bytes) -> bytes:
-        """See `Signer`."""
         r, s = decode_dss_signature(self._sign(content))
         return encode_dss_signature(r, min(s, _ORDER - s))
 

@@ -131,7 +131,6 @@ class Source:
             (self._task_id,) = tasks
 
     def read(self, tail: int, start: datetime | None, end: datetime | None) -> Sequence[ContainerLog]:
-        """Read its logs."""
         if self._service_id is not None:
             return self._services.service_logs(self._service_id, tail=tail, start=start, end=end)
         return self._services.task_logs(self._task_id, tail=tail, start=start, end=end)

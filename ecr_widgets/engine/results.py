@@ -69,12 +69,10 @@ class RunResult:
 
     @property
     def run_id(self) -> str:
-        """The run's id."""
         return self.header.run_id
 
     @property
     def state(self) -> RunState:
-        """How it ended."""
         return self.header.state
 
     @property

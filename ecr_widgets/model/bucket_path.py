@@ -35,7 +35,6 @@ class BucketPath(PurePosixPath):
 
     @property
     def bucket(self) -> str:
-        """The bucket name."""
         return self.parts[1]
 
     @property

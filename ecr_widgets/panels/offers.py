@@ -118,7 +118,6 @@ class Action:
 
     @property
     def field_names(self) -> frozenset[str]:
-        """The names of its fields."""
         return frozenset(each.name for each in self._asked)
 
     def asks_for(self, typed: object) -> bool:

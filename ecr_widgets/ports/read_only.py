@@ -38,7 +38,6 @@ class NoLocks:
     """`Locks` for a plan, which changes nothing and so holds nothing."""
 
     def hold(self, _target: str) -> AbstractContextManager[Lease]:
-        """Hold nothing."""
         return nullcontext(AlwaysHeld())
 
 
@@ -52,44 +51,35 @@ class ReadOnlyConnections:
 
     @property
     def clock(self) -> Clock:
-        """Time."""
         return self._to.clock
 
     @property
     def ecr(self) -> Ecr:
-        """ECR's control plane."""
         return cast("Ecr", ReadOnly(self._to.ecr, Ecr))
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> Ecr:
-        """ECR's control plane of another account or region."""
         return cast("Ecr", ReadOnly(self._to.ecr_of(profile=profile, region=region), Ecr))
 
     @property
     def registry(self) -> Registry:
-        """The registry's data plane."""
         return cast("Registry", ReadOnly(self._to.registry, Registry))
 
     @property
     def engine(self) -> Engine:
-        """The Docker Engine."""
         return cast("Engine", ReadOnly(self._to.engine, Engine))
 
     @property
     def layer0(self) -> Layer0:
-        """Layer0's API."""
         return cast("Layer0", ReadOnly(self._to.layer0, Layer0))
 
     def services_of(self, environment: str) -> Services:
-        """The deploy target of an environment with that name."""
         return cast("Services", ReadOnly(self._to.services_of(environment), Services))
 
     def targets(self) -> tuple[Services, ...]:
-        """All deploy targets that are set up."""
         return tuple(cast("Services", ReadOnly(each, Services)) for each in self._to.targets())
 
     @property
     def fleet_runs(self) -> FleetRuns:
-        """See `Connections`."""
         return cast("FleetRuns", ReadOnly(self._to.fleet_runs, FleetRuns))
 
     @property
@@ -98,13 +88,10 @@ class ReadOnlyConnections:
         return self._to.gate
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
-        """See `Connections`."""
         return self._to.proven_deploys(service_id)
 
     def register_secret(self, secret: str) -> None:
-        """See `Connections`."""
         self._to.register_secret(secret)
 
     def on_secret(self, secret: str) -> None:
-        """See `Connections`."""
         self._to.on_secret(secret)

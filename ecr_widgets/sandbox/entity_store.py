@@ -56,13 +56,11 @@ class EntityStore:
             self._write(word, entity_id, entity)
 
     def remove(self, entity: Any) -> None:
-        """Remove an entity."""
         word, entity_id = self._name(entity)
         self._by_type[type(entity)].pop(entity_id, None)
         self._delete(word, entity_id)
 
     def close(self) -> None:
-        """Close the file."""
         self._database.close()
 
     def _name(self, entity: Any) -> tuple[str, str]:

@@ -29,5 +29,4 @@ class Journal:
         os.write(self._handle, line + b"\n")
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._handle)

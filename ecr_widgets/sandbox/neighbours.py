@@ -115,7 +115,6 @@ class Neighbours:
                 self._balancing().tagging_service.tag_resource(arn, [{"Key": key, "Value": value}])
 
     def close(self) -> None:
-        """Close the file."""
         self._calls.close()
 
     def _call(self, name: str, target: str, body: bytes, content_type: str) -> tuple[str, Any, bytes]:

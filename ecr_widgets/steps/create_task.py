@@ -115,7 +115,6 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     @property
     def deploy_id(self) -> str:
-        """Id of the deploy that is run."""
         return self.deploy if isinstance(self.deploy, str) else self.deploy.deploy_id
 
     def inputs(self, outside: Outside) -> dict[str, Any]:

@@ -30,14 +30,8 @@ class Admin(Calls):
         return decode.an_object(self._transport.read("/admin/config").value)
 
     def scale_environment(self, environment_id: str) -> ClusterScale:
-        """Run the scaler for an environment now, and report what it decided.
-
-        Raises:
-            EntityNotFound: No such environment.
-        """
         path = f"/admin/scale/{segment(environment_id)}"
         return decode.cluster_scale(decode.an_object(self._transport.change("PUT", path, "").value))
 
     def restore_own_tags(self) -> None:
-        """Have the server restore the tags of its own entities, named `api`."""
         self._transport.change("POST", "/admin/sql", {"version": "latest", "message": None})

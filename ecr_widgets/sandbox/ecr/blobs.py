@@ -49,7 +49,6 @@ class Blobs:
         return upload_id
 
     def find_upload(self, upload_id: str) -> Upload | None:
-        """The upload, or None."""
         return self._uploads.get(upload_id)
 
     def finish(self, upload_id: str, repository: str, digest: str) -> bool:
@@ -63,7 +62,6 @@ class Blobs:
         return True
 
     def cancel(self, upload_id: str) -> None:
-        """Discard an upload."""
         if (upload := self._uploads.pop(upload_id, None)) is not None:
             upload.path.unlink(missing_ok=True)
 

@@ -40,7 +40,6 @@ class CallLog:
         os.write(self._handle, msgspec.json.encode(Call(time.time(), operation, parameters)) + b"\n")
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._handle)
 
 

@@ -38,7 +38,6 @@ class Images:
         return ecr_backends[self.account][self._region]
 
     def find_repository(self, name: str) -> Repository | None:
-        """The repository, or None."""
         return self.backend.repositories.get(name)
 
     def require_repository(self, name: str) -> Repository:

@@ -110,7 +110,6 @@ class _Handler(tornado.web.RequestHandler):
         self.finish(json.dumps({"errors": [{"code": code, "message": message}]}))
 
     def created(self, path: str, digest: str) -> None:
-        """Answer 201."""
         self.set_status(201)
         self.set_header("Location", f"/v2/{self.repository.name}/{path}/{digest}")
         self.set_header("Docker-Content-Digest", digest)

@@ -96,7 +96,6 @@ class Service(records.Service):
 
     @property
     def group(self) -> str:
-        """Its tasks' group."""
         return f"service:{self.name}"
 
     def is_behind(self, load_balancer_id: str) -> bool:

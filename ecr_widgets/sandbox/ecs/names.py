@@ -21,7 +21,6 @@ class Names:
         return f"arn:aws:ecs:{self.region}:{self.account}:{rest}"
 
     def log_group(self, name: str) -> str:
-        """The ARN of a log group."""
         return f"arn:aws:logs:{self.region}:{self.account}:log-group:{name}"
 
     def role(self, name: str) -> str:

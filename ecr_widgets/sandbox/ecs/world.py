@@ -122,7 +122,6 @@ class World:
                     yield owner, copy
 
     def find_copy(self, cluster: Cluster, name_or_arn: str) -> tuple[Service | Task, Copy] | None:
-        """Find a task by its id or ARN."""
         wanted = short(name_or_arn)
         return next((pair for pair in self.copies(cluster) if task_id(pair[1]) == wanted), None)
 

@@ -47,7 +47,6 @@ class Store(EntityStore):
         self.is_new = not self.environments
 
     def remove(self, entity: Any) -> None:
-        """Remove an entity and its tags."""
         super().remove(entity)
         self.drop_tags(*self._name(entity))
 

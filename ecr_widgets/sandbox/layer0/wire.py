@@ -25,7 +25,6 @@ class Shapes:
         self._store = store
 
     def environment(self, given: Environment) -> Wire:
-        """Environment."""
         return {
             **self._named("environment", given.environment_id),
             "cluster_count": given.min_count,
@@ -40,25 +39,20 @@ class Shapes:
         }
 
     def environment_summary(self, given: Environment) -> Wire:
-        """EnvironmentSummary."""
         named = self._named("environment", given.environment_id)
         return named | {"operating_system": given.operating_system}
 
     def deploy(self, given: Deploy) -> Wire:
-        """Deploy."""
         return {"dockerrun": base64.b64encode(given.document).decode(), **self.deploy_summary(given)}
 
     def deploy_summary(self, given: Deploy) -> Wire:
-        """DeploySummary."""
         tags = self._store.tags_of("deploy", given.deploy_id)
         return {**self._named("deploy", given.deploy_id), "version": tags.get("version", "")}
 
     def service_summary(self, given: Service) -> Wire:
-        """ServiceSummary."""
         return self._named("service", given.service_id) | self._named("environment", given.environment_id)
 
     def service(self, given: Service) -> Wire:
-        """Service."""
         return {
             "deployments": [
                 self._deployment(given, each, primary=number == 0)
@@ -72,7 +66,6 @@ class Shapes:
         }
 
     def task_summary(self, given: Task) -> Wire:
-        """TaskSummary."""
         return self._named("task", given.task_id) | self._named("environment", given.environment_id)
 
     def task(self, given: Task) -> Wire:
@@ -96,7 +89,6 @@ class Shapes:
         }
 
     def job(self, given: Job) -> Wire:
-        """Job."""
         return {
             "job_id": given.job_id,
             "task_id": given.task_id,
@@ -109,7 +101,6 @@ class Shapes:
         }
 
     def load_balancer_summary(self, given: LoadBalancer) -> Wire:
-        """LoadBalancerSummary."""
         named = self._named("load_balancer", given.load_balancer_id)
         return named | self._named("environment", given.environment_id)
 

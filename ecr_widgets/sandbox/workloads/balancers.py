@@ -55,7 +55,6 @@ class Balancers:
         self._records.save_changes(balancer)
 
     async def stop(self, balancer: LoadBalancer) -> None:
-        """Stop listening for a balancer."""
         for key in [each for each in self._listening if each[0] == balancer.load_balancer_id]:
             await _close(self._listening.pop(key)[1])
         self._health.pop(balancer.load_balancer_id, None)

@@ -167,7 +167,6 @@ class Task:
 
     @property
     def copies(self) -> list[Copy]:
-        """Its only copy."""
         return [self.copy]
 
     def overridden(self, definition: TaskDefinition) -> TaskDefinition:

@@ -55,27 +55,22 @@ class Outside:
 
     @property
     def clock(self) -> Clock:
-        """Time."""
         return self.connections.clock
 
     @property
     def ecr(self) -> Ecr:
-        """ECR's control plane."""
         return self.connections.ecr
 
     @property
     def registry(self) -> Registry:
-        """The registry's data plane."""
         return self.connections.registry
 
     @property
     def engine(self) -> Engine:
-        """The Docker Engine."""
         return self.connections.engine
 
     @property
     def layer0(self) -> Layer0:
-        """Layer0's API."""
         return self.connections.layer0
 
     @property
@@ -84,7 +79,6 @@ class Outside:
         return self.session_of("", "")
 
     def services_of(self, environment: str) -> Services:
-        """The deploy target that an environment of that name is on."""
         return self.connections.services_of(environment)
 
     def layer0_of(self, environment: str, what: str) -> Layer0:

@@ -95,7 +95,6 @@ class World:
         return ApiError(Code.UNEXPECTED_ERROR, f"The {kind} '{entity_id}' is Layer0's own and stays")
 
     def add_task(self, task: Task) -> None:
-        """Add a task with its tags."""
         self.store.save(task)
         self.store.tag(
             "task",
