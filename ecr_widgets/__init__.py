@@ -16,6 +16,7 @@ and an audit, which needs no more than a folder, with
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.moved_modules import FormerNames
@@ -30,28 +31,17 @@ if TYPE_CHECKING:
 sys.meta_path.append(FormerNames())
 
 __all__ = ["NotebookKit", "connect", "open_desk", "open_form", "open_runs"]
+_MODULES = {
+    "connect": "connections",
+    "NotebookKit": "panels.notebook_kit",
+    "open_desk": "desk",
+    "open_form": "runbook_form",
+    "open_runs": "panels.runs",
+}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded when first asked for: `import ecr_widgets` stays quick for the command line and for audits.
-    if name == "connect":
-        from ecr_widgets.connections import connect
-
-        return connect
-    if name == "NotebookKit":
-        from ecr_widgets.panels.notebook_kit import NotebookKit
-
-        return NotebookKit
-    if name == "open_desk":
-        from ecr_widgets.desk import open_desk
-
-        return open_desk
-    if name == "open_runs":
-        from ecr_widgets.panels.runs import open_runs
-
-        return open_runs
-    if name == "open_form":
-        from ecr_widgets.runbook_form import open_form
-
-        return open_form
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
