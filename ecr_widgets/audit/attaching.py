@@ -147,21 +147,36 @@ def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret
         RecordError: It must not be published; nothing was attached.
     """
     _check(run, holds_secret)
-    for image in images_of(run.seal):
+    yield from attach_to_images(run, payload_of(run), registries, what="seal")
+
+
+def attach_to_images(
+    run: Attachable,
+    payload: Payload,
+    registries: Registries,
+    *,
+    what: str,
+    refuse: Callable[[ImageReference], None] = lambda _: None,
+) -> Iterator[Attached]:
+    """Attach a payload to each image that a run acted on, if it is not attached already.
+
+    Args:
+        what: As in `Attached`.
+
+        refuse: Raises one of our errors for an image that must not get it.
+    """
+    deeds = run.seal.run.deeds
+    for image in dict.fromkeys(ImageReference.parse(f"{deed.repository}@{deed.digest}") for deed in deeds):
         names = (run.seal.run_id or "", str(image))
         try:
             named, token = registries.resolve(image)
-            state, referrer = attach_payload(payload_of(run), registries, named, token)
-            yield Attached(*names, state, referrer=referrer)
+            refuse(named)
+            state, referrer = attach_payload(payload, registries, named, token)
+            yield Attached(*names, state, referrer=referrer, what=what)
         except ImageNotFound as error:
-            yield Attached(*names, "gone", error.message)
+            yield Attached(*names, "gone", error.message, what=what)
         except EcrWidgetsError as error:
-            yield Attached(*names, NOT_ATTACHED, str(error))
-
-
-def images_of(seal: Seal) -> Iterable[ImageReference]:
-    """Return the images that a run acted on, by digest."""
-    return dict.fromkeys(ImageReference.parse(f"{deed.repository}@{deed.digest}") for deed in seal.run.deeds)
+            yield Attached(*names, NOT_ATTACHED, str(error), what=what)
 
 
 def _check(run: Attachable, holds_secret: HoldsSecret) -> None:

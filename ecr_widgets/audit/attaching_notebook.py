@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 
-from ecr_widgets.audit.attaching import (
-    NOT_ATTACHED,
-    Attachable,
-    Attached,
-    HoldsSecret,
-    Payload,
-    attach_payload,
-    images_of,
-)
+from ecr_widgets.audit.attaching import Attachable, Attached, HoldsSecret, Payload, attach_to_images
 from ecr_widgets.audit.registries import Registries
 from ecr_widgets.audit.run_files import files_of
-from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, RecordError
+from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
@@ -61,17 +54,8 @@ def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) ->
     """Attach a run's notebook to each image that the run acted on, if it is not attached already."""
     created = {"org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at)}
     payload = Payload(NOTEBOOK_TYPE, _LAYER_TYPE, notebook, created)
-    for image in images_of(run.seal):
-        names = (run.seal.run_id or "", str(image))
-        try:
-            named, token = registries.resolve(image)
-            _refuse_other_readers(registries, named)
-            state, referrer = attach_payload(payload, registries, named, token)
-            yield Attached(*names, state, referrer=referrer, what="notebook")
-        except ImageNotFound as error:
-            yield Attached(*names, "gone", error.message, what="notebook")
-        except EcrWidgetsError as error:
-            yield Attached(*names, NOT_ATTACHED, str(error), what="notebook")
+    refuse = partial(_refuse_other_readers, registries)
+    yield from attach_to_images(run, payload, registries, what="notebook", refuse=refuse)
 
 
 def _refuse_other_readers(registries: Registries, image: ImageReference) -> None:
