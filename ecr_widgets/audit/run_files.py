@@ -17,11 +17,11 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from ecr_widgets import locks
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import os_reason, read_bytes, read_content
 from ecr_widgets.audit.run import Found, NoRun, Run
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.audit.scan import Stamp, is_listed, scan, shown_name
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
@@ -111,7 +111,8 @@ class FolderFiles:
         yield from map(partial(_read, self), names)
 
     def is_held(self, name: str) -> bool:
-        return is_held(self.folder / name)
+        # In a copy of the folder on another host there is no lock: a run that says it is running was interrupted.
+        return locks.is_held(locks.lock_of(self.folder / name))
 
     def each(self, work: Callable[[_Asked], _Done], asked: Sequence[_Asked]) -> Generator[_Done, None, None]:
         return in_parallel(work, asked)

@@ -28,12 +28,12 @@ from ecr_widgets.audit.reading import os_reason, read_bytes, read_content
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.audit.scan import Stamp, is_listed, settled_stamp, shown_name
 from ecr_widgets.audit.seal import Link, Notebook, Seal, read_links
 from ecr_widgets.audit.seal_objects import append, chains_of_days
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
+from ecr_widgets.locks import is_held, lock_of
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.model.bucket_path import Place as SavedAt
 from ecr_widgets.model.record import RunState
@@ -137,7 +137,7 @@ def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
     content = read_bytes(runs / name)
     run = _finished(content, name)
     if run.state is RunState.RUNNING:
-        if is_held(runs / name):
+        if is_held(lock_of(runs / name)):
             raise RecordError(f"{name!r} is running now")
         if (runs / name).stat().st_uid != os.geteuid():
             # In a shared folder it may be running on another host.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.locks import FileLocks, Holder
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.errors import TargetBusy
+from ecr_widgets.locks import is_held, lock_of
 from tests.faults import forked
 from tests.faults.books import BIN, Ran, ours, stock, write_book
 from tests.faults.plan import Attempt, CannotRunHere, row
@@ -184,7 +184,7 @@ def _stopped(at: Attempt, door: str, words: list[str | Path]) -> None:
         assert told.states == ["succeeded", "interrupted", "not-run"], told.states
         assert told.told["state"] == "interrupted"
         assert "waiting" in str(told.cells[1]["outputs"])
-        assert not is_held(out), "the run is still held"
+        assert not is_held(lock_of(out)), "the run is still held"
         assert not marked(at.folder), "somebody outlived the run"
         _take_target(at)
     finally:
@@ -230,7 +230,7 @@ def _orphaned(at: Attempt, door: str, words: list[str | Path], *, within_s: floa
         process.wait()
         until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=within_s)
         json.loads(out.read_text())
-        assert not is_held(out), "the run is still held"
+        assert not is_held(lock_of(out)), "the run is still held"
     finally:
         kill_marked(at.folder)
 
