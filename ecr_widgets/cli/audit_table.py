@@ -92,32 +92,14 @@ def print_figures(found: Iterable[ServiceFigures], *, wide: bool) -> None:
     lead = Column[ServiceFigures](
         "LEAD TIME", lambda one: _duration(one.median_lead_s), is_number=True, optional=True
     )
-    print_table(
-        found,
-        (
-            service,
-            deploys,
-            a_day,
-            failed,
-            restored,
-            lead,
-            Column("DOWN SINCE", lambda one: one.down_since or "-"),
-        ),
-        (
-            service,
-            deploys,
-            a_day,
-            failed,
-            restored,
-            lead,
-            Column(
-                "DOWN FOR",
-                lambda one: since(from_rfc3339(one.down_since)) if one.down_since else "",
-                colour=lambda _: "red",
-            ),
-        ),
-        wide=wide,
+    columns = (service, deploys, a_day, failed, restored, lead)
+    down_since = Column[ServiceFigures]("DOWN SINCE", lambda one: one.down_since or "-")
+    down_for = Column[ServiceFigures](
+        "DOWN FOR",
+        lambda one: since(from_rfc3339(one.down_since)) if one.down_since else "",
+        colour=lambda _: "red",
     )
+    print_table(found, (*columns, down_since), (*columns, down_for), wide=wide)
 
 
 def _duration(seconds: float | None) -> str:
