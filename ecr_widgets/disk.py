@@ -98,8 +98,8 @@ def writing_whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The old content is still there.
     """
-    if path.exists() and not path.is_file():
-        yield path  # such as /dev/stdout
+    if is_device(path):
+        yield path
         return
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
