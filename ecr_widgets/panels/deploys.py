@@ -56,7 +56,8 @@ class DeploysPanel(Panel):
     """
 
     follows = True
-    _view: ServiceView | None = None
+    view: ServiceView | None = None
+    """What was read last."""
     _spans: tuple[_Span, ...] = ()
     _counts_seen: tuple[tuple[datetime, Mapping[str, int]], ...] = ()
     """Running copies by deploy, at each change and at the last read."""
@@ -84,11 +85,6 @@ class DeploysPanel(Panel):
         """The target as actions name it."""
         return f"{self.environment}/{self.service}"
 
-    @property
-    def view(self) -> ServiceView | None:
-        """What was read last."""
-        return self._view
-
     def read(self) -> Iterator[None]:
         """Read the service and add its counts; reasons and events are kept, though what they describe may be gone by now."""
         # If tags are requested meanwhile, the next read gets them: this one may be too old for them.
@@ -108,7 +104,7 @@ class DeploysPanel(Panel):
                 self._events = _latest(self._events, each.deploy_id, events)
             if view.deploy_id is not None and view.deploy_id not in self._course[-1:]:
                 self._course = (*self._course, view.deploy_id)[-_MOST_SPANS:]
-        self._view = view
+        self.view = view
         yield
         if tags_are_due:
             self._read_tags(view)
@@ -143,7 +139,7 @@ class DeploysPanel(Panel):
 
     def choices(self) -> Sequence[tuple[str, str, Sequence[Image]]]:
         """Containers whose image can be replaced by another of its repository: name, repository, images there, newest first."""
-        view, tagged = self._view, self._tagged
+        view, tagged = self.view, self._tagged
         running = view.containers if view is not None else ()
         named = ((container, self._names.get(text.partition("@")[0], "")) for container, text in running)
         return [(container, name, tagged[name]) for container, name in named if tagged.get(name)]
@@ -166,7 +162,7 @@ class DeploysPanel(Panel):
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
         """One row per deployment; counts, reasons, earlier deploys and log lines below."""
-        title, view = f"Service {self.target}", self._view
+        title, view = f"Service {self.target}", self.view
         if view is None or view.service is None:
             note = "" if view is None else "does not exist yet: a first deploy creates it"
             return Picture("deploys", title, now, (), (), note=note)
@@ -248,7 +244,7 @@ class DeploysPanel(Panel):
 
     def confirmable(self, what: str, lines: tuple[str, ...], script: Script) -> Plan:
         """A change of the service, to be confirmed as long as it runs what it ran when this was planned."""
-        planned_on = self._view.deploy_id if self._view is not None else None
+        planned_on = self.view.deploy_id if self.view is not None else None
 
         def check(kit: Kit) -> None:
             current = kit.look.service(self.environment, self.service).deploy_id
