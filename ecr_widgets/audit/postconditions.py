@@ -82,7 +82,7 @@ def _repository(step: StepRecord, _: _Later) -> str | None:
     )
 
 
-def _build(step: StepRecord, _: _Later) -> str | None:
+def _local_image(step: StepRecord, _: _Later) -> str | None:
     return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
@@ -93,10 +93,6 @@ def _push(step: StepRecord, _: _Later) -> str | None:
     if not isinstance(image, str) or not image.endswith(f"@{digest}"):
         return "image and digest disagree"
     return None
-
-
-def _pull(step: StepRecord, _: _Later) -> str | None:
-    return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
 def _deploy(step: StepRecord, _: _Later) -> str | None:
@@ -302,10 +298,10 @@ def _positive(value: Any) -> bool:
 
 _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "create_repository": _repository,
-    "build_image": _build,
+    "build_image": _local_image,
     "push_image": _push,
     "copy_image": _push,
-    "pull_image": _pull,
+    "pull_image": _local_image,
     "create_deploy": _deploy,
     "create_service": _service,
     "update_service": _service,

@@ -104,7 +104,7 @@ class SealedRow(msgspec.Struct, frozen=True):
 
     def to_line(self) -> bytes | None:
         """Return it as one line, or None if that would be too long."""
-        line = _encode(self)
+        line = encode_row(self)
         return line if len(line) <= MAX_LINE_BYTES else None
 
 
@@ -231,7 +231,6 @@ def _overridden(run: Run) -> str:
     return ""
 
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_found = msgspec.json.Decoder(_Found).decode
 encode_row = msgspec.json.Encoder().encode
