@@ -491,7 +491,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
     database.execute("BEGIN IMMEDIATE")
     # Another process may have created them while this one waited.
     if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for name in ("runs", "touched", "keys", "chains", "seals", "sealed"):
+        for name in ("runs", "touched", "keys", "chains", "seals", "sealed", "retired"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in (_TABLES + TABLES).split(";\n"):
             database.execute(statement)

@@ -319,10 +319,8 @@ class SealBook(ABC):
 
     def _forget(self, prefix: str) -> None:
         self._database.execute(_MARK_CHAIN, (prefix,))
-        self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
-        self._database.execute("DELETE FROM sealed WHERE prefix = ?", (prefix,))
-        self._database.execute("DELETE FROM retired WHERE prefix = ?", (prefix,))
-        self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
+        for table in ("seals", "sealed", "retired", "chains"):
+            self._database.execute(f"DELETE FROM {table} WHERE prefix = ?", (prefix,))  # noqa: S608 -- ours
 
 
 def marks_of(values: Collection[object]) -> str:
