@@ -27,22 +27,42 @@ from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from tests.audit.runs import KINDS, recorded
-from tests.buckets import Buckets
+from tests.buckets import Buckets, all_objects, put_all
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def sealed() -> dict[str, dict[str, bytes]]:
+    """All objects of the buckets whose runs the first test of each fixture and server has sealed there."""
+    return {}
+
+
 @pytest.fixture(params=["folder", "moto", "S3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sealed: dict[str, dict[str, bytes]],
+) -> Place:
     """A place with a sealed run of each kind."""
-    place: Place = tmp_path / "runs"
     if request.param == "folder":
-        place.mkdir()  # type: ignore[union-attr]
+        folder = tmp_path / "runs"
+        folder.mkdir()
+        save_each_kind(folder)
+        return folder
+    place = bucket_of(request, request.param, monkeypatch)
+    if request.param in sealed:
+        put_all(bucket_store(place), sealed[request.param])
     else:
-        place = bucket_of(request, request.param, monkeypatch)
+        save_each_kind(place)
+        sealed[request.param] = all_objects(bucket_store(place))
+    return place
+
+
+def save_each_kind(place: Place) -> None:
     for kind in KINDS:
         save(place, f"{run_id_of(kind)}-release.ipynb", recorded(kind))
-    return place
 
 
 def bucket_of(request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch) -> BucketPath:
@@ -274,14 +294,20 @@ def test_a_run_that_was_killed_again_has_the_seal_of_its_attempt_before(place: P
 
 @pytest.fixture(params=["moto", "S3"])
 def days(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, sealed: dict[str, dict[str, bytes]]
 ) -> tuple[BucketPath, list[datetime]]:
     """A bucket with two runs on each of two days, and a clock that can be set."""
     place, clock = bucket_of(request, request.param, monkeypatch), [MIDNIGHT]
     monkeypatch.setattr(S3Store, "now", lambda self: clock[0])
-    for number, ago in enumerate((-20, -10, 10, 20)):
-        clock[0] = MIDNIGHT + timedelta(minutes=ago)
-        save(place, f"run-{number}.ipynb", of_its_own(number))
+    days = f"days on {request.param}"
+    if days in sealed:
+        put_all(bucket_store(place), sealed[days])
+    else:
+        for number, ago in enumerate((-20, -10, 10, 20)):
+            clock[0] = MIDNIGHT + timedelta(minutes=ago)
+            save(place, f"run-{number}.ipynb", of_its_own(number))
+        sealed[days] = all_objects(bucket_store(place))
+    clock[0] = MIDNIGHT + timedelta(minutes=20)
     return place, clock
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -26,7 +25,7 @@ from ecr_widgets.audit.query import Query
 from ecr_widgets.cli.audit import command
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.audit.runs import recorded
-from tests.buckets import Buckets
+from tests.buckets import Buckets, all_objects, put_all
 
 DAYS = tuple(datetime(2026, 11, day, 12, tzinfo=UTC) for day in (20, 21, 23, 24))
 """The last day is open, and the 22nd has no runs."""
@@ -92,8 +91,7 @@ def made(buckets: Buckets) -> dict[str, bytes]:
         for day in DAYS:
             for number, kind in enumerate(OF_A_DAY):
                 bucket.run(number, kind, day)
-        names = [name for prefix in ("", "seals/", "sealed/") for name in bucket.store.names(prefix=prefix)]
-        return dict(zip(names, bucket.store.contents(names), strict=True))
+        return all_objects(bucket.store)
 
 
 def bucket_of(buckets: Buckets, patch: pytest.MonkeyPatch) -> Bucket:
@@ -108,9 +106,7 @@ def bucket_of(buckets: Buckets, patch: pytest.MonkeyPatch) -> Bucket:
 def bucket(buckets: Buckets, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """Such a bucket, for one test."""
     bucket = bucket_of(buckets, monkeypatch)
-    with ThreadPoolExecutor(4) as pool:
-        for _ in pool.map(lambda each: bucket.store.put(*each, replacing=None), made.items()):
-            pass
+    put_all(bucket.store, made)
     real = S3Store.read_aged
 
     def read(self: S3Store, name: str, **more: Any) -> Any:
