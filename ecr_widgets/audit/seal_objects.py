@@ -227,8 +227,12 @@ def _behind(last: Link, key: KeyFile) -> Place:
 
 
 def _first(store: RunStore, day: datetime, key: KeyFile) -> Place:
-    for days in range(1, _LONGEST_GAP_DAYS + 1):
-        last = _last_of(store, day - timedelta(days=days))
+    today = day.date()
+    # One list first: most buckets without a seal yesterday have none at all, and each day would be a request.
+    oldest = store.names(prefix="seals/", after=_folder(today - timedelta(days=_LONGEST_GAP_DAYS)))
+    since = next((sealed for sealed, _ in _named(oldest)), today)
+    for earlier in reversed([*days_from(since, today - timedelta(days=1))]):
+        last = _last_of(store, earlier)
         if last is not None and last.seal is not None:
             return Place(last.seal.chain.project, 1, last.sha256, is_signed_by(last, key))
     return Place(secrets.token_hex(16), 1, None)

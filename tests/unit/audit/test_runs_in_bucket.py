@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.adapters.run_stores import bucket_store
+from ecr_widgets.adapters.s3_store import S3Store
 from ecr_widgets.audit import run_files, sealing
 from ecr_widgets.audit.index import Index, open_index
 from ecr_widgets.audit.keys import KeyFile, default_ring
+from ecr_widgets.audit.seal import read_links
+from ecr_widgets.audit.seal_objects import seal_name
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.panels.runs import open_runs
 from tests.audit.runs import KINDS, recorded
-from tests.buckets import Buckets
+from tests.buckets import Buckets, all_objects, put_all
 from tests.unit.audit.test_sealed_rows import NOW, save
 
 
@@ -50,14 +54,27 @@ class Bucket:
             return {row.path.removesuffix(".ipynb"): (row.verdict, row.seal) for row in index.rows()}
 
 
-@pytest.fixture
-def bucket(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """One sealed run of each kind."""
+@pytest.fixture(scope="module")
+def made(buckets: Buckets) -> dict[str, bytes]:
+    """Return all objects of a bucket with one sealed run of each kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        bucket = bucket_of(buckets, patch)
+        for kind in KINDS:
+            bucket.seal(kind)
+        return all_objects(bucket_store(bucket.place))
+
+
+def bucket_of(buckets: Buckets, patch: pytest.MonkeyPatch) -> Bucket:
     for name, value in buckets.environ.items():
-        monkeypatch.setenv(name, value)
-    bucket = Bucket(buckets.new_place())
-    for kind in KINDS:
-        bucket.seal(kind)
+        patch.setenv(name, value)
+    return Bucket(buckets.new_place())
+
+
+@pytest.fixture
+def bucket(buckets: Buckets, made: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Such a bucket, for one test."""
+    bucket = bucket_of(buckets, monkeypatch)
+    put_all(bucket_store(bucket.place), made)
     real = run_files.StoreFiles.read
 
     def read(self: run_files.StoreFiles, name: str) -> bytes:
@@ -188,6 +205,31 @@ def test_a_seal_is_made_without_a_look_at_all_seals_of_the_day(
     assert seals == [newest[-2]]
     bucket.seal("failed", name="20261126T000000Z-0a0a0a-next", notebook=notebook)
     assert [*store.names(prefix="seals/")] == newest
+
+
+def test_the_first_seal_of_a_day_follows_the_newest_of_sixty_days(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day's first seal follows the newest of the last 60 days; a bucket without one takes a single request to know that."""
+    bucket, listed = bucket_of(buckets, monkeypatch), []
+    real = S3Store.names
+
+    def names(self: S3Store, **more: Any) -> Any:
+        listed.append(more["prefix"])
+        return real(self, **more)
+
+    monkeypatch.setattr(S3Store, "names", names)
+    follows = []
+    for number, days in enumerate((0, 60, 121)):
+        now = NOW + timedelta(days=days)
+        monkeypatch.setattr(S3Store, "now", lambda self, now=now: now)
+        bucket.seal(KINDS[number])
+        if days == 0:
+            assert listed == [f"seals/{NOW:%Y/%m/%d}/", "seals/"]
+        stored = bucket_store(bucket.place).read(seal_name(now, 1))
+        assert stored is not None
+        follows += [link.seal.chain.previous is not None for link in read_links(stored.content) if link.seal]
+    assert follows == [False, True, False]
 
 
 def test_one_signature_vouches_for_the_seals_of_a_day(
