@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -126,10 +127,30 @@ class LocalEngine:
                 for image in self.client.api.images()
             ]
 
+    def is_gone(self) -> bool:
+        """Whether nobody listens at its address; a slow engine is not gone, nor one that may not be used."""
+        parts = urlsplit(self.docker_host)
+        try:
+            if parts.scheme == "unix":
+                with socket.socket(socket.AF_UNIX) as line:
+                    line.settimeout(self._timeout_s)
+                    line.connect(parts.path)
+            else:
+                socket.create_connection((parts.hostname, parts.port or 2375), self._timeout_s).close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return True
+        except OSError:
+            return False
+        return False
+
     def remove_image(self, reference: str) -> None:
         """Untag an image, and remove it with its last name; an image in use stays."""
-        with suppress(*TROUBLE):
-            self.client.api.remove_image(reference)
+        with self._translated():
+            try:
+                self.client.api.remove_image(reference)
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
 
     def remove_container(self, container_id: str) -> None:
         """Kill a container and remove it with its anonymous volumes; no error if it does not exist."""
@@ -139,18 +160,27 @@ class LocalEngine:
         with suppress(*TROUBLE):
             self.client.api.remove_container(container_id, force=True, v=True)
 
-    def remove_labelled(self, label: str) -> None:
-        """Remove the containers, networks and volumes that have a label (`key=value`)."""
+    def remove_labelled(self, label: str) -> list[str]:
+        """Remove the containers, networks and volumes that have a label (`key=value`).
+
+        Returns:
+            Those that were there, as the docker command names them: `container NAME`.
+        """
         carrying: Any = {"label": label}
+        found = []
         with self._translated():
             for container in self.client.api.containers(all=True, filters=carrying):
+                found.append(f"container {container['Id'][:12]}")
                 self.remove_container(container["Id"])
             for network in self.client.api.networks(filters=carrying):
+                found.append(f"network {network['Name']}")
                 with suppress(*TROUBLE):
                     self.client.api.remove_network(network["Id"])
             for volume in self.client.api.volumes(filters=carrying)["Volumes"] or ():
+                found.append(f"volume {volume['Name']}")
                 with suppress(*TROUBLE):
                     self.client.api.remove_volume(volume["Name"])
+        return found
 
     def close(self) -> None:
         """Close open connections; a later call reopens them."""

@@ -7,7 +7,11 @@ from ecr_widgets.sandbox import busybox
 from ecr_widgets.sandbox.engine_traces import remove_engine
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.local_engine import HeldImage, LocalEngine
+from ecr_widgets.sandbox.polling import wait_until
 from ecr_widgets.sandbox.state import SandboxState
+
+_PATIENCE_S = 120.0
+"""Longest wait for an engine's answer, in seconds: on a busy machine a removal takes long."""
 
 
 def container_label(sandbox_id: str) -> str:
@@ -24,7 +28,7 @@ def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
     if state.private_engine is not None:
         remove_engine(state.private_engine, folder.engine_data)
     elif state.docker_host is not None:
-        _clean_engine(LocalEngine(state.docker_host), state)
+        _clean_engine(LocalEngine(state.docker_host, timeout_s=_PATIENCE_S), state)
     folder.empty()
 
 
@@ -39,27 +43,68 @@ def end_engine(folder: SandboxFolder, state: SandboxState) -> None:
 
 
 def _clean_engine(engine: LocalEngine, state: SandboxState) -> None:
-    """Remove from the machine's own engine what the sandbox added, and nothing else.
+    """Remove from the machine's own engine what the sandbox added, and nothing else."""
+    if engine.is_gone():
+        return  # what is left there can be found by its label
+    try:
+        _remove_labelled(engine, container_label(state.sandbox_id))
+        _remove_images(engine, state)
+    except EngineError as error:
+        raise type(error)(
+            error.message, hint="when it works again, `ecr-widgets sandbox down` removes the rest"
+        ) from error
 
-    That is: what has its label; names with its registry's address, which ends with the sandbox; the base image's name if
-    the sandbox loaded the image; and what was built on that image and pushed to the registry, or has lost its name.
+
+def _remove_labelled(engine: LocalEngine, label: str) -> None:
+    left: list[str] = []
+
+    def are_gone() -> bool:
+        # A busy engine may still be removing what it was asked to remove, and then keeps its images, too.
+        left[:] = engine.remove_labelled(label)
+        return not left
+
+    if not wait_until(are_gone, timeout_s=_PATIENCE_S):
+        raise EngineError(f"the engine at {engine.docker_host} does not remove {', '.join(left)}")
+
+
+def _remove_images(engine: LocalEngine, state: SandboxState) -> None:
+    before: list[str] = []
+    # A removed image may leave one without a name.
+    while (doomed := _doomed_images(engine, state)) not in ([], before):
+        for name in doomed:
+            engine.remove_image(name)
+        before = doomed
+
+
+def _doomed_images(engine: LocalEngine, state: SandboxState) -> list[str]:
+    """Names of images to remove from the machine's own engine.
+
+    These have: names with the sandbox's registry's address, which ends with it; the base image's name if the sandbox loaded
+    the image; and what was built on that image and pushed to the registry, or has lost its name.
     """
-    if not engine.ping():
-        return  # the engine is gone; what is left there can be found by its label
-    engine.remove_labelled(container_label(state.sandbox_id))
+    doomed = []
     for image in engine.images():
         pushed = _names_in_registry(image, state)
         if image.image_id == state.loaded_image:
             base = image.named(busybox.REFERENCE)
-            doomed = [*pushed, base] if base else pushed
+            doomed += [*pushed, base] if base else pushed
         elif _on_our_base(image) and pushed:
-            doomed = [*image.names]
+            doomed += image.names
         elif _on_our_base(image) and not image.names and state.loaded_image is not None:
-            doomed = [image.image_id]  # from a build whose tag has moved on
+            doomed.append(image.image_id)  # from a build whose tag has moved on
         else:
-            doomed = pushed
-        for name in doomed:
-            engine.remove_image(name)
+            doomed += pushed
+    return doomed
+
+
+def find_names_left(state: SandboxState) -> list[str]:
+    """Names of images that a removed sandbox could not take from the machine's own engine: containers of others use them."""
+    if state.docker_host is None:
+        return []
+    try:
+        return _doomed_images(LocalEngine(state.docker_host), state)
+    except EngineError:
+        return []
 
 
 def find_kept_names(state: SandboxState) -> list[str]:
@@ -67,7 +112,7 @@ def find_kept_names(state: SandboxState) -> list[str]:
 
     They have other names too, and nothing shows that they were made for the sandbox.
     """
-    if state.docker_host is None or state.private_engine is not None:
+    if state.docker_host is None:
         return []
     kept: set[str] = set()
     try:

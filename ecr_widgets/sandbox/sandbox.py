@@ -159,17 +159,18 @@ class Sandbox:
         """
         state = read_state(self._folder.state_file)
         if state is not None:
-            if state.private_engine is None and (kept := _kept_names(state)):
-                progress(
-                    f"these images stay on the engine at {state.docker_host}: {', '.join(kept)}; "
-                    f"to remove them: docker image rm {' '.join(kept)}"
-                )
+            stay = _kept_names(state)
             state.supervisor.send(signal.SIGTERM)
             if not state.supervisor.wait(_STOP_TIMEOUT_S):
                 state.supervisor.send(signal.SIGKILL)
                 state.supervisor.wait(_STOP_TIMEOUT_S)
         self._remove_remnants()
         self._started_here = False
+        if state is not None and (stay := sorted({*stay, *_names_left(state)})):
+            progress(
+                f"these images stay on the engine at {state.docker_host}: {', '.join(stay)}; "
+                f"to remove them: docker image rm {' '.join(stay)}"
+            )
 
     def status(self) -> SandboxStatus:
         """Its state and addresses."""
@@ -311,9 +312,19 @@ class Sandbox:
 
 def _kept_names(state: SandboxState) -> list[str]:
     # Imported only when an engine is asked, as it needs docker-py: nothing stays on a private engine.
+    if state.private_engine is not None:
+        return []
     from ecr_widgets.sandbox.removal import find_kept_names
 
     return find_kept_names(state)
+
+
+def _names_left(state: SandboxState) -> list[str]:
+    if state.private_engine is not None:
+        return []
+    from ecr_widgets.sandbox.removal import find_names_left
+
+    return find_names_left(state)
 
 
 def _events(process: subprocess.Popen[str], stray: list[str]) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from urllib.parse import unquote
 
 import pytest
 
+from ecr_widgets.errors import EngineError
+from ecr_widgets.sandbox import removal
 from ecr_widgets.sandbox.busybox import LABEL
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import ProcessIdentity
-from ecr_widgets.sandbox.removal import find_kept_names, remove_sandbox
+from ecr_widgets.sandbox.removal import find_kept_names, find_names_left, remove_sandbox
 from ecr_widgets.sandbox.state import Addresses, Keys, Phase, SandboxState
 from tests.unit.adapters.scripted import Request, answering, http
 
@@ -31,6 +34,11 @@ class Held:
     images: list[dict[str, Any]] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    containers: list[str] = field(default_factory=lambda: ["c0ffee"])
+    broken: bool = False
+    in_use: set[str] = field(default_factory=set)
+    refused_first: set[str] = field(default_factory=set)
+    """What it removes only when it is asked for the second time."""
 
     def add(self, image_id: str, *names: str, labels: dict[str, str] | None = None) -> None:
         digests = [f"{name.rpartition(':')[0]}@sha256:{'d' * 64}" for name in names]
@@ -46,16 +54,36 @@ class Held:
         if request.method == "DELETE":
             name = unquote(path).partition("/")[2].partition("/")[2]
             assert path.startswith("/images/") or name in self.killed, "waits ten seconds for its end"
+            if self.broken:
+                return http(500, b'{"message": "no space left on device"}')
+            if name in self.in_use:
+                return http(409, b'{"message": "conflict"}')
+            if name in self.refused_first:
+                self.refused_first.remove(name)
+                return http(409, b'{"message": "removal is already in progress"}')
             self.removed.append(name)
+            self.containers = [each for each in self.containers if each != name]
+            self.images = [each for each in map(_without(name), self.images) if each is not None]
         elif path.endswith("/kill"):
             self.killed.append(path.split("/")[2])
         known = {
             "/version": b'{"ApiVersion": "1.41"}',
             "/_ping": b"OK",
-            "/containers/json": b'[{"Id": "c0ffee"}]',
+            "/containers/json": json.dumps([{"Id": each} for each in self.containers]).encode(),
             "/volumes": b'{"Volumes": null}',
         }
         return http(200, known.get(path, b"[]"))
+
+
+def _without(name: str) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+    """Make what an engine still has of an image after a name, or the image itself, was removed."""
+
+    def cut(image: dict[str, Any]) -> dict[str, Any] | None:
+        left = [each for each in image["RepoTags"] or () if each != name]
+        is_last = not left and bool(image["RepoTags"])
+        return None if name == image["Id"] or is_last else {**image, "RepoTags": left or None}
+
+    return cut
 
 
 @pytest.fixture
@@ -135,3 +163,44 @@ def test_what_stays_of_the_pushed_is_named(engine: Held) -> None:
 def test_a_dead_engine_keeps_what_it_keeps() -> None:
     """For an engine that does not answer, no kept names are reported and nothing fails."""
     assert find_kept_names(state_on(Held("tcp://127.0.0.1:1"))) == []
+
+
+def test_what_is_removed_only_later_is_waited_for(engine: Held, tmp_path: Path) -> None:
+    """A container that the engine does not remove at once is asked for again, and its image then goes as well."""
+    engine.add("sha256:1", f"{REGISTRY}/app:1", labels=LABEL)
+    engine.refused_first = {"c0ffee"}
+    assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1"}
+    assert engine.containers == []
+
+
+def test_an_image_that_others_use_stays_and_is_named(engine: Held, tmp_path: Path) -> None:
+    """An image that a container of somebody else uses stays, the others go, and its name is known afterwards."""
+    engine.add("sha256:1", f"{REGISTRY}/used:1", labels=LABEL)
+    engine.add("sha256:2", f"{REGISTRY}/app:1", labels=LABEL)
+    engine.in_use = {f"{REGISTRY}/used:1"}
+    assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1"}
+    assert f"{REGISTRY}/used:1" in find_names_left(state_on(engine))
+
+
+def test_an_engine_that_cannot_remove_is_told_and_asked_again(engine: Held, tmp_path: Path) -> None:
+    """If the engine fails while it removes, that is an error, the state stays, and the next removal does the rest."""
+    folder = SandboxFolder(tmp_path)
+    folder.state_file.write_text("{}")
+    engine.add("sha256:1", f"{REGISTRY}/app:1", labels=LABEL)
+    engine.containers, engine.broken = [], True
+    with pytest.raises(EngineError, match=r"no space left on device.*sandbox down"):
+        remove_sandbox(folder, state_on(engine))
+    assert folder.state_file.exists()
+    engine.broken = False
+    assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1"}
+    assert not folder.state_file.exists()
+
+
+def test_a_slow_engine_is_not_taken_for_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that listens and does not answer in time is an error; one that has ended is none."""
+    monkeypatch.setattr(removal, "_PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        held = Held(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(EngineError, match="does not answer"):
+            remove_sandbox(SandboxFolder(tmp_path), state_on(held))
+    remove_sandbox(SandboxFolder(tmp_path), state_on(held))
