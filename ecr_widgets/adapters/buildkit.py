@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool, read_config
-from ecr_widgets.adapters.engine_events import build_login_error, login_refused
+from ecr_widgets.adapters.engine_events import build_login_error, has_engine_ended, hint_for, login_refused
 from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import BuildError, BuildRefused, EcrWidgetsError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -39,7 +39,6 @@ _DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
 
 _IDENTITY = ".buildNodeID"
 _AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
-_NO_ENGINE = re.compile(r"cannot connect to the docker daemon|is the docker daemon running")
 _NOT_KNOWN = re.compile(
     r"unknown (flag|instruction)|not supported in dockerfile|the --\S+ (flag|option) requires"
 )
@@ -264,9 +263,11 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
     lower = text.lower()
     if any(each.registry in text for each in logins) and login_refused(text):
         return build_login_error(text)
-    if _NO_ENGINE.search(lower):
-        return EngineUnavailable(f"the build failed: {text}", hint="start the engine, then build again")
-    hint = "correct the step that the log names"
+    if has_engine_ended(text):
+        return EngineUnavailable(
+            f"the build failed: {text}", hint="see that the engine runs and can be reached, then build again"
+        )
+    hint = hint_for(text, "correct the step that the log names")
     if _TOO_OLD.search(lower):
         hint = f"the engine does not accept such an old build tool: {INSTALL}"
     elif _NOT_KNOWN.search(lower):

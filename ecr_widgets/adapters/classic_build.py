@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
-from ecr_widgets.adapters.engine_events import aux_of, build_login_error, login_refused
+from ecr_widgets.adapters.engine_events import aux_of, build_login_error, hint_for, login_refused
 from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.errors import BuildError, EcrWidgetsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -44,7 +44,7 @@ def build_by_call(
         return BuildError(
             f"the build failed: {text}",
             log=tuple(log),
-            hint="correct the step that the log names" if log else "correct what it names",
+            hint=hint_for(text, "correct the step that the log names" if log else "correct what it names"),
         )
 
     dockerfile, archive = context.archive()

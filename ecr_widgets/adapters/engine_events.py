@@ -49,13 +49,36 @@ _PASSING = re.compile(
 """A connection that broke or was slow, a reply that was lost, a registry that was busy or failing: the same push may succeed
 a little later."""
 
+_ENGINE_ENDED = re.compile(
+    r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
+    r"|failed to receive status: .*unavailable|error reading from server|transport is closing"
+)
+_FULL = re.compile(r"no space left on device|disk quota exceeded")
+_KILLED = re.compile(r"(?:non-zero code|exit code): 137\b")
+
 MAY_IT = "a new token is requested automatically: check whether the identity may do it, and what the repository's policy says"
 """What to try if a token was refused: a new token has already been tried before anybody reads this."""
 
 _PUSH_AGAIN = (
     "check the connection between engine and registry, then push again: what has arrived is not sent twice"
 )
+_PULL_AGAIN = "check the connection between engine and registry, then pull again"
 _ASK_THE_ENGINE = "the engine's own log may say more (`journalctl -u docker` where it runs); then try again"
+
+
+def has_engine_ended(text: str) -> bool:
+    """Whether a build tool's text says that it cannot reach the engine, or can no longer."""
+    return _ENGINE_ENDED.search(text.lower()) is not None
+
+
+def hint_for(text: str, otherwise: str) -> str:
+    """What to try, given what an engine said: first what no change to the image or to the Dockerfile mends."""
+    lower = text.lower()
+    if _FULL.search(lower):
+        return "a disk is full, most likely the engine's: free space there, such as by `docker system prune`; then try again"
+    if _KILLED.search(lower):
+        return "the step was killed: it may need more memory than there is, or the engine was stopped; look at the engine's log"
+    return otherwise
 
 
 def error_in(event: Mapping[str, Any]) -> str | None:
@@ -98,7 +121,7 @@ def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidge
     return PushError(
         f"pushing {image} failed: {text}",
         log=log,
-        hint=_PUSH_AGAIN if passing else _ASK_THE_ENGINE,
+        hint=hint_for(text, _PUSH_AGAIN if passing else _ASK_THE_ENGINE),
         retryable=passing,
     )
 
@@ -112,7 +135,12 @@ def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
         )
     if _REFUSED.search(lower):
         return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint=MAY_IT)
-    return EngineError(f"pulling {image} failed: {text}", hint=_ASK_THE_ENGINE)
+    passing = _PASSING.search(lower) is not None
+    return EngineError(
+        f"pulling {image} failed: {text}",
+        hint=hint_for(text, _PULL_AGAIN if passing else _ASK_THE_ENGINE),
+        retryable=passing,
+    )
 
 
 def login_refused(text: str) -> bool:

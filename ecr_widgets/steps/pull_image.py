@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ecr_widgets.errors import EngineError, ImageNotFound, RegistryError, RepositoryNotFound
@@ -12,6 +12,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ProgressSink, Registry
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import StepSession
+from ecr_widgets.steps.shared.repeats import Repeats, persist
 from ecr_widgets.steps.step import NOT_YET, Step
 
 
@@ -22,6 +23,8 @@ class PullOutcome:
     image: ImageReference
     image_id: str
     changed: bool
+    repeated: tuple[str, ...] = field(default=(), kw_only=True)
+    """What had to be retried, and why: one text for each retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,13 @@ class PullImage(Step[Pullable, PullOutcome]):
         return PullOutcome(found.pinned, found.image_id or NOT_YET, changed=found.image_id is None)
 
     def act(self, outside: Outside, found: Pullable, progress: ProgressSink) -> PullOutcome:
-        engine, pinned = outside.engine, found.pinned
+        engine, pinned, watched = outside.engine, found.pinned, Repeats(progress)
+
+        def pull() -> str:
+            return found.step.use(lambda token: engine.pull(pinned, token, progress=watched))
+
         try:
-            image_id = found.step.use(lambda token: engine.pull(pinned, token, progress=progress))
+            image_id = persist("pull", pull, clock=outside.clock, progress=watched)
         except EngineError as error:
             if found.step.use(lambda token: _is_no_image(outside.registry, pinned, token)):
                 raise EngineError(
@@ -76,7 +83,7 @@ class PullImage(Step[Pullable, PullOutcome]):
             raise
         if found.image.digest is None:
             engine.tag(str(pinned), found.image)
-        return PullOutcome(pinned, image_id, changed=found.image_id != image_id)
+        return PullOutcome(pinned, image_id, changed=found.image_id != image_id, repeated=watched.repeats)
 
 
 def _is_no_image(registry: Registry, pinned: ImageReference, token: AuthorizationToken) -> bool:

@@ -10,16 +10,13 @@ from ecr_widgets.errors import PushError, RegistryError, RegistryUnavailable, Ta
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
-from ecr_widgets.ports import Engine, Progress, ProgressSink, Registry
+from ecr_widgets.ports import Engine, ProgressSink, Registry
 from ecr_widgets.steps.build_image import BuildOutcome
 from ecr_widgets.steps.shared.local_image import LocalImage
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
-from ecr_widgets.steps.shared.repeats import Repeats
+from ecr_widgets.steps.shared.repeats import Repeats, persist
 from ecr_widgets.steps.step import NOT_YET, Step
-
-_PAUSES_S = (1.0, 2.0, 4.0)
-"""Pauses before each retry of a push that failed temporarily, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,16 +216,7 @@ def _push(
                 registry.find_digest(target, token)
             raise
 
-    for pause_s in _PAUSES_S:
-        try:
-            return step.use(once)
-        except PushError as error:
-            if not error.retryable:
-                raise
-            progress(Progress("push", f"once more after {pause_s:g} s, since {error}", again=True))
-            session.clock.sleep(pause_s)
-    # Safe to retry: what the registry has is not sent twice, and the tag gets the same digest.
-    return step.use(once)
+    return persist("push", lambda: step.use(once), clock=session.clock, progress=progress)
 
 
 def _is_immutable(session: RegistrySession, target: ImageReference) -> bool | None:

@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
-from ecr_widgets.ports import Progress, ProgressSink
+from collections.abc import Callable
+from typing import TypeVar
+
+from ecr_widgets.errors import EngineError
+from ecr_widgets.ports import Clock, Progress, ProgressSink
+
+T = TypeVar("T")
+
+_PAUSES_S = (1.0, 2.0, 4.0)
+"""Pauses before each retry of a transfer that failed temporarily, in seconds."""
+
+
+def persist(what: str, call: Callable[[], T], *, clock: Clock, progress: ProgressSink) -> T:
+    """Have an engine transfer an image, and again after a pause if it failed temporarily.
+
+    That is safe: what has arrived is not sent twice, and the outcome is the same.
+
+    Args:
+        what: Names the transfer in progress reports.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return call()
+        except EngineError as error:
+            if not error.retryable:
+                raise
+            progress(Progress(what, f"once more after {pause_s:g} s, since {error}", again=True))
+            clock.sleep(pause_s)
+    return call()
 
 
 class Repeats:

@@ -206,7 +206,20 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
             BuildError,
             "docker-buildx",
         ),
-        ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineUnavailable, "start"),
+        ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineUnavailable, "engine runs"),
+        (
+            "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
+            EngineUnavailable,
+            "engine runs",
+        ),
+        ("Unavailable: error reading from server: EOF", EngineUnavailable, "engine runs"),
+        (
+            'error during connect: Head "http://docker.example.com/_ping": command [ssh -- host] has exited',
+            EngineUnavailable,
+            "engine runs",
+        ),
+        ("failed to solve: write /app: no space left on device", BuildError, "docker system prune"),
+        ("failed to solve: process did not complete successfully: exit code: 137", BuildError, "killed"),
     ],
 )
 def test_a_failure_is_told_with_its_reason_and_what_to_try(

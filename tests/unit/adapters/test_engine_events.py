@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecr_widgets.adapters import engine_events
-from ecr_widgets.adapters.engine_events import LayerProgress, pull_error, push_error
+from ecr_widgets.adapters.engine_events import LayerProgress, hint_for, pull_error, push_error
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
@@ -74,8 +74,18 @@ def test_every_error_of_a_push_or_pull_says_what_to_try(text: str) -> None:
     ],
 )
 def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, passing: bool) -> None:
-    """A lost connection or a failing registry is worth another try; a refusal or a full disk is not."""
-    assert push_error(IMAGE, text, []).retryable == passing
+    """A lost connection or a failing registry is worth another try, of a push and of a pull; a refusal or a full disk is not."""
+    for error in (push_error(IMAGE, text, []), pull_error(IMAGE, text)):
+        assert error.retryable == passing
+
+
+def test_a_full_disk_and_a_killed_step_say_what_mends_them() -> None:
+    """What neither the Dockerfile nor the image can mend has a hint of its own; anything else keeps the caller's."""
+    full = "write /var/lib/docker/tmp/x: No space left on device"
+    for error in (push_error(IMAGE, full, []), pull_error(IMAGE, full)):
+        assert "docker system prune" in str(error.hint)
+    assert "memory" in hint_for("The command '/bin/sh -c x' returned a non-zero code: 137", "else")
+    assert hint_for("The command '/bin/sh -c x' returned a non-zero code: 1370", "else") == "else"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,26 @@ def test_what_is_no_image_is_reported_as_that(
     monkeypatch.setattr(FakeEngine, "pull", fail)
     with pytest.raises(EngineError, match=why):
         here.pull("app", pushed.digest)
+
+
+def test_a_pull_that_failed_for_the_moment_is_made_again_after_a_pause(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull that the registry throttled is made again, and the outcome says so; what cannot succeed is not."""
+    pushed = here.push()
+    pull = FakeEngine.pull
+    failures = [EngineError("toomanyrequests: Rate exceeded", retryable=True)]
+
+    def break_first(self: FakeEngine, *args: Any, **more: Any) -> str:
+        if failures:
+            raise failures.pop()
+        return pull(self, *args, **more)
+
+    monkeypatch.setattr(FakeEngine, "pull", break_first)
+    outcome = here.pull()
+    assert outcome.image == pushed.image
+    assert outcome.repeated == ("pull: once more after 1 s, since toomanyrequests: Rate exceeded",)
+    failures.append(EngineError("no space left on device"))
+    with pytest.raises(EngineError, match="no space"):
+        here.pull()
+    assert not failures
