@@ -21,7 +21,7 @@ from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.check_evidence import CheckEvidence
 from ecr_widgets.steps.create_deploy import DeployOutcome, image_planned
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.shared.polling import pauses
+from ecr_widgets.steps.shared.polling import SHOWS_AFTER_S, pauses, read_in_wait
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.task_start import (
@@ -179,9 +179,8 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         if not self.wait:
             return TaskOutcome(task_id, self.task, place, self.deploy_id, {}, (), is_new, was_found)
         task = _wait_for_end(services, clock, task_id, deadline_s, self.timeout_s, progress)
-        log = tuple(
-            f"{part.name}: {line}" for part in services.task_logs(task_id, tail=50) for line in part.lines
-        )
+        logs = read_in_wait(clock, lambda: services.task_logs(task_id, tail=50), deadline_s=deadline_s)
+        log = tuple(f"{part.name}: {line}" for part in logs for line in part.lines)
         self._check_end(task, log)
         codes, side_cars = _exit_codes(task, essential=True), _exit_codes(task, essential=False)
         return TaskOutcome(
@@ -259,15 +258,24 @@ def _wait_for_end(
     timeout_s: float,
     progress: ProgressSink,
 ) -> Task:
+    shows_at_s = clock.monotonic_s() + SHOWS_AFTER_S
+    is_known = False
     for pause_s in pauses():
         try:
-            task = services.read_task(task_id)
+            task = read_in_wait(
+                clock,
+                lambda: services.read_task(task_id),
+                deadline_s=deadline_s,
+                missing_until_s=0.0 if is_known else shows_at_s,
+                progress=progress,
+            )
         except EntityNotFound as error:
             # Layer0's janitor drops the tags of tasks that ended, and Layer0 only finds a task by its tags.
             raise OutcomeUnknown(
                 f"{services.dialect()} no longer reports task {task_id}: how it ended is not known",
                 hint="check what it was meant to do; its log may still be in CloudWatch",
             ) from error
+        is_known = True
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"
         progress(Progress(task.name, state))
         # A container's exit code is reported as 0 while it runs; it only counts once the status is STOPPED.

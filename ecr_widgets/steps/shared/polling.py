@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
+from ecr_widgets.errors import DeployTargetError, EntityNotFound
+from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
+
+T = TypeVar("T")
+
+LONGEST_OUTAGE_S = 120.0
+"""How long a deploy target may fail to answer within a wait, in seconds: its server or what is in front may be restarted."""
+SHOWS_AFTER_S = 15.0
+"""How long something may not be reported that was just created, in seconds: both targets answer from stores that lag behind."""
+_SERVER_FAILS = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
 
 
@@ -13,3 +24,37 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause_s
         pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+
+
+def read_in_wait(
+    clock: Clock,
+    read: Callable[[], T],
+    *,
+    deadline_s: float,
+    missing_until_s: float = 0.0,
+    progress: ProgressSink = ignore_progress,
+) -> T:
+    """Read from a deploy target within a wait, which goes on while the target does not answer for a while.
+
+    Args:
+        deadline_s: When the wait ends, in seconds on the clock's monotonic time.
+
+        missing_until_s: Until when what is read may not be there yet, likewise.
+
+    Raises:
+        DeployTargetError: It was refused, is not there, or the target has not answered for too long.
+    """
+    began_s = clock.monotonic_s()
+    for pause_s in pauses():
+        try:
+            return read()
+        except DeployTargetError as error:
+            now_s = clock.monotonic_s()
+            is_missing = isinstance(error, EntityNotFound)
+            is_passing = error.retryable or error.status >= _SERVER_FAILS
+            until_s = missing_until_s if is_missing else began_s + LONGEST_OUTAGE_S if is_passing else now_s
+            if now_s >= min(until_s, deadline_s):
+                raise
+            progress(Progress("wait", f"asking once more, since {error.message}"))
+            clock.sleep(pause_s)
+    raise AssertionError  # the pauses never end

@@ -11,7 +11,7 @@ from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.crash_loop import CrashLoop
 from ecr_widgets.steps.shared.no_room import NoRoom
-from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
+from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, SHOWS_AFTER_S, pauses, read_in_wait
 
 GOOD_CHECKS = 3
 """Good checks in a row that make a service stable; a bad one starts the count again."""
@@ -91,7 +91,13 @@ def wait_for_service(
     good = checks = elsewhere = 0
     course: list[tuple[float, int, int]] = []
     for pause_s in pauses():
-        service = services.read_service(service_id)
+        service = read_in_wait(
+            clock,
+            lambda: services.read_service(service_id),
+            deadline_s=started_s + timeout_s,
+            missing_until_s=0.0 if checks else started_s + SHOWS_AFTER_S,
+            progress=progress,
+        )
         checks += 1
         waited_s = clock.monotonic_s() - started_s
         crashes.look(service, is_young=not _is_settled(service, clock.now()))

@@ -12,7 +12,7 @@ from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown,
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID
 from ecr_widgets.ports import Clock
 from ecr_widgets.ports.services import Services
-from ecr_widgets.steps.shared.polling import pauses
+from ecr_widgets.steps.shared.polling import pauses, read_in_wait
 
 EnvVars = Mapping[str, Mapping[str, str]]
 """Values of environment variables by container name."""
@@ -93,7 +93,9 @@ def wait_for_start(
     """
     for pause_s in pauses():
         try:
-            request = services.read_task_request(request_id)
+            request = read_in_wait(
+                clock, lambda: services.read_task_request(request_id), deadline_s=deadline_s
+            )
         except EntityNotFound as error:
             raise OutcomeUnknown(
                 f"{services.dialect()} no longer reports {request_id}, which was to start task {name!r}",
