@@ -36,6 +36,8 @@ T = TypeVar("T")
 _PAGE = 1000
 _MOST_PAGES = 1000
 """Enough for ten times ECR's limit."""
+_ALL_NAMES = "ROOT"
+"""The prefix of the template for repositories that no other template is for."""
 
 
 class BotoEcr(EcrUpkeep):
@@ -147,6 +149,22 @@ class BotoEcr(EcrUpkeep):
                 ), False
 
         return translated("ecr:CreateRepository", call)
+
+    def creates_on_push(self, name: str) -> bool:
+        def page(token: str) -> tuple[bool, str]:
+            answer = (
+                self._ecr.describe_repository_creation_templates(nextToken=token)
+                if token
+                else self._ecr.describe_repository_creation_templates()
+            )
+            covers = any(
+                "CREATE_ON_PUSH" in each.get("appliedFor", ())
+                and (each["prefix"] == _ALL_NAMES or name.startswith(f"{each['prefix'].rstrip('/')}/"))
+                for each in answer["repositoryCreationTemplates"]
+            )
+            return covers, answer.get("nextToken") or ""
+
+        return any(_pages("ecr:DescribeRepositoryCreationTemplates", page))
 
     def list_repositories(self) -> tuple[Repository, ...]:
         def page(token: str) -> tuple[tuple[Repository, ...], str]:

@@ -55,6 +55,10 @@ class Ecr(Protocol):
         """
 
     @reads
+    def creates_on_push(self, name: str) -> bool:
+        """Whether a push to this repository creates it, because one of the account's templates says so."""
+
+    @reads
     def list_repositories(self) -> tuple[Repository, ...]:
         """All repositories of the account's registry."""
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ecr_widgets.approved_files import context_sha256
-from ecr_widgets.errors import BuildError, EcrWidgetsError, InvalidReference
+from ecr_widgets.errors import AuthorizationError, BuildError, EcrWidgetsError, InvalidReference
 from ecr_widgets.model.amounts import size
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext, find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.registry_host import Sameness
+from ecr_widgets.model.registry_host import RegistryId, Sameness, registry_id_of
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_arguments, secrets_of
 from ecr_widgets.steps.shared.outside import Outside
@@ -193,13 +193,25 @@ class BuildImage(Step[Buildable, BuildOutcome]):
                 found.context, options=options, tags=[image], logins=logins, progress=progress
             )
 
-        own = _own(outside.session, named)
-        if own:
-            image_id = outside.session.use(
-                lambda token: build([replace(token, registry=host) for host in own])
-            )
-        else:
+        own, others = _in_ecr(outside.session, named)
+        if not own and not others:
             image_id = build()
+            return BuildOutcome(image, image_id, changed=before != image_id, builder=found.builder)
+
+        def build_with(token: AuthorizationToken, *more: AuthorizationToken) -> str:
+            return build([*(replace(token, registry=host) for host in own), *more])
+
+        step = outside.session.for_step()
+        try:
+            image_id = step.use(lambda token: build_with(token, *_tokens(outside, others)))
+        except AuthorizationError as refused:
+            if not others:
+                raise
+            try:
+                # To other accounts' registries this user's own logins may be the right ones.
+                image_id = step.use(build_with)
+            except AuthorizationError:
+                raise refused from None
         return BuildOutcome(image, image_id, changed=before != image_id, builder=found.builder)
 
 
@@ -221,16 +233,33 @@ def _warn_if_large(context: BuildContext) -> None:
         )
 
 
-def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:
-    """Those that are the account's own registry, by any of its names."""
+def _in_ecr(session: RegistrySession, registries: Sequence[str]) -> tuple[list[str], dict[str, RegistryId]]:
+    """Those that are the account's own registry, by any of its names; and those of other accounts and regions."""
     if not any(host != DOCKER_HUB for host in registries):
-        return []
+        return [], {}
     try:
         registry = session.registry()
     except EcrWidgetsError:
         # Base images in other registries need no AWS; for one in ECR the user's own login may do.
-        return []
-    return [host for host in registries if registry.sameness(host) is Sameness.SAME]
+        return [], {}
+    own = [host for host in registries if registry.sameness(host) is Sameness.SAME]
+    ids = {host: registry_id_of(host) for host in registries if host not in own}
+    return own, {host: each for host, each in ids.items() if each is not None}
+
+
+def _tokens(outside: Outside, others: Mapping[str, RegistryId]) -> list[AuthorizationToken]:
+    """Tokens for other ECR registries: a token is good for all of its region that let its identity in.
+
+    Source: Amazon ECR user guide, "Private registry authentication in Amazon ECR".
+    """
+    ours = outside.session.registry().id
+    tokens = []
+    for host, theirs in others.items():
+        region = "" if ours is not None and ours.region == theirs.region else theirs.region
+        # In another partition this identity is unknown.
+        with suppress(EcrWidgetsError):
+            tokens.append(replace(outside.session_of("", region).token(), registry=host))
+    return tokens
 
 
 def check_local_name(name: str) -> ImageReference:

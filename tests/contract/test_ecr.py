@@ -47,6 +47,11 @@ def test_a_repository_is_created_once(ports: Ports) -> None:
     assert second.uri.endswith("/" + name)
 
 
+def test_without_a_template_no_push_creates_a_repository(ports: Ports) -> None:
+    """An account without templates for new repositories has none created by a push."""
+    assert not ports.ecr.creates_on_push("contract/nobody")
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "told"),
     [

@@ -77,6 +77,9 @@ class FakeEcr:
         self._world.changes.append(f"create repository {name}")
         return made, True
 
+    def creates_on_push(self, name: str) -> bool:
+        return name.startswith(self._world.created_on_push)
+
     def list_repositories(self) -> tuple[Repository, ...]:
         return tuple(self._world.repositories.values())
 

@@ -12,6 +12,7 @@ from ecr_widgets.model.engine_facts import EngineFacts, HeldImage, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink
+from tests.fakes.ecr import FakeEcr
 from tests.fakes.world import World, check_password, check_token, digest_of
 
 
@@ -79,6 +80,8 @@ class FakeEngine:
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
         if image.tag is None:
             raise PushError(f"{image} has no tag")
+        if image.repository.startswith(self._world.created_on_push):
+            FakeEcr(self._world).create_repository(image.repository, tags_immutable=False, scan_on_push=False)
         check_token(self._world, image, token)
         image_id = self._world.local[str(image)]
         digest = self._manifest(image_id)

@@ -68,6 +68,8 @@ class World:
     built_with: list[tuple[str, ...]] = field(default_factory=list)
     """The registries that each build got a login for."""
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
+    created_on_push: tuple[str, ...] = ()
+    """How names of repositories begin that a push creates."""
     valid_passwords: set[str] = field(default_factory=set)
     tokens_issued: int = 0
     changes: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ from moto.ecr.responses import ECRResponse
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.sandbox.ecr.batches import add_batches
+from ecr_widgets.sandbox.ecr.creation_templates import add_templates
 from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
 from ecr_widgets.sandbox.ecr.images import Images, refuse, size_bytes
@@ -140,7 +141,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         put_image,
     ):
         setattr(ECRResponse, replacement.__name__, replacement)
-    for add in (add_batches, add_previews, add_scans, add_referrers):
+    for add in (add_batches, add_previews, add_scans, add_referrers, add_templates):
         add(store)
     name_identity(store.account)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, RegistryError, RepositoryNotFound
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.record import JsonObject, StepRecord
@@ -158,11 +159,18 @@ class Outside:
         """The digest that a tag names now, or None.
 
         Raises:
-            RepositoryNotFound: There is no such repository, and this plan would not create it.
+            RepositoryNotFound: There is no such repository, and neither this plan nor a push would create it.
         """
         if self.repository_key(image.repository, profile, region) in self.planned:
             return None
-        return session.use(lambda token: self.registry.find_digest(image, token))
+        try:
+            return session.use(lambda token: self.registry.find_digest(image, token))
+        except RepositoryNotFound:
+            # Who may not read the account's templates is told of the missing repository.
+            with suppress(RegistryError):
+                if self.ecr_of(profile, region).creates_on_push(image.repository):
+                    return None
+            raise
 
     def uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
         """Which of a repository's images all deploy targets run and store."""

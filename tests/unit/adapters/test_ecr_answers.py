@@ -288,6 +288,35 @@ def test_a_repository_is_read_with_its_defaults(
     assert (found.tags_immutable, found.scan_on_push, found.encryption) == (is_immutable, False, "AES256")
 
 
+@pytest.mark.parametrize(
+    ("name", "is_created"),
+    [("team/app", True), ("team2/app", False), ("team", False), ("mirror/app", False), ("app", False)],
+)
+def test_a_template_says_whether_a_push_creates_a_repository(
+    stubbed: tuple[BotoEcr, Stubber], name: str, *, is_created: bool
+) -> None:
+    """A push creates what a template for pushes covers, on any page; a template for mirrors, or for another prefix, does not."""
+    ecr, stub = stubbed
+    pages = [
+        ({}, [{"prefix": "mirror", "appliedFor": ["PULL_THROUGH_CACHE", "REPLICATION"]}], {"nextToken": "2"}),
+        ({"nextToken": "2"}, [{"prefix": "team", "appliedFor": ["CREATE_ON_PUSH"]}], {}),
+    ]
+    with stub:
+        for asked, templates, more in pages:
+            answer = {"repositoryCreationTemplates": templates, **more}
+            stub.add_response("describe_repository_creation_templates", answer, asked)
+        assert ecr.creates_on_push(name) == is_created
+
+
+def test_the_template_for_all_others_covers_any_name(stubbed: tuple[BotoEcr, Stubber]) -> None:
+    """The template with the prefix ROOT is for every repository."""
+    ecr, stub = stubbed
+    with stub:
+        answer = {"repositoryCreationTemplates": [{"prefix": "ROOT", "appliedFor": ["CREATE_ON_PUSH"]}]}
+        stub.add_response("describe_repository_creation_templates", answer, {})
+        assert ecr.creates_on_push("any/name")
+
+
 def test_a_missing_repository_or_image_is_none(stubbed: tuple[BotoEcr, Stubber]) -> None:
     """A missing repository or image is None, not an error."""
     ecr, stub = stubbed

@@ -10,7 +10,7 @@ import pytest
 
 from ecr_widgets.errors import AuthorizationError, BuildRefused, InputError
 from ecr_widgets.steps.build_image import BuildImage, BuildOutcome
-from tests.fakes import REGISTRY, FakeEcr, World
+from tests.fakes import REGISTRY, FakeEcr, FakeEngine, World
 from tests.fakes.connections import FakeConnections, make_outside, perform
 
 
@@ -69,6 +69,51 @@ def test_a_token_that_is_refused_is_renewed_once(here: Here) -> None:
     here.world.valid_passwords.clear()
     assert here.build(f"FROM {REGISTRY}/base:1\n").image == "app"
     assert here.world.tokens_issued == 2
+
+
+SHARED = "222233334444.dkr.ecr.us-east-1.amazonaws.com"
+FAR = "222233334444.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def test_other_accounts_and_regions_in_ecr_get_a_token_too(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Base images in another account's or region's ECR get this identity's token, of that region; a region without one is left out."""
+    asked: list[str | None] = []
+
+    def ecr_of(*, profile: str | None, region: str | None) -> FakeEcr:
+        asked.append(region)
+        if region == "cn-north-1":
+            raise AuthorizationError("unknown there")
+        return FakeEcr(here.world)
+
+    monkeypatch.setattr(here.outside.connections, "ecr_of", ecr_of)
+    china = "222233334444.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    here.build(f"FROM {SHARED}/base:1\nCOPY --from={FAR}/a:1 /a /a\nCOPY --from={china}/b:1 /b /b\n")
+    assert here.world.built_with == [(SHARED, FAR)]
+    assert asked == ["eu-west-1", "cn-north-1"]
+
+
+def test_where_the_token_is_refused_the_users_own_login_counts(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If another account's registry refuses the token, the build is tried with the user's own logins, and else fails as it did."""
+    build = FakeEngine.build
+    refusals: list[tuple[str, ...]] = []
+    helps = True
+
+    def refuse(self: FakeEngine, *args: Any, logins: Any, **more: Any) -> str:
+        if logins or not helps:
+            refusals.append(tuple(each.registry for each in logins))
+            raise AuthorizationError(f"refused {refusals[-1]}")
+        return build(self, *args, logins=logins, **more)
+
+    monkeypatch.setattr(FakeEngine, "build", refuse)
+    here.build(f"FROM {SHARED}/base:1\n")
+    assert (refusals, here.world.built_with) == ([(SHARED,)] * 2, [()])
+    helps = False
+    with pytest.raises(AuthorizationError, match=SHARED):
+        here.build(f"FROM {SHARED}/base:1\n")
 
 
 def test_without_aws_a_base_image_is_left_to_the_users_own_login(

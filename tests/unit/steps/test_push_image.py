@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import AuthorizationError, ImageNotFound, PushError, TagImmutable
+from ecr_widgets.errors import AuthorizationError, ImageNotFound, PushError, RepositoryNotFound, TagImmutable
+from ecr_widgets.ports import ignore_progress
+from ecr_widgets.steps.push_image import PushImage
 from tests.fakes import FakeEcr, FakeEngine, digest_of
 from tests.unit.steps.here import APP, Here
 
@@ -168,3 +170,15 @@ def test_a_push_needs_a_tag_and_a_local_image(here: Here) -> None:
     with pytest.raises(ImageNotFound, match="nothing-built"):
         here.push("nothing-built")
     assert here.pushes() == 0
+
+
+def test_a_repository_that_a_push_creates_need_not_exist(here: Here) -> None:
+    """A missing repository is pushed to where a template of the account creates it, in a plan as well; elsewhere it is an error."""
+    here.world.created_on_push = ("team/",)
+    step = PushImage("built", repository="team/new", tag="1")
+    planned = step.plan(here.outside, step.look(here.outside, ignore_progress))
+    assert (planned.changed, "team/new" in here.world.repositories) == (True, False)
+    assert here.push(repository="team/new").changed
+    assert "team/new" in here.world.repositories
+    with pytest.raises(RepositoryNotFound):
+        here.push(repository="other-team/new")
