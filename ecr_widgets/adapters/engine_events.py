@@ -72,7 +72,7 @@ def has_engine_ended(text: str) -> bool:
 
 
 def hint_for(text: str, otherwise: str) -> str:
-    """What to try, given what an engine said: first what no change to the image or to the Dockerfile mends."""
+    """What to try, given what an engine said: a full disk and a killed step have nothing to do with the image or its Dockerfile."""
     lower = text.lower()
     if _FULL.search(lower):
         return "a disk is full, most likely the engine's: free space there, such as by `docker system prune`; then try again"

@@ -79,8 +79,8 @@ def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, 
         assert error.retryable == passing
 
 
-def test_a_full_disk_and_a_killed_step_say_what_mends_them() -> None:
-    """What neither the Dockerfile nor the image can mend has a hint of its own; anything else keeps the caller's."""
+def test_a_full_disk_and_a_killed_step_say_what_helps() -> None:
+    """A full disk and a killed step have hints of their own; anything else keeps the caller's."""
     full = "write /var/lib/docker/tmp/x: No space left on device"
     for error in (push_error(IMAGE, full, []), pull_error(IMAGE, full)):
         assert "docker system prune" in str(error.hint)
