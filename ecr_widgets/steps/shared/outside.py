@@ -166,7 +166,7 @@ class Outside:
         try:
             return session.use(lambda token: self.registry.find_digest(image, token))
         except RepositoryNotFound:
-            # Who may not read the account's templates is told of the missing repository.
+            # If the templates may not be read, the repository counts as missing.
             with suppress(RegistryError):
                 if self.ecr_of(profile, region).creates_on_push(image.repository):
                     return None
