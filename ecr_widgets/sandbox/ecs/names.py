@@ -11,14 +11,34 @@ _LETTERS = string.ascii_letters + string.digits + "_-"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names in one account and region."""
+    """The ARNs of one account and region."""
 
     account: str
     region: str
 
-    def arn(self, rest: str) -> str:
-        """The ARN of something in ECS, such as `cluster/NAME` or `task/CLUSTER/ID`."""
-        return f"arn:aws:ecs:{self.region}:{self.account}:{rest}"
+    def cluster(self, name: str) -> str:
+        return self._arn("cluster", name)
+
+    def service(self, service_id: str) -> str:
+        return self._arn("service", service_id)
+
+    def definition(self, definition_id: str) -> str:
+        return self._arn("task-definition", definition_id)
+
+    def revision(self, service_id: str, revision_id: str) -> str:
+        return self._arn("service-revision", service_id, revision_id)
+
+    def service_deployment(self, service_id: str, key: str) -> str:
+        return self._arn("service-deployment", service_id, key)
+
+    def task(self, cluster: str, task_id: str) -> str:
+        return self._arn("task", cluster, task_id)
+
+    def instance(self, cluster: str, instance_id: str) -> str:
+        return self._arn("container-instance", cluster, instance_id)
+
+    def _arn(self, *parts: str) -> str:
+        return f"arn:aws:ecs:{self.region}:{self.account}:{'/'.join(parts)}"
 
     def log_group(self, name: str) -> str:
         return f"arn:aws:logs:{self.region}:{self.account}:log-group:{name}"

@@ -31,48 +31,13 @@ _STAGES_NOT_SHOWN = {"PRE_PRODUCTION_TRAFFIC_SHIFT": "POST_TEST_TRAFFIC_SHIFT"}
 _OF_REVISION = (*_OF_DEPLOYMENT, "loadBalancers", "serviceRegistries")
 
 
-def cluster_arn(world: World, name: str) -> str:
-    """A cluster's ARN."""
-    return world.names.arn(f"cluster/{name}")
-
-
-def service_arn(world: World, service_id: str) -> str:
-    """A service's ARN."""
-    return world.names.arn(f"service/{service_id}")
-
-
-def definition_arn(world: World, definition_id: str) -> str:
-    """A task definition's ARN."""
-    return world.names.arn(f"task-definition/{definition_id}")
-
-
-def revision_arn(world: World, service_id: str, revision_id: str) -> str:
-    """A service revision's ARN."""
-    return world.names.arn(f"service-revision/{service_id}/{revision_id}")
-
-
-def service_deployment_arn(world: World, service_id: str, key: str) -> str:
-    """A service deployment's ARN."""
-    return world.names.arn(f"service-deployment/{service_id}/{key}")
-
-
-def task_arn(world: World, cluster: str, copy: Copy) -> str:
-    """A task's ARN."""
-    return world.names.arn(f"task/{cluster}/{task_id(copy)}")
-
-
-def instance_arn(world: World, cluster: str) -> str:
-    """The ARN of the one container instance (this machine)."""
-    return world.names.arn(f"container-instance/{cluster}/{world.instance_id}")
-
-
 def cluster_shape(world: World, cluster: Cluster, include: list[str]) -> Wire:
     """Cluster."""
     states = [_last_status(copy) for _, copy in world.copies(cluster)]
     active = cluster.status == ACTIVE
     return {
         **cluster.given,
-        "clusterArn": cluster_arn(world, cluster.name),
+        "clusterArn": world.names.cluster(cluster.name),
         "clusterName": cluster.name,
         "status": cluster.status,
         "registeredContainerInstancesCount": int(active),
@@ -93,7 +58,7 @@ def definition_shape(world: World, definition: Definition) -> Wire:
     """TaskDefinition."""
     return {
         **definition.given,
-        "taskDefinitionArn": definition_arn(world, definition.entity_id),
+        "taskDefinitionArn": world.names.definition(definition.entity_id),
         "revision": definition.revision,
         "status": definition.status,
         "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}],
@@ -110,7 +75,7 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
     rollout = service.rollouts.get(current.deployment_id) if current is not None else None
     revisions = [
         {
-            "arn": revision_arn(world, service.service_id, service.rollouts[each.deployment_id].revision_id),
+            "arn": world.names.revision(service.service_id, service.rollouts[each.deployment_id].revision_id),
             "requestedTaskCount": _desired(service, each),
             **_counts(service, each.deployment_id, "TaskCount"),
         }
@@ -120,13 +85,13 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
     under_way = rollout is not None and not world.store.service_deployments[rollout.deployment_key].is_over
     return {
         **{name: service.given[name] for name in _SERVICE_MEMBERS if name in service.given},
-        "serviceArn": service_arn(world, service.service_id),
+        "serviceArn": world.names.service(service.service_id),
         "serviceName": service.name,
-        "clusterArn": cluster_arn(world, service.cluster),
+        "clusterArn": world.names.cluster(service.cluster),
         "status": service.status,
         "desiredCount": service.desired_count,
         **_counts(service, None, "Count"),
-        "taskDefinition": definition_arn(world, current.definition_id) if current is not None else None,
+        "taskDefinition": world.names.definition(current.definition_id) if current is not None else None,
         "deployments": [_deployment(world, service, each) for each in service.deployments] if by_ecs else [],
         "taskSets": None if by_ecs else [_task_set(world, service, each) for each in service.deployments],
         "events": [
@@ -134,7 +99,7 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
         ],
         "createdAt": service.created_at_s,
         "createdBy": world.names.role("user/sandbox"),
-        "currentServiceDeployment": service_deployment_arn(world, service.service_id, rollout.deployment_key)
+        "currentServiceDeployment": world.names.service_deployment(service.service_id, rollout.deployment_key)
         if rollout is not None and under_way
         else None,
         "currentServiceRevisions": revisions,
@@ -144,7 +109,7 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
 
 def task_shape(world: World, owner: Service | Task, copy: Copy, include: list[str]) -> Wire:
     """Task."""
-    arn, cluster = task_arn(world, owner.cluster, copy), owner.cluster
+    arn, cluster = world.names.task(owner.cluster, task_id(copy)), owner.cluster
     definition = world.store.definitions[copy.definition_id]
     ended = bool(copy.stopped_at_s)
     overrides = owner.given.get("overrides") or {} if isinstance(owner, Task) else {}
@@ -157,9 +122,9 @@ def task_shape(world: World, owner: Service | Task, copy: Copy, include: list[st
     shared_network = definition.given["networkMode"] == "awsvpc"
     return {
         "taskArn": arn,
-        "clusterArn": cluster_arn(world, cluster),
-        "taskDefinitionArn": definition_arn(world, copy.definition_id),
-        "containerInstanceArn": None if on_fargate else instance_arn(world, cluster),
+        "clusterArn": world.names.cluster(cluster),
+        "taskDefinitionArn": world.names.definition(copy.definition_id),
+        "containerInstanceArn": None if on_fargate else world.names.instance(cluster, world.instance_id),
         "availabilityZone": f"{world.names.region}a",
         "attachments": [_attachment(copy)] if shared_network else [],
         "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
@@ -204,9 +169,9 @@ def service_deployment_shape(world: World, given: ServiceDeployment, *, brief: b
     """ServiceDeployment, or ServiceDeploymentBrief."""
     service = world.store.services[given.service_id]
     common = {
-        "serviceDeploymentArn": service_deployment_arn(world, given.service_id, given.key),
-        "serviceArn": service_arn(world, given.service_id),
-        "clusterArn": cluster_arn(world, service.cluster),
+        "serviceDeploymentArn": world.names.service_deployment(given.service_id, given.key),
+        "serviceArn": world.names.service(given.service_id),
+        "clusterArn": world.names.cluster(service.cluster),
         "createdAt": given.created_at_s,
         "startedAt": given.started_at_s or None,
         "finishedAt": given.finished_at_s or None,
@@ -214,11 +179,11 @@ def service_deployment_shape(world: World, given: ServiceDeployment, *, brief: b
         "statusReason": given.status_reason or None,
     }
     if brief:
-        return common | {"targetServiceRevisionArn": revision_arn(world, given.service_id, given.target)}
+        return common | {"targetServiceRevisionArn": world.names.revision(given.service_id, given.target)}
     rolled_back = {
         "reason": given.rollback_reason,
         "startedAt": given.rollback_at_s,
-        "serviceRevisionArn": revision_arn(world, given.service_id, given.rollback_to),
+        "serviceRevisionArn": world.names.revision(given.service_id, given.rollback_to),
     }
     return common | {
         "stoppedAt": given.stopped_at_s or None,
@@ -248,10 +213,10 @@ def revision_shape(world: World, given: Revision) -> Wire:
     definition = world.store.definitions[given.definition_id]
     return {
         **{name: given.given[name] for name in _OF_REVISION if name in given.given},
-        "serviceRevisionArn": revision_arn(world, given.service_id, given.revision_id),
-        "serviceArn": service_arn(world, given.service_id),
-        "clusterArn": cluster_arn(world, service.cluster),
-        "taskDefinition": definition_arn(world, given.definition_id),
+        "serviceRevisionArn": world.names.revision(given.service_id, given.revision_id),
+        "serviceArn": world.names.service(given.service_id),
+        "clusterArn": world.names.cluster(service.cluster),
+        "taskDefinition": world.names.definition(given.definition_id),
         "containerImages": [
             {
                 "containerName": each["name"],
@@ -282,7 +247,7 @@ def _deployment(world: World, service: Service, deployment: Deployment) -> Wire:
         **{name: revision.given[name] for name in _OF_DEPLOYMENT if name in revision.given},
         "id": deployment.deployment_id,
         "status": "PRIMARY" if deployment is service.deployments[0] else "ACTIVE",
-        "taskDefinition": definition_arn(world, deployment.definition_id),
+        "taskDefinition": world.names.definition(deployment.definition_id),
         "desiredCount": _desired(service, deployment),
         **_counts(service, deployment.deployment_id, "Count"),
         "failedTasks": rollout.failed_tasks,
@@ -299,10 +264,10 @@ def _task_set(world: World, service: Service, deployment: Deployment) -> Wire:
     counts = _counts(service, deployment.deployment_id, "Count")
     return {
         "id": deployment.deployment_id,
-        "serviceArn": service_arn(world, service.service_id),
-        "clusterArn": cluster_arn(world, service.cluster),
+        "serviceArn": world.names.service(service.service_id),
+        "clusterArn": world.names.cluster(service.cluster),
         "status": "PRIMARY" if deployment is service.deployments[0] else "ACTIVE",
-        "taskDefinition": definition_arn(world, deployment.definition_id),
+        "taskDefinition": world.names.definition(deployment.definition_id),
         "computedDesiredCount": desired,
         **counts,
         "stabilityStatus": "STEADY_STATE" if counts["runningCount"] == desired else "STABILIZING",
@@ -342,7 +307,7 @@ def _summary(world: World, service: Service, revision_id: str) -> Wire:
             **_counts(service, each.deployment_id, "TaskCount"),
         }
         counts = {name: counts[name] + of_one[name] for name in counts}
-    return {"arn": revision_arn(world, service.service_id, revision_id), **counts}
+    return {"arn": world.names.revision(service.service_id, revision_id), **counts}
 
 
 def _container(arn: str, container: Container, given: Wire) -> Wire:

@@ -6,7 +6,6 @@ This is how Go's decoder, which the real server uses, reads them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,16 +17,14 @@ from ecr_widgets.sandbox.workloads.task_definition import Int64
 Body = TypeVar("Body")
 
 
-@dataclass(frozen=True)
-class CreateDeploy:
+class CreateDeploy(msgspec.Struct, frozen=True):
     """`POST /deploy`; the Dockerrun in base64."""
 
     deploy_name: str = ""
     dockerrun: str = ""
 
 
-@dataclass(frozen=True)
-class CreateEnvironment:
+class CreateEnvironment(msgspec.Struct, frozen=True):
     """`POST /environment`."""
 
     environment_name: str = ""
@@ -40,22 +37,19 @@ class CreateEnvironment:
     ami_id: str = ""
 
 
-@dataclass(frozen=True)
-class UpdateEnvironment:
+class UpdateEnvironment(msgspec.Struct, frozen=True):
     """`PUT /environment/{id}`."""
 
     min_cluster_count: Int64 = 0
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """`POST /environment/{id}/link`."""
 
     environment_id: str = ""
 
 
-@dataclass(frozen=True)
-class CreateService:
+class CreateService(msgspec.Struct, frozen=True):
     """`POST /service`."""
 
     deploy_id: str = ""
@@ -64,81 +58,71 @@ class CreateService:
     service_name: str = ""
 
 
-@dataclass(frozen=True)
-class UpdateService:
+class UpdateService(msgspec.Struct, frozen=True):
     """`PUT /service/{id}/deploy`."""
 
     deploy_id: str = ""
 
 
-@dataclass(frozen=True)
-class ScaleService:
+class ScaleService(msgspec.Struct, frozen=True):
     """`PUT /service/{id}/scale`."""
 
     desired_count: Int64 = 0
 
 
-@dataclass(frozen=True)
-class ContainerOverride:
+class ContainerOverride(msgspec.Struct, frozen=True):
     """Environment variables of one container of a task."""
 
     container_name: str = ""
-    environment_overrides: dict[str, str] = field(default_factory=dict)
+    environment_overrides: dict[str, str] = {}
 
 
-@dataclass(frozen=True)
-class CreateTask:
+class CreateTask(msgspec.Struct, frozen=True):
     """`POST /task`."""
 
-    container_overrides: list[ContainerOverride] = field(default_factory=list)
+    container_overrides: list[ContainerOverride] = []
     deploy_id: str = ""
     environment_id: str = ""
     task_name: str = ""
 
 
-@dataclass(frozen=True)
-class CreateLoadBalancer:
+class CreateLoadBalancer(msgspec.Struct, frozen=True):
     """`POST /loadbalancer`."""
 
     load_balancer_name: str = ""
     environment_id: str = ""
     is_public: bool = False
-    ports: list[Port] = field(default_factory=list)
-    health_check: HealthCheck = field(default_factory=HealthCheck)
+    ports: list[Port] = []
+    health_check: HealthCheck = msgspec.field(default_factory=HealthCheck)
     idle_timeout: Int64 = 0
     cross_zone: bool = False
 
 
-@dataclass(frozen=True)
-class UpdatePorts:
+class UpdatePorts(msgspec.Struct, frozen=True):
     """`PUT /loadbalancer/{id}/ports`."""
 
-    ports: list[Port] = field(default_factory=list)
+    ports: list[Port] = []
 
 
-@dataclass(frozen=True)
-class UpdateHealthCheck:
+class UpdateHealthCheck(msgspec.Struct, frozen=True):
     """`PUT /loadbalancer/{id}/healthcheck`."""
 
-    health_check: HealthCheck = field(default_factory=HealthCheck)
+    health_check: HealthCheck = msgspec.field(default_factory=HealthCheck)
 
 
-@dataclass(frozen=True)
-class UpdateIdleTimeout:
+class UpdateIdleTimeout(msgspec.Struct, frozen=True):
     """`PUT /loadbalancer/{id}/idletimeout`; its member has the wrong name in the real server, too."""
 
     health_check: Int64 = 0
 
 
-@dataclass(frozen=True)
-class UpdateCrossZone:
+class UpdateCrossZone(msgspec.Struct, frozen=True):
     """`PUT /loadbalancer/{id}/crosszone`."""
 
     cross_zone: bool = False
 
 
-@dataclass(frozen=True)
-class TagRequest:
+class TagRequest(msgspec.Struct, frozen=True):
     """`POST /tag` and `DELETE /tag`."""
 
     entity_id: str = ""

@@ -9,7 +9,7 @@ from ecr_widgets.sandbox.ecs.entities import ACTIVE, INACTIVE, Cluster, Wire
 from ecr_widgets.sandbox.ecs.faults import EcsError, invalid
 from ecr_widgets.sandbox.ecs.names import short
 from ecr_widgets.sandbox.ecs.paging import page
-from ecr_widgets.sandbox.ecs.shapes import cluster_arn, cluster_shape, instance_arn
+from ecr_widgets.sandbox.ecs.shapes import cluster_shape
 from ecr_widgets.sandbox.ecs.world import World, tags_of
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -45,7 +45,7 @@ def describe(world: World, given: Wire) -> Wire:
     for name in given.get("clusters") or ["default"]:
         cluster = world.store.clusters.get(short(name))
         if cluster is None:
-            failures.append({"arn": cluster_arn(world, short(name)), "reason": "MISSING"})
+            failures.append({"arn": world.names.cluster(short(name)), "reason": "MISSING"})
         else:
             shown.append(cluster_shape(world, cluster, given.get("include") or ["-"]))
     return {"clusters": shown, "failures": failures}
@@ -53,7 +53,7 @@ def describe(world: World, given: Wire) -> Wire:
 
 def list_all(world: World, given: Wire) -> Wire:
     """ListClusters."""
-    arns = [cluster_arn(world, each.name) for each in world.store.clusters.values() if each.status == ACTIVE]
+    arns = [world.names.cluster(each.name) for each in world.store.clusters.values() if each.status == ACTIVE]
     return page(given, "clusterArns", arns)
 
 
@@ -76,7 +76,11 @@ def delete(world: World, given: Wire) -> Wire:
 def list_instances(world: World, given: Wire) -> Wire:
     """ListContainerInstances."""
     cluster = world.cluster(given.get("cluster"))
-    listed = [instance_arn(world, cluster.name)] if given.get("status", ACTIVE) == ACTIVE else []
+    listed = (
+        [world.names.instance(cluster.name, world.instance_id)]
+        if given.get("status", ACTIVE) == ACTIVE
+        else []
+    )
     return page(given, "containerInstanceArns", listed)
 
 
@@ -85,7 +89,7 @@ def describe_instances(world: World, given: Wire) -> Wire:
     cluster = world.cluster(given.get("cluster"))
     wanted = [short(each) for each in given.get("containerInstances") or ()]
     failures = [
-        {"arn": world.names.arn(f"container-instance/{cluster.name}/{each}"), "reason": "MISSING"}
+        {"arn": world.names.instance(cluster.name, each), "reason": "MISSING"}
         for each in wanted
         if each != world.instance_id
     ]
@@ -100,7 +104,7 @@ def _instance(world: World, cluster: Cluster) -> Wire:
     ]
     alive = [copy for _, copy in world.copies(cluster) if not copy.stopped_at_s]
     return {
-        "containerInstanceArn": instance_arn(world, cluster.name),
+        "containerInstanceArn": world.names.instance(cluster.name, world.instance_id),
         "ec2InstanceId": world.neighbours.instance_id(),
         "version": 1,
         "status": ACTIVE,

@@ -9,11 +9,7 @@ from ecr_widgets.sandbox.ecs.faults import EcsError, invalid
 from ecr_widgets.sandbox.ecs.names import short
 from ecr_widgets.sandbox.ecs.paging import page
 from ecr_widgets.sandbox.ecs.rollout import roll_back
-from ecr_widgets.sandbox.ecs.shapes import (
-    revision_shape,
-    service_deployment_arn,
-    service_deployment_shape,
-)
+from ecr_widgets.sandbox.ecs.shapes import revision_shape, service_deployment_shape
 from ecr_widgets.sandbox.ecs.stages import WAITING
 from ecr_widgets.sandbox.ecs.world import World
 
@@ -74,7 +70,7 @@ def stop(world: World, given: Wire) -> Wire:
             resourceIds=[service.service_id],
         )
     world.scheduler.adjust(service)
-    return {"serviceDeploymentArn": service_deployment_arn(world, service.service_id, deployment.key)}
+    return {"serviceDeploymentArn": world.names.service_deployment(service.service_id, deployment.key)}
 
 
 def go_on(world: World, given: Wire) -> Wire:
@@ -87,7 +83,7 @@ def go_on(world: World, given: Wire) -> Wire:
     deployment.hook = hook | {"status": "SUCCEEDED" if action == "CONTINUE" else "FAILED"}
     world.store.save(deployment)
     world.scheduler.adjust(service)
-    return {"serviceDeploymentArn": service_deployment_arn(world, service.service_id, deployment.key)}
+    return {"serviceDeploymentArn": world.names.service_deployment(service.service_id, deployment.key)}
 
 
 def _under_way(world: World, given: Wire) -> tuple[ServiceDeployment, Service]:

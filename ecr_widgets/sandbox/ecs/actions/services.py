@@ -10,7 +10,7 @@ from ecr_widgets.sandbox.ecs.faults import EcsError, invalid, unsupported
 from ecr_widgets.sandbox.ecs.names import short
 from ecr_widgets.sandbox.ecs.paging import page
 from ecr_widgets.sandbox.ecs.rollout import begin_deployment
-from ecr_widgets.sandbox.ecs.shapes import service_arn, service_shape
+from ecr_widgets.sandbox.ecs.shapes import service_shape
 from ecr_widgets.sandbox.ecs.world import World, tags_of
 
 _MOST_DESCRIBED = 10
@@ -144,7 +144,7 @@ def describe(world: World, given: Wire) -> Wire:
     for name in wanted:
         service = world.store.services.get(f"{cluster.name}/{short(name)}")
         if service is None:
-            missing = service_arn(world, f"{cluster.name}/{short(name)}")
+            missing = world.names.service(f"{cluster.name}/{short(name)}")
             failures.append({"arn": missing, "reason": "MISSING"})
         else:
             shown.append(service_shape(world, service, given.get("include") or []))
@@ -155,7 +155,7 @@ def list_all(world: World, given: Wire) -> Wire:
     """ListServices: ten per page by default."""
     cluster = world.cluster(given.get("cluster"))
     listed = [
-        service_arn(world, each.service_id)
+        world.names.service(each.service_id)
         for each in world.services_of(cluster)
         if given.get("launchType") in (None, each.given.get("launchType"))
         and given.get("schedulingStrategy") in (None, each.given.get("schedulingStrategy"))

@@ -9,7 +9,7 @@ from ecr_widgets.sandbox.ecs.entities import ACTIVE, INACTIVE, Definition, Wire
 from ecr_widgets.sandbox.ecs.faults import EcsError, client_error, invalid
 from ecr_widgets.sandbox.ecs.names import definition_id
 from ecr_widgets.sandbox.ecs.paging import page
-from ecr_widgets.sandbox.ecs.shapes import definition_arn, definition_shape
+from ecr_widgets.sandbox.ecs.shapes import definition_shape
 from ecr_widgets.sandbox.ecs.world import World, tags_of, tags_shown
 
 _DELETING = "DELETE_IN_PROGRESS"
@@ -42,7 +42,7 @@ def list_all(world: World, given: Wire) -> Wire:
         key=lambda each: (each.family, each.revision),
         reverse=given.get("sort") == "DESC",
     )
-    return page(given, "taskDefinitionArns", [definition_arn(world, each.entity_id) for each in listed])
+    return page(given, "taskDefinitionArns", [world.names.definition(each.entity_id) for each in listed])
 
 
 def list_families(world: World, given: Wire) -> Wire:
@@ -82,13 +82,13 @@ def delete(world: World, given: Wire) -> Wire:
             definition = world.definition(name)
         except EcsError:
             failures.append(
-                {"arn": definition_arn(world, definition_id(name)), "reason": "TASK_DEFINITION_NOT_FOUND"}
+                {"arn": world.names.definition(definition_id(name)), "reason": "TASK_DEFINITION_NOT_FOUND"}
             )
             continue
         if definition.status == ACTIVE:
             failures.append(
                 {
-                    "arn": definition_arn(world, definition.entity_id),
+                    "arn": world.names.definition(definition.entity_id),
                     "reason": "The specified task definition is still in ACTIVE status."
                     " Please deregister the target and try again.",
                 }

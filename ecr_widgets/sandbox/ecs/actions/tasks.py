@@ -11,8 +11,8 @@ from ecr_widgets.sandbox.ecs.faults import EcsError, invalid, unsupported
 from ecr_widgets.sandbox.ecs.names import short
 from ecr_widgets.sandbox.ecs.paging import page
 from ecr_widgets.sandbox.ecs.rollout import lacks
-from ecr_widgets.sandbox.ecs.shapes import instance_arn, task_arn, task_shape
-from ecr_widgets.sandbox.ecs.world import World, tags_of
+from ecr_widgets.sandbox.ecs.shapes import task_shape
+from ecr_widgets.sandbox.ecs.world import World, tags_of, task_id
 from ecr_widgets.sandbox.workloads.records import Copy
 
 _MOST = 10
@@ -44,7 +44,12 @@ def run(world: World, given: Wire) -> Wire:
     failures, tasks = [], []
     for _ in range(given.get("count", 1)):
         if lacking:
-            failures.append({"arn": instance_arn(world, cluster.name), "reason": f"RESOURCE:{lacking}"})
+            failures.append(
+                {
+                    "arn": world.names.instance(cluster.name, world.instance_id),
+                    "reason": f"RESOURCE:{lacking}",
+                }
+            )
             continue
         copy = world.scheduler.new_copy(definition.entity_id)
         task = Task(
@@ -96,7 +101,7 @@ def list_all(world: World, given: Wire) -> Wire:
     if "serviceName" in given:
         world.service(cluster, given["serviceName"])
     listed = [
-        task_arn(world, cluster.name, copy)
+        world.names.task(cluster.name, task_id(copy))
         for owner, copy in world.copies(cluster)
         if _is_told(copy) and _matches(world, owner, copy, given)
     ]
@@ -113,7 +118,7 @@ def describe(world: World, given: Wire) -> Wire:
     for name in wanted:
         pair = world.find_copy(cluster, name)
         if pair is None or not _is_told(pair[1]):
-            missing = world.names.arn(f"task/{cluster.name}/{short(name)}")
+            missing = world.names.task(cluster.name, short(name))
             failures.append({"arn": missing, "reason": "MISSING"})
         else:
             shown.append(task_shape(world, *pair, given.get("include") or []))
@@ -165,7 +170,7 @@ def _repeat(world: World, cluster: Cluster, token: Token, request: Wire) -> Wire
         raise EcsError(
             "ConflictException",
             "The clientToken was used before with other parameters.",
-            resourceIds=[task_arn(world, cluster.name, each.copy) for each in tasks],
+            resourceIds=[world.names.task(cluster.name, task_id(each.copy)) for each in tasks],
         )
     return {
         "tasks": [task_shape(world, each, each.copy, ["TAGS"]) for each in tasks],

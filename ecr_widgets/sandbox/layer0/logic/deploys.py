@@ -21,11 +21,6 @@ def list_all(world: World) -> list[Wire]:
     return [world.shapes.deploy_summary(each) for each in world.store.deploys.values() if not each.deleted]
 
 
-def read(world: World, deploy_id: str) -> Wire:
-    """`GET /deploy/{id}`."""
-    return world.shapes.deploy(world.deploy(deploy_id))
-
-
 def create(world: World, body: CreateDeploy) -> Wire:
     """`POST /deploy`."""
     name = body.deploy_name

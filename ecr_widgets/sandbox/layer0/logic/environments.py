@@ -14,16 +14,6 @@ from ecr_widgets.sandbox.layer0.logic import load_balancers, services, tasks
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 
 
-def list_all(world: World) -> list[Wire]:
-    """`GET /environment`."""
-    return [world.shapes.environment_summary(each) for each in world.store.environments.values()]
-
-
-def read(world: World, environment_id: str) -> Wire:
-    """`GET /environment/{id}`."""
-    return world.shapes.environment(world.environment(environment_id))
-
-
 def create(world: World, body: CreateEnvironment) -> Wire:
     """`POST /environment`."""
     name, system = body.environment_name, body.operating_system

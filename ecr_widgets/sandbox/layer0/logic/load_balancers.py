@@ -24,16 +24,6 @@ _PROTOCOLS = ("SSL", "TCP", "HTTP", "HTTPS")
 _TARGET = re.compile(r"(TCP|SSL):\d{1,5}|(HTTP|HTTPS):\d{1,5}(/.*)?", re.IGNORECASE)
 
 
-def list_all(world: World) -> list[Wire]:
-    """`GET /loadbalancer`."""
-    return [world.shapes.load_balancer_summary(each) for each in world.store.load_balancers.values()]
-
-
-def read(world: World, load_balancer_id: str) -> Wire:
-    """`GET /loadbalancer/{id}`."""
-    return world.shapes.load_balancer(world.load_balancer(load_balancer_id))
-
-
 async def create(world: World, body: CreateLoadBalancer) -> Wire:
     """`POST /loadbalancer`: a refused one leaves nothing behind, whereas AWS keeps half of it."""
     for value, word in (

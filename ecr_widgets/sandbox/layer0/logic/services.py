@@ -21,11 +21,6 @@ def list_all(world: World) -> list[Wire]:
     return [world.shapes.service_summary(each) for each in world.store.services.values() if not each.deleting]
 
 
-def read(world: World, service_id: str) -> Wire:
-    """`GET /service/{id}`; a deployment whose copies ended also has `stopped_reasons`, an addition."""
-    return world.shapes.service(world.service(service_id))
-
-
 def create(world: World, body: CreateService) -> Wire:
     """`POST /service`: the desired count is always 1."""
     for value, word in (

@@ -1,4 +1,4 @@
-"""Tasks: single runs of a deploy."""
+"""Tasks: single runs of a deploy. Stopped ones are kept, whereas the real server forgets them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from ecr_widgets.sandbox.layer0.entities import JobType, Task
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
-
-
-def list_all(world: World) -> list[Wire]:
-    """`GET /task`: includes the tasks that run jobs, as on the real server."""
-    return [world.shapes.task_summary(each) for each in world.store.tasks.values()]
-
-
-def read(world: World, task_id: str) -> Wire:
-    """`GET /task/{id}`; stopped tasks are kept, whereas the real server forgets them."""
-    return world.shapes.task(world.task(task_id))
 
 
 def create(world: World, body: CreateTask) -> str:

@@ -83,6 +83,11 @@ class World:
         text = f"Failed to find environment for task {task_id}"
         return _require(self.store.tasks.get(task_id), Code.TASK_DOES_NOT_EXIST, text)
 
+    def job(self, job_id: str) -> Job:
+        """An existing job; raises ApiError if there is none."""
+        text = f"Job {job_id} does not exist"
+        return _require(self.store.jobs.get(job_id), Code.JOB_DOES_NOT_EXIST, text)
+
     def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
         """An existing load balancer; raises ApiError if there is none."""
         text = f"LoadBalancer with id '{load_balancer_id}' does not exist"
