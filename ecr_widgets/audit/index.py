@@ -7,15 +7,12 @@ of them in two processes. The notebooks remain the source of truth: the index ca
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import sqlite3
-import stat
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -27,41 +24,24 @@ import msgspec
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.folder_seals import FolderSeals
+from ecr_widgets.audit.index_file import held, index_file, open_database, remove
 from ecr_widgets.audit.judging import Judgement, Verdict, judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
-from ecr_widgets.audit.row import MADE_BY, Row, RowLine, decode_row, encode_row, line_of, row_of
+from ecr_widgets.audit.row import Row, RowLine, decode_row, encode_row, line_of, row_of
 from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.run_files import FolderFiles, Part, RunFiles, StoreFiles, found_in, unread
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, shown_name
-from ecr_widgets.audit.seal_book import TABLES, Newest, SealBook
+from ecr_widgets.audit.seal_book import Newest, SealBook
 from ecr_widgets.audit.store_seals import StoreSeals
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.run_id import LEAST_PART
-from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * MADE_BY + 18
-"""The version of the tables and of all rules behind a row; an index with another number is rebuilt."""
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)
 """How far back to look for the newest runs in a bucket: each in turn, and then the whole bucket."""
-_TABLES = """
-CREATE TABLE runs (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL,
-  size INTEGER NOT NULL, inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT,
-  started_at TEXT, row BLOB NOT NULL, seal TEXT
-);
-CREATE INDEX runs_by_start ON runs (started_at DESC, path);
-CREATE INDEX runs_by_id ON runs (run_id);
-CREATE TABLE touched (
-  kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, started_at TEXT,
-  PRIMARY KEY (kind, name, number)
-) WITHOUT ROWID;
-CREATE INDEX touched_by_run ON touched (number);
-CREATE TRIGGER forgotten AFTER DELETE ON runs BEGIN DELETE FROM touched WHERE number = old.number; END;
-"""
 
 
 class _Entry(NamedTuple):
@@ -92,8 +72,8 @@ class Index:
         self.runs = runs
         with ExitStack() as opened:
             if file is not None:
-                opened.enter_context(_held(file))
-            self._database = opened.enter_context(closing(_open(file)))
+                opened.enter_context(held(file))
+            self._database = opened.enter_context(closing(open_database(file)))
             self._opened = opened.pop_all()
         self._files, self._seals = _files_and_seals(runs, self._database, ring)
         self._youngest_ns = 0
@@ -391,13 +371,6 @@ def _row(row: bytes, seal: str | None) -> Row:
     return msgspec.structs.replace(decode_row(row), seal=seal)
 
 
-def index_file(runs: Place) -> Path:
-    """Where the index of a folder or bucket is kept: in the user's cache folder (XDG_CACHE_HOME)."""
-    place = str(runs).encode() if isinstance(runs, BucketPath) else os.fsencode(os.path.realpath(runs))
-    name = hashlib.sha256(place).hexdigest()[:24]
-    return cache_folder() / "audit" / f"{name}.sqlite"
-
-
 def open_index(
     runs: Place,
     *,
@@ -424,7 +397,7 @@ def open_index(
     except broken:
         # A broken index loses nothing, and an unwritable cache folder only costs time.
         try:
-            _remove(file)
+            remove(file)
             return _updated(Index(runs, file, ring=ring), query)
         except broken:
             return _updated(Index(runs, None, ring=ring), query)
@@ -439,72 +412,3 @@ def _updated(index: Index, query: Query, *, rebuild: bool = False) -> Index:
         index.__exit__()
         raise
     return index
-
-
-@contextmanager
-def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
-    """Keep the index's files in place; only the exclusive holder may remove them."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check_own(file)
-    handle = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, operation)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _check_own(file: Path) -> None:
-    """Refuse an index that another user may have written: it could say anything about runs.
-
-    Raises:
-        PermissionError: Another user owns it or can write to its folder, or it is a link.
-    """
-    for path, others in ((file.parent, 0o022), (file, 0)):
-        with suppress(FileNotFoundError):
-            found = path.lstat()
-            if found.st_uid != os.geteuid() or found.st_mode & others or stat.S_ISLNK(found.st_mode):
-                raise PermissionError(
-                    errno.EPERM, "another user owns it or can change it, or it is a link", str(path)
-                )
-
-
-def _open(file: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(file or ":memory:", timeout=30, isolation_level=None)
-    try:
-        if file is not None:
-            file.chmod(0o600)
-            database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = OFF")
-        # So that the trigger also fires when a row is replaced.
-        database.execute("PRAGMA recursive_triggers = ON")
-        _make_tables(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _make_tables(database: sqlite3.Connection) -> None:
-    if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
-        return
-    database.execute("BEGIN IMMEDIATE")
-    # Another process may have created them while this one waited.
-    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for name in ("runs", "touched", "keys", "chains", "seals", "sealed", "retired"):
-            database.execute(f"DROP TABLE IF EXISTS {name}")
-        for statement in (_TABLES + TABLES).split(";\n"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-    database.execute("COMMIT")
-
-
-def _remove(file: Path) -> None:
-    """Remove a broken index.
-
-    Raises:
-        OSError: It cannot be removed, or another process has it open, so it must not be removed.
-    """
-    with _held(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        for ending in ("", "-wal", "-shm"):
-            file.with_name(file.name + ending).unlink(missing_ok=True)

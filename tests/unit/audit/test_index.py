@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from ecr_widgets.audit import run_files
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.frames import to_frame, write_parquet
-from ecr_widgets.audit.index import Index, index_file, open_index
+from ecr_widgets.audit.index import Index, open_index
+from ecr_widgets.audit.index_file import index_file
 from ecr_widgets.audit.parallel import MANY
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from ecr_widgets.audit.chain import chain_file
 from ecr_widgets.audit.chain_check import Trouble, Watcher
-from ecr_widgets.audit.index import Index, index_file, open_index
+from ecr_widgets.audit.index import Index, open_index
+from ecr_widgets.audit.index_file import index_file
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.report import write_report
