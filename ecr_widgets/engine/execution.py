@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.outputs import Outputs
 from ecr_widgets.engine.saved_run import CannotSave
+from ecr_widgets.engine.stop_signals import Interrupted, Stop, signals_raise
 from ecr_widgets.engine.widgets import Widgets
 from ecr_widgets.errors import RecordError, RunError
 from ecr_widgets.model.record import (
@@ -47,14 +47,6 @@ _NOT_KEPT = "[the state of a widget is not kept: all states together are too lar
 _CAPTURED = frozenset(("stream", "display_data", "execute_result", "error", "clear_output"))
 """Messages that an Output widget captures."""
 _CUT_SHORT = "[the kernel replied, but never said that this was all: output of this cell may be missing]\n"
-
-
-class Interrupted(BaseException):
-    """A signal asked the run to stop. Not an Exception, so that no handler swallows it."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,49 +388,3 @@ def _how(code: int) -> str:
     with contextlib.suppress(ValueError):  # a real-time signal has no name
         return f"signal {signal.Signals(-code).name}"
     return f"signal {-code}"
-
-
-class Stop:
-    """The signal that asked to stop, if one did.
-
-    It is raised where it arrives, and also kept: asyncio, which the kernel's client uses, swallows what is raised inside
-    its callbacks, and so do finalizers.
-    """
-
-    def __init__(self) -> None:
-        self._number: int | None = None
-
-    def __call__(self, number: int, _: object) -> None:
-        """Handle a signal."""
-        self._number = number
-        raise Interrupted(number)
-
-    def check(self) -> None:
-        """Raise again a signal that may have been swallowed.
-
-        Raises:
-            Interrupted: A signal came.
-        """
-        if self._number is not None:
-            raise Interrupted(self._number)
-
-
-@contextlib.contextmanager
-def signals_raise() -> Iterator[Stop]:
-    """Turn the signals that stop a scheduled job into an exception, so that the run's end is recorded."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    before = {
-        number: signal.signal(number, stop)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        # A signal that `nohup` or the like ignores must not stop the run.
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -11,13 +11,14 @@ from typing import Any
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.attach_at_end import AttachAtEnd
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.execution import Execution, Interrupted, signals_raise
+from ecr_widgets.engine.execution import Execution
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.notebook import name_version, prepare
 from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.engine.stop_signals import Interrupted, signals_raise
 from ecr_widgets.errors import RunError, SettingsError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState

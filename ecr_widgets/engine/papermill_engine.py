@@ -17,7 +17,7 @@ from nbformat import NotebookNode, from_dict
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.approval_rules import refuse_unapproved, who_asks
 from ecr_widgets.engine.attach_at_end import AttachAtEnd
-from ecr_widgets.engine.execution import Execution, Interrupted, conclude_without_kernel
+from ecr_widgets.engine.execution import Execution, conclude_without_kernel
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.kernel_check import refuse_other_kernel
 from ecr_widgets.engine.notebook import describe, new_header
@@ -30,6 +30,7 @@ from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.request import kernel_environ, policy_environ
 from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.engine.stop_signals import Interrupted
 from ecr_widgets.errors import InputError, RunError, SettingsError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.parameters import computed_names

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from ecr_widgets.engine.execution import Interrupted, signals_raise
+from ecr_widgets.engine.stop_signals import Interrupted, signals_raise
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
