@@ -28,18 +28,18 @@ class ApprovedFiles:
     @classmethod
     def of_plan(cls, records: Iterable[StepRecord]) -> ApprovedFiles:
         """The files that a plan's steps examined, from their records."""
-        found: dict[str, list[str]] = {}
+        sha256s: dict[str, list[str]] = {}
         for record in records:
             inputs, outcome = record.inputs, record.outcome
             if sha256 := outcome.get("context_sha256"):
-                found.setdefault(_build(inputs["context"], inputs["dockerfile"]), []).append(sha256)
+                sha256s.setdefault(_build(inputs["context"], inputs["dockerfile"]), []).append(sha256)
             if sha256 := outcome.get("file_sha256"):
-                found.setdefault(_dockerrun(inputs["dockerrun"]), []).append(sha256)
+                sha256s.setdefault(_dockerrun(inputs["dockerrun"]), []).append(sha256)
             if sha256 := outcome.get("service_file_sha256"):
-                found.setdefault(_service_file(inputs["service_file"]), []).append(sha256)
+                sha256s.setdefault(_service_file(inputs["service_file"]), []).append(sha256)
             if sha256 := outcome.get("fleet_sha256"):
-                found.setdefault(_fleet(inputs["runbook"]), []).append(sha256)
-        return cls(found)
+                sha256s.setdefault(_fleet(inputs["runbook"]), []).append(sha256)
+        return cls(sha256s)
 
     @classmethod
     def parse(cls, text: str) -> ApprovedFiles:

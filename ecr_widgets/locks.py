@@ -151,10 +151,10 @@ def _share(handle: int, folder: Path) -> None:
         # If this user is not in that group, the file keeps the user's own.
         with contextlib.suppress(OSError):
             os.fchown(handle, -1, of_folder.st_gid)
-    found = os.fstat(handle)
-    mode = stat.S_IMODE(found.st_mode)
+    about = os.fstat(handle)
+    mode = stat.S_IMODE(about.st_mode)
     for writes, both in _BY_CLASS:
-        if of_folder.st_mode & writes and (writes == 0o002 or found.st_gid == of_folder.st_gid):
+        if of_folder.st_mode & writes and (writes == 0o002 or about.st_gid == of_folder.st_gid):
             mode |= both
     # Some file systems have no permissions to set.
     with contextlib.suppress(OSError):

@@ -53,10 +53,10 @@ class PrivateFolder:
         """Remove what killed work of this user left behind: folders that only this user can have made and nobody holds."""
         for folder in {path for base in bases for path in base.glob(f"{self.prefix}*")}:
             with contextlib.suppress(OSError):
-                found = folder.lstat()
+                about = folder.lstat()
                 lock = folder / _LOCK
                 # Other users may put their own links and folders beside ours, but nothing inside one of ours.
-                if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or not lock.exists():
+                if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or not lock.exists():
                     continue
                 if self._is_in_use(folder):
                     continue
@@ -86,8 +86,8 @@ def _base(environ: Mapping[str, str]) -> Path:
     uid = os.geteuid()
     with contextlib.suppress(OSError, KeyError):
         folder = Path(environ.get("XDG_RUNTIME_DIR", ""))
-        found = folder.lstat()
-        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+        about = folder.lstat()
+        ours = stat.S_ISDIR(about.st_mode) and about.st_uid == uid and not about.st_mode & 0o077
         goes = (_LOGIND_USERS / str(uid)).exists() and not (_LINGERING / pwd.getpwuid(uid).pw_name).exists()
         if folder.is_absolute() and ours and not goes and os.access(folder, os.W_OK):
             return folder

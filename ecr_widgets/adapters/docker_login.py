@@ -69,9 +69,9 @@ def _run(
     )
 
 
-def _check_configuration(told: subprocess.CompletedProcess[str]) -> None:
+def _check_configuration(ended: subprocess.CompletedProcess[str]) -> None:
     """Refuse a configuration that docker warns about: docker goes on without it, and a login would then overwrite it."""
-    unread = re.search(r"(?:loading|parsing) config file.*", told.stderr)
+    unread = re.search(r"(?:loading|parsing) config file.*", ended.stderr)
     if unread is not None:
         raise SettingsError(
             f"docker cannot read its configuration, and a login would overwrite it: error {unread[0]}",
@@ -79,10 +79,10 @@ def _check_configuration(told: subprocess.CompletedProcess[str]) -> None:
         )
 
 
-def _error_in(told: str) -> str:
+def _error_in(output: str) -> str:
     """Docker's error, on one line; its warnings come first."""
-    error = re.search(r"^error.*", told, re.IGNORECASE | re.MULTILINE | re.DOTALL)
-    lines = [error[0]] if error else told.strip().splitlines()[-1:]
+    error = re.search(r"^error.*", output, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+    lines = [error[0]] if error else output.strip().splitlines()[-1:]
     return " ".join(" ".join(lines).split())
 
 

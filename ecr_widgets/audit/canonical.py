@@ -105,7 +105,7 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
 
 def _cell_differences(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[str]:
     """The cells of each kind of change: one that a tool makes to all cells is named once."""
-    found: dict[str, list[str]] = {}
+    changes: dict[str, list[str]] = {}
     added = {cell_id: parts for cell_id, parts in after.items() if cell_id not in before}
     by_source: dict[str, list[str]] = {}
     for cell_id in reversed(added):
@@ -115,16 +115,16 @@ def _cell_differences(before: Mapping[str, list[str]], after: Mapping[str, list[
         if other is None:
             # Some tools give all cells new ids.
             if not (renamed := by_source.get(parts[0])):
-                found.setdefault("removed", []).append(cell_id)
+                changes.setdefault("removed", []).append(cell_id)
                 continue
             other = added.pop(renamed.pop())
-            found.setdefault("id changed", []).append(cell_id)
+            changes.setdefault("id changed", []).append(cell_id)
         for what, a, b in zip(("source", "outputs", "metadata or count"), parts, other, strict=True):
             if a != b:
                 how = "removed" if what == "outputs" and b == _NO_OUTPUTS else "changed"
-                found.setdefault(f"{what} {how}", []).append(cell_id)
-    found |= {"added": list(added)} if added else {}
-    return [_sentence(what, cells) for what, cells in found.items()]
+                changes.setdefault(f"{what} {how}", []).append(cell_id)
+    changes |= {"added": list(added)} if added else {}
+    return [_sentence(what, cells) for what, cells in changes.items()]
 
 
 def _sentence(what: str, cells: list[str]) -> str:

@@ -185,9 +185,9 @@ def _newline_before(handle: int, end: int) -> int:
     """Where the last newline before a place is, or -1."""
     while end > 0:
         start = max(0, end - _BLOCK_BYTES)
-        found = os.pread(handle, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found
+        at = os.pread(handle, end - start, start).rfind(b"\n")
+        if at >= 0:
+            return start + at
         end = start
     return -1
 

@@ -16,7 +16,7 @@ _VERBS = {
 }
 
 
-def told_of(evidence: ImageEvidence) -> Iterator[str]:
+def lines_of(evidence: ImageEvidence) -> Iterator[str]:
     """Yield three lines per run: verdict and start, what it did, and by whom and which key; then all that does not count."""
     yield evidence.image
     digest = evidence.image.rpartition("@")[2]

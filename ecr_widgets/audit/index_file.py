@@ -64,8 +64,8 @@ def _check_own(file: Path) -> None:
     """
     for path, others in ((file.parent, 0o022), (file, 0)):
         with suppress(FileNotFoundError):
-            found = path.lstat()
-            if found.st_uid != os.geteuid() or found.st_mode & others or stat.S_ISLNK(found.st_mode):
+            about = path.lstat()
+            if about.st_uid != os.geteuid() or about.st_mode & others or stat.S_ISLNK(about.st_mode):
                 raise PermissionError(
                     errno.EPERM, "another user owns it or can change it, or it is a link", str(path)
                 )

@@ -68,10 +68,10 @@ class _Newest(NamedTuple):
 
 
 def _in_folder(runs: Path) -> dict[str, _Newest]:
-    found: dict[str, _Newest] = {}
+    newest: dict[str, _Newest] = {}
     for prefix, links, _ in chains_of(runs):
-        found |= {prefix + link.seal.path: _Newest(prefix, link.seal) for link in links if link.seal}
-    return found
+        newest |= {prefix + link.seal.path: _Newest(prefix, link.seal) for link in links if link.seal}
+    return newest
 
 
 def _in_bucket(runs: BucketPath, names: Collection[str]) -> dict[str, _Newest]:

@@ -24,12 +24,12 @@ _ABOUT = (
 
 def show_run(runs: Place, row: Row) -> dict[str, Any]:
     """Return the row with reasons, approval and steps from the notebook: `{..., "approval", "steps": [{"step", "state", …}]}`."""
-    found = find_in(runs, row.path)
-    steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
-    own = judge(found)
+    run = find_in(runs, row.path)
+    steps = [_step(step) for step in run.steps] if isinstance(run, Run) else []
+    own = judge(run)
     # Only the row knows what the seal says.
     reasons = own.reasons if own.verdict == row.verdict else tuple(filter(None, (row.why,)))
-    approval = found.approval if isinstance(found, Run) else None
+    approval = run.approval if isinstance(run, Run) else None
     return row.to_json() | {"reasons": list(reasons), "approval": approval, "steps": steps}
 
 

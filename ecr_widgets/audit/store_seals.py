@@ -55,8 +55,8 @@ class StoreSeals(SealBook):
 
     def days(self) -> Iterator[tuple[date, int]]:
         """Yield the days that were read, each with its number of seals."""
-        found = self._database.execute("SELECT prefix, end FROM chains ORDER BY prefix")
-        return ((day_of(prefix), count) for prefix, count in found)
+        chains = self._database.execute("SELECT prefix, end FROM chains ORDER BY prefix")
+        return ((day_of(prefix), count) for prefix, count in chains)
 
     def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
         store = self._files.store

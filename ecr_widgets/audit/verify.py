@@ -1,6 +1,6 @@
 """`audit verify`: whether saved runs still say what they said when they were sealed.
 
-What it cannot detect, with or without signatures: a run that was not genuine in the first place (whoever controls the machine
+What it cannot detect, with or without signatures: a run that was not genuine in the first place (someone who controls the machine
 during a run controls what is sealed); that the newest seals were cut off together with their files, or that someone with the
 private key rebuilt the chain, unless a head was exported before; and any change to a run that was never sealed, which is why
 such runs are listed.

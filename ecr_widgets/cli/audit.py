@@ -16,7 +16,7 @@ from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.chain_head import export_head, heads_of, read_head
 from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import figures as count
-from ecr_widgets.audit.image_lines import told_of
+from ecr_widgets.audit.image_lines import lines_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.keys import default_ring, export_keys
@@ -200,7 +200,7 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins(evidence))
     else:
-        for line in told_of(evidence):
+        for line in lines_of(evidence):
             click.echo(one_line(line))
     ctx.exit(0 if any(each.run.verdict == Verdict.PROVEN for each in evidence.proofs) else 1)
 

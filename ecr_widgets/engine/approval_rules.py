@@ -107,7 +107,7 @@ def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str])
 
     layer0 = Layer0Api(settings.layer0)
     if cluster:
-        found = [layer0.find_environment(each) for each in of_layer0]
-        return any(each is not None and cluster.endswith(f"-{each.environment_id}") for each in found)
+        environments = [layer0.find_environment(each) for each in of_layer0]
+        return any(each is not None and cluster.endswith(f"-{each.environment_id}") for each in environments)
     environment = layer0.find_environment(target)
     return environment is not None and bool({environment.name, environment.environment_id} & set(guarded))

@@ -98,16 +98,16 @@ def _guard(kernel: int, *, adopts: bool) -> None:
 
 def _reap(kernel: int) -> int | None:
     """Reap children that have ended; return the kernel's status if it is one of them, else None."""
-    found = None
+    kernel_status = None
     try:
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
-                return found
+                return kernel_status
             if pid == kernel:
-                found = status
+                kernel_status = status
     except ChildProcessError:
-        return found
+        return kernel_status
 
 
 def _end_children(*, adopts: bool) -> None:

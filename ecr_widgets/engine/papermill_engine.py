@@ -281,8 +281,8 @@ def _sha256_of(path: Any) -> str | None:
 
 def _folder_of(path: Any) -> str:
     """Folder of the runbook; empty if papermill reads it from a store that is not a file."""
-    found = papermill_folder() / str(path or "")
-    return str(found.parent.absolute()) if found.is_file() else ""
+    notebook = papermill_folder() / str(path or "")
+    return str(notebook.parent.absolute()) if notebook.is_file() else ""
 
 
 def _papermill_sees(nb: Any) -> bool:

@@ -107,7 +107,7 @@ class BuildOptions:
 
     def given(self) -> dict[str, Any]:
         """What differs from the defaults, for records: build arguments by name only."""
-        found: dict[str, Any] = {
+        members: dict[str, Any] = {
             "target": self.target,
             "platforms": list(self.platforms),
             "pull": self.pull,
@@ -117,7 +117,7 @@ class BuildOptions:
             "cache_to": [str(each) for each in self.cache_to],
             "provenance": self.provenance,
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in members.items() if value}
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -142,15 +142,15 @@ def _is_stage(name: str, stages: list[str]) -> bool:
 
 
 def _directives(lines: list[str]) -> dict[str, tuple[int, str]]:
-    found: dict[str, tuple[int, str]] = {}
+    directives: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(lines, start=1):
         if number == 1 and line.startswith("#!"):
             continue
         match = _DIRECTIVE.fullmatch(line.strip())
         if match is None or match[1].lower() not in ("syntax", "escape", "check"):
             break
-        found.setdefault(match[1].lower(), (number, match[2]))
-    return found
+        directives.setdefault(match[1].lower(), (number, match[2]))
+    return directives
 
 
 def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:

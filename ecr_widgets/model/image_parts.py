@@ -87,9 +87,11 @@ class Parts:
 
 def subject_of(image: Image) -> tuple[str, str] | None:
     """Digest of the image that this one only describes, and what it is to it; None for an image in its own right."""
-    found = _about(image)
+    subjects = _about(image)
     # With a tag of its own it is an image, whatever else it is.
-    return found[0] if found and (image.subject is not None or len(found) == len(image.tags)) else None
+    return (
+        subjects[0] if subjects and (image.subject is not None or len(subjects) == len(image.tags)) else None
+    )
 
 
 def _about(image: Image) -> list[tuple[str, str]]:

@@ -28,10 +28,10 @@ def others_allowed(policy: str | None, account: str) -> tuple[str, ...]:
         document = json.loads(policy)
         statements = document["Statement"]
         allowed = [each for each in _listed(statements) if each["Effect"] != "Deny"]
-        found = [name for each in allowed for name in _principals(each)]
+        names = [name for each in allowed for name in _principals(each)]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return (ANYBODY,)
-    return tuple(dict.fromkeys(name for name in found if not _is_of(name, account)))
+    return tuple(dict.fromkeys(name for name in names if not _is_of(name, account)))
 
 
 def _is_of(principal: str, account: str) -> bool:

@@ -35,7 +35,7 @@ _LAYERS = (AMBER, GREY, BLUE)
 """Colours of deploys in the plot, the newest last."""
 _MOST_LINES = 8
 _MOST_OTHERS = 20
-_MOST_TOLD_OF = 3
+_MOST_DEPLOYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def _latest(
     if not texts:
         return known
     others = [(name, texts) for name, texts in known.items() if name != deploy_id]
-    return dict((*others[1 - _MOST_TOLD_OF :], (deploy_id, texts)))
+    return dict((*others[1 - _MOST_DEPLOYS :], (deploy_id, texts)))
 
 
 def _rows(reports: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:

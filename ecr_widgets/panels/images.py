@@ -203,7 +203,7 @@ class ImagesPanel(Panel):
                 when(image.pushed_at, now),
                 when(image.last_pulled_at, now) if image.last_pulled_at else "",
                 *((under if "/" in under else self._platform(image),) if platforms else ()),
-                *((_told(image.findings),) if scanned else ()),
+                *((_findings_cell(image.findings),) if scanned else ()),
             )
             for image, under in shown
         )
@@ -258,8 +258,8 @@ class ImagesPanel(Panel):
         import pandas as pd
 
         if not self._is_whole:
-            found = [image for page in self._look.images(self.repository) for image in page]
-            self._images = tuple(sorted(found, key=lambda each: each.pushed_at, reverse=True))
+            images = [image for page in self._look.images(self.repository) for image in page]
+            self._images = tuple(sorted(images, key=lambda each: each.pushed_at, reverse=True))
             self._is_whole = True
         return pd.DataFrame(
             {
@@ -304,7 +304,7 @@ class ImagesPanel(Panel):
         return f"{self._registry}/{self.repository}@{image.digest}" if self._registry else ""
 
 
-def _told(findings: Findings | None) -> str:
+def _findings_cell(findings: Findings | None) -> str:
     if findings is None:
         return ""
     if findings.status not in ("COMPLETE", "ACTIVE"):

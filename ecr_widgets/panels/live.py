@@ -131,7 +131,7 @@ class Live(ABC):
                     rows=tuple(rows[:_MOST_LIVE_ROWS]),
                     left_out=max(0, len(rows) - _MOST_LIVE_ROWS),
                 )
-            message: dict[str, Any] = {"state": self._told_state(picture)}
+            message: dict[str, Any] = {"state": self._state_to_send(picture)}
             if picture.rows != self._sent_rows:
                 self._sent_rows = message["rows"] = picture.rows
                 self._offered = frozenset(row[picture.key] for row in picture.rows)
@@ -139,7 +139,7 @@ class Live(ABC):
                 message["drawer"] = self._drawer()
             self._link.send(message)
 
-    def _told_state(self, picture: Picture) -> Mapping[str, Any]:
+    def _state_to_send(self, picture: Picture) -> Mapping[str, Any]:
         state = dict(self.state())
         result = (self.problem, self.said, state.get("plan"))
         moved, self._sent_result = result != self._sent_result and any(result), result

@@ -71,8 +71,8 @@ class RepositoriesPanel(Panel):
         yield
 
     def _at_the_top(self) -> list[str]:
-        found = (each.name for each in self._ordered() if matches(self.words, (each.name,)))
-        return list(islice(found, MOST_ROWS))
+        names = (each.name for each in self._ordered() if matches(self.words, (each.name,)))
+        return list(islice(names, MOST_ROWS))
 
     def _read_contents(self, names: Sequence[str]) -> Iterator[None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -101,7 +101,7 @@ class RepositoriesPanel(Panel):
             (
                 each.name,
                 each.uri,
-                *(_told(contents.get(each.name), now) if contents else ()),
+                *(_content_cells(contents.get(each.name), now) if contents else ()),
                 str(each.tag_rule),
                 "on push" if each.scan_on_push else "no",
                 each.encryption,
@@ -136,15 +136,15 @@ class RepositoriesPanel(Panel):
 
     def row_actions(self, key: str) -> Sequence[Action]:
         """Settings, lifecycle policy, deletion."""
-        found = next((each for each in self._repositories if each.name == key), None)
-        return () if found is None else repository_actions.of_repository(self, found)
+        repository = next((each for each in self._repositories if each.name == key), None)
+        return () if repository is None else repository_actions.of_repository(self, repository)
 
     def knows(self, name: str) -> bool:
         """Whether a repository of that name was listed."""
         return any(each.name == name for each in self._repositories)
 
 
-def _told(content: _Content | None, now: datetime) -> tuple[str, str, str]:
+def _content_cells(content: _Content | None, now: datetime) -> tuple[str, str, str]:
     if content is None:
         return ("", "", "")
     return (

@@ -142,7 +142,7 @@ class _NotebookView:
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
         # A terminal that watches the run reads its progress from here; the outcome replaces it.
         rates = self._rates
-        progress = _told_of(observed, rates) if observed else {}
+        progress = _progress_of(observed, rates) if observed else {}
         update_display(
             bundle(record, observed, rates),
             metadata={**self._metadata, **progress},
@@ -153,7 +153,7 @@ class _NotebookView:
             self._observe(progress_json(observed, rates))
 
 
-def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
+def _progress_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
     """The step's progress, for its display's metadata: the total, or else the part seen last."""
     one = observed[0] if observed[0].what == TOTAL else observed[-1]
     (encoded,) = progress_json((one,), rates)

@@ -78,8 +78,8 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
 
 def _here(name: str) -> str:
     """What to give for a file in the current folder: names without a folder are those of shipped runbooks."""
-    found = next((each for each in (name, f"{name}.ipynb") if is_file(each)), None)
-    return f"to run the file, give ./{found}" if found else ""
+    file = next((each for each in (name, f"{name}.ipynb") if is_file(each)), None)
+    return f"to run the file, give ./{file}" if file else ""
 
 
 def read_runbook(path: Path) -> Runbook:

@@ -70,6 +70,6 @@ def is_python(language: str) -> bool:
 
 
 def _text(metadata: Mapping[str, Any], member: str, name: str) -> str:
-    found = metadata.get(member)
-    value = found.get(name) if isinstance(found, Mapping) else None
+    members = metadata.get(member)
+    value = members.get(name) if isinstance(members, Mapping) else None
     return value if isinstance(value, str) else ""

@@ -40,15 +40,17 @@ def subject_of(manifest: Mapping[str, Any]) -> str | None:
 
 def artifact_type_of(manifest: Mapping[str, Any]) -> str | None:
     """The type of a manifest's content; None if it does not say."""
-    found: str | None = manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType")
-    return found
+    artifact_type: str | None = manifest.get("artifactType") or (manifest.get("config") or {}).get(
+        "mediaType"
+    )
+    return artifact_type
 
 
 def referrers_of(
     repository: Repository, digest: str, artifact_types: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """The descriptors of all manifests in a repository whose subject is that digest, oldest first."""
-    found = []
+    referrers = []
     for image in repository.images:
         manifest = json.loads(image.image_manifest)
         artifact_type = artifact_type_of(manifest)
@@ -61,8 +63,8 @@ def referrers_of(
             "artifactType": artifact_type,
             "annotations": manifest.get("annotations"),
         }
-        found.append({name: value for name, value in described.items() if value is not None})
-    return found
+        referrers.append({name: value for name, value in described.items() if value is not None})
+    return referrers
 
 
 def page_of(entries: Sequence[Any], token: str | None, size: int = PAGE) -> tuple[list[Any], str | None]:

@@ -111,18 +111,22 @@ class TargetGroups:
     def _state(self, arn: str, copy: Copy) -> Wire | None:
         if copy.stopping:
             return (
-                _told("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+                _target_health(
+                    "draining", "Target.DeregistrationInProgress", "Target deregistration is in progress"
+                )
                 if copy.draining
                 else None
             )
         state = self._balancers.state(arn, copy.copy_id)
         if state is None:
-            return _told("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
+            return _target_health(
+                "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
+            )
         if state.in_service:
             return {"State": "healthy"}
         if state.new:
-            return _told("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
-        return _told("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+            return _target_health("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+        return _target_health("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
 
     def _port_key(self, service: Service, given: Wire) -> int:
         """The instance port for a container's port, the key to its published port in the scheduler's records."""
@@ -158,5 +162,5 @@ def _balancer(arn: str, group: Any, key: int) -> LoadBalancer:
     )
 
 
-def _told(state: str, reason: str, description: str) -> Wire:
+def _target_health(state: str, reason: str, description: str) -> Wire:
     return {"State": state, "Reason": reason, "Description": description}

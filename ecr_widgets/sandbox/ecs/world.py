@@ -74,12 +74,12 @@ class World:
                 for each in self.store.definitions.values()
                 if each.family == wanted and each.status == ACTIVE
             ]
-            found = max(revisions, key=lambda each: each.revision, default=None)
+            definition = max(revisions, key=lambda each: each.revision, default=None)
         else:
-            found = self.store.definitions.get(wanted)
-        if found is None:
+            definition = self.store.definitions.get(wanted)
+        if definition is None:
             raise client_error("Unable to describe task definition.")
-        return found
+        return definition
 
     def usable_definition(self, name_or_arn: str) -> Definition:
         """A revision of a task definition that new tasks may run.
@@ -88,12 +88,12 @@ class World:
             EcsError: No such task definition, or it is inactive.
         """
         try:
-            found = self.definition(name_or_arn)
+            definition = self.definition(name_or_arn)
         except EcsError as error:
             raise client_error("TaskDefinition not found.") from error
-        if found.status != ACTIVE:
+        if definition.status != ACTIVE:
             raise client_error("TaskDefinition is inactive")
-        return found
+        return definition
 
     def service(self, cluster: Cluster, name_or_arn: str) -> Service:
         """A service, whatever its status.

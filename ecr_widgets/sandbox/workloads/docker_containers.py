@@ -160,7 +160,7 @@ class DockerContainers:
             docker_id, state = str(each["Id"]), each["State"]
             # A listing has neither exit codes nor port numbers; running containers need no second look for either.
             if state == "running":
-                seen[docker_id] = Seen(docker_id, running=True, health=_health_told(each["Status"]))
+                seen[docker_id] = Seen(docker_id, running=True, health=_health_in(each["Status"]))
             elif (container := self._ended.get(docker_id) or self.look(docker_id)) is not None:
                 seen[docker_id] = container
                 if state == "exited" and not container.running:
@@ -270,7 +270,7 @@ def _health_check(definition: ContainerDefinition) -> dict[str, Any] | None:
     }
 
 
-def _health_told(status: str) -> str:
+def _health_in(status: str) -> str:
     """A container's health from its status in a listing, such as `Up 2 seconds (health: starting)`."""
     return _HEALTH.get(status.rpartition("(")[2].rstrip(")").removeprefix("health: "), "")
 

@@ -96,10 +96,10 @@ class Copy:
     @property
     def health(self) -> str:
         """The health of its essential containers, in ECS's words: UNKNOWN if none has a health check."""
-        found = {each.health for each in self.containers if each.essential and each.health}
-        if "unhealthy" in found:
+        states = {each.health for each in self.containers if each.essential and each.health}
+        if "unhealthy" in states:
             return "UNHEALTHY"
-        return "HEALTHY" if found == {"healthy"} else "UNKNOWN"
+        return "HEALTHY" if states == {"healthy"} else "UNKNOWN"
 
     def take_time(self) -> None:
         """Record when it stopped, if it has."""

@@ -236,8 +236,8 @@ def names_of(outside: Outside, environment: str) -> tuple[str, ...]:
     """
     if not environment or is_ecs(environment):
         return (environment,)
-    found = outside.services_of(environment).find_environment(environment)
-    return (environment, found.name, found.environment_id) if found is not None else (environment,)
+    place = outside.services_of(environment).find_environment(environment)
+    return (environment, place.name, place.environment_id) if place is not None else (environment,)
 
 
 def _names_known(outside: Outside, environment: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from ecr_widgets.audit import of_image
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, bundle_of, read_bundle
-from ecr_widgets.audit.image_lines import told_of
+from ecr_widgets.audit.image_lines import lines_of
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.errors import AuthorizationError
 from ecr_widgets.model.evidence import Proof
@@ -72,7 +72,7 @@ class Auditor:
         self.found = here.evidence(self.image, auditor)
         self.failed, self.proof, self.emergency = self.found.proofs
         self.run = self.proof.run
-        self.text = "\n".join(told_of(self.found))
+        self.text = "\n".join(lines_of(self.found))
 
     def deeds(self, proof: Proof) -> list[tuple[str, str | None, str | None, str | None]]:
         done = (each for each in proof.run.deeds if each.digest == self.image.digest)

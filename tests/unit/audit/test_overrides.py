@@ -72,11 +72,11 @@ def test_a_seal_says_where_the_gate_was_overridden_and_not_why(tmp_path: Path) -
 
 def test_what_is_read_from_a_registry_marks_it(tmp_path: Path) -> None:
     """Evidence read from a registry shows that the run overrode the policy."""
-    from ecr_widgets.audit.image_lines import facts_of, told_of
+    from ecr_widgets.audit.image_lines import facts_of, lines_of
 
     here = Attested.in_memory(tmp_path)
     image = here.image()
     here.attach(here.seal(image, change=lambda notebook: override_gate(notebook, REASON)))
     found = here.evidence(image)
-    for text in ("\n".join(told_of(found)), str(list(facts_of(found)))):
+    for text in ("\n".join(lines_of(found)), str(list(facts_of(found)))):
         assert "overrode the policy for demo" in text

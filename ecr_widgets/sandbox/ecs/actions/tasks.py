@@ -20,7 +20,7 @@ _MOST_DESCRIBED = 100
 _LONGEST_STARTED_BY = 128
 """Any characters are accepted: public tools send spaces, which the API reference does not allow."""
 _TOKEN_LIFE_S = 24 * 3600.0
-_TOLD_S = 3600.0
+_REPORTED_S = 3600.0
 """How long stopped tasks are reported: an hour."""
 
 
@@ -79,7 +79,7 @@ def stop(world: World, given: Wire) -> Wire:
     """StopTask: asks it to end, then kills it; a service starts another one."""
     cluster = world.cluster(given.get("cluster"))
     pair = world.find_copy(cluster, given["task"])
-    if pair is None or not _is_told(pair[1]):
+    if pair is None or not _is_reported(pair[1]):
         raise invalid("The referenced task was not found.")
     owner, copy = pair
     if not copy.stopping and not copy.stopped_at_s:
@@ -103,7 +103,7 @@ def list_all(world: World, given: Wire) -> Wire:
     listed = [
         world.names.task(cluster.name, task_id(copy))
         for owner, copy in world.copies(cluster)
-        if _is_told(copy) and _matches(world, owner, copy, given)
+        if _is_reported(copy) and _matches(world, owner, copy, given)
     ]
     return page(given, "taskArns", listed)
 
@@ -117,7 +117,7 @@ def describe(world: World, given: Wire) -> Wire:
     shown, failures = [], []
     for name in wanted:
         pair = world.find_copy(cluster, name)
-        if pair is None or not _is_told(pair[1]):
+        if pair is None or not _is_reported(pair[1]):
             missing = world.names.task(cluster.name, short(name))
             failures.append({"arn": missing, "reason": "MISSING"})
         else:
@@ -178,8 +178,8 @@ def _repeat(world: World, cluster: Cluster, token: Token, request: Wire) -> Wire
     }
 
 
-def _is_told(copy: Copy) -> bool:
-    return not copy.stopped_at_s or time.time() - copy.stopped_at_s < _TOLD_S
+def _is_reported(copy: Copy) -> bool:
+    return not copy.stopped_at_s or time.time() - copy.stopped_at_s < _REPORTED_S
 
 
 def _matches(world: World, owner: Service | Task, copy: Copy, given: Wire) -> bool:
