@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.image_reference import ImageReference
@@ -15,32 +15,9 @@ _SECRET_ID = re.compile(r"[\w.-]+")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
-class BuildWishes(TypedDict, total=False):
-    """Build options as keyword arguments, named as in `docker buildx build`."""
-
-    build_args: Mapping[str, str]
-    """Values of the Dockerfile's ARGs. They stay in the image's history, so secrets are refused."""
-    target: str
-    """The stage to stop at."""
-    platform: str
-    """Such as `linux/arm64`; several, separated by commas, make an index."""
-    pull: bool
-    """Look for base images in their registries even if the engine has them."""
-    labels: Mapping[str, str]
-    secrets: Mapping[str, str] | Sequence[str]
-    """By the id that the Dockerfile mounts, the name of the environment variable that holds the secret; as a list, each
-    `ID=VARIABLE`, or just the variable if it has the id's name."""
-    cache_from: str
-    """Images whose layers may be reused, separated by commas; those without a host are in the account's registry."""
-    cache_to: str
-    """Images to write the build's cache to, in the same form."""
-    provenance: bool
-    """Attach to the image how it was built. That makes it an index, and each build's is different."""
-
-
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """`BuildWishes` in the form that builders take; see `BuildOptions.read`."""
+    """Build options in the form that builders take; `steps.build_image.BuildImage` says what each means."""
 
     dockerfile: str = "Dockerfile"
     """Path relative to the context, or absolute."""
