@@ -11,7 +11,6 @@ import os
 import stat
 import time
 from pathlib import Path
-from types import TracebackType
 
 _PAUSE_S = 0.01
 _BY_CLASS = ((0o020, 0o060), (0o002, 0o006))
@@ -54,9 +53,7 @@ class Lease:
     def __enter__(self) -> Lease:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from ecr_widgets.ports.locks import Lease
@@ -19,9 +18,7 @@ class Hold(Lease, Protocol):
 
     def __enter__(self) -> Hold: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def release(self) -> None:
         """Release the name, so that others can hold it."""
