@@ -76,11 +76,7 @@ def why_no_yaml(error: Exception) -> str:
 
 
 def _check_size(root: Any, largest: int) -> None:
-    """Refuse a document that is too large once its aliases are expanded.
-
-    Raises:
-        InputError: It is too large, or an alias refers to a node that contains it.
-    """
+    """Refuse a document that is too large once its aliases are expanded, or whose aliases form a circle."""
     sizes: dict[int, int] = {}
     inside: set[int] = set()
 

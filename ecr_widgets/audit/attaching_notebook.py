@@ -59,11 +59,7 @@ def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) ->
 
 
 def _refuse_other_readers(registries: Registries, image: ImageReference) -> None:
-    """Refuse a repository that other accounts may read.
-
-    Raises:
-        RecordError: It belongs to another account, or its policy allows other accounts.
-    """
+    """Refuse a repository that belongs to another account, or whose policy lets other accounts read it."""
     session = registries.session_for(image)
     own = session.registry()
     if image.registry is None or own.sameness(image.registry) is not Sameness.SAME or own.id is None:

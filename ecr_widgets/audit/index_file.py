@@ -57,11 +57,7 @@ def held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
 
 
 def _check_own(file: Path) -> None:
-    """Refuse an index that another user may have written: it could say anything about runs.
-
-    Raises:
-        PermissionError: Another user owns it or can write to its folder, or it is a link.
-    """
+    """Refuse an index that another user may have written: it could say anything about runs."""
     for path, others in ((file.parent, 0o022), (file, 0)):
         with suppress(FileNotFoundError):
             about = path.lstat()

@@ -154,11 +154,7 @@ def _load(request: RunRequest) -> dict[str, Any]:
 
 
 def _refuse_unreadable(notebook: Mapping[str, Any], request: RunRequest) -> None:
-    """Refuse a notebook whose saved run could not be read.
-
-    Raises:
-        InputError: A member is not as nbformat or we have it.
-    """
+    """Refuse a notebook whose saved run could not be read: a member is not as nbformat or we have it."""
     try:
         read_header(encoded(json.dumps(notebook, ensure_ascii=False)), request.source)
     except InputError as error:

@@ -59,11 +59,7 @@ def _is_text(text: str) -> bool:
 
 
 def _check_size(name: str, value: Any) -> None:
-    """Refuse a value too deep or too large to walk through, such as from a YAML file that repeats itself by aliases.
-
-    Raises:
-        InputError: It is nested too deeply, or holds too much.
-    """
+    """Refuse a value too deep or too large to walk through, such as from a YAML file that repeats itself by aliases."""
     level, count = [value], 0
     for _ in range(DEEPEST_VALUE + 1):
         level = list(islice(_inner(level), LARGEST_VALUE))

@@ -97,11 +97,7 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
 
 
 def _waiting(service: Service) -> Deployment:
-    """The primary deployment.
-
-    Raises:
-        InputError: There is none.
-    """
+    """The primary deployment, which there must be."""
     if service.primary is None:
         raise InputError(f"service {service.name!r} has no deployment")
     return service.primary
