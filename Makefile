@@ -17,7 +17,7 @@ help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system:
-	@scripts/system-packages engine
+	@PYTHON='$(PYTHON)' scripts/system-packages engine
 
 test-system:
 	@scripts/system-packages tests
@@ -34,7 +34,7 @@ check: $(READY)  ## format, lint, types, import arrows, docs that must be true
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_import_arrows.py tests/unit/test_docs.py
 
-test: $(READY) system test-system  ## all tests that need no more than this machine
+test: system $(READY) test-system  ## all tests that need no more than this machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# While mypy has one core, the other compiles all tests: four workers would each do that at the same time.
@@ -42,25 +42,25 @@ test: $(READY) system test-system  ## all tests that need no more than this mach
 	@# Four at a time, since tests often wait; a file of tests in one of them: notebooks and fixtures of a file belong together.
 	$(BIN)/python -m pytest -n 4 --dist loadfile
 
-demo: $(READY) system  ## the release runbook on the embedded sandbox
+demo: system $(READY)  ## the release runbook on the embedded sandbox
 	@$(SANDBOX) up
 	@$(SANDBOX) exec -- $(BIN)/ecr-widgets run release
 	@echo "open it with:   $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root )runs"
 	@echo "stop it all:    make clean"
 
-lab: $(READY) system  ## sandbox and JupyterLab on a desk of your own
+lab: system $(READY)  ## sandbox and JupyterLab on a desk of your own
 	@$(SANDBOX) up
 	@$(SANDBOX) exec -- $(BIN)/ecr-widgets lab --no-browser --ServerApp.ip=127.0.0.1
 
-bench: $(READY) system  ## side by side with what people use today; writes build/bench.json
+bench: system $(READY)  ## side by side with what people use today; writes build/bench.json
 	@mkdir -p build
 	$(BIN)/python -m tests.bench
 
-faults: $(READY) system  ## the fault plan at full tries; writes build/faults.json
+faults: system $(READY)  ## the fault plan at full tries; writes build/faults.json
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.page
 
-engines: $(READY) system  ## every step on every kind of engine; writes build/engines.json
+engines: system $(READY)  ## every step on every kind of engine; writes build/engines.json
 	@# As root on Debian: engines of its suites are unpacked below build/, some 2 GB, and run beside this machine's own.
 	$(BIN)/python -m tests.engines
 

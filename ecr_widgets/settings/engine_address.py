@@ -248,14 +248,14 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 
 def main() -> int:
-    """Print the address. Return 1 if nothing can answer there, 2 if it is not known."""
+    """Print the address. Return 1 if nothing can answer this user there, 2 if it is not known."""
     try:
         address = find_engine_address()
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     print(address)  # noqa: T201
-    return 0 if address.socket is None or exists(address.socket) else 1
+    return 0 if address.socket is None or os.access(address.socket, os.W_OK) else 1
 
 
 if __name__ == "__main__":

@@ -84,8 +84,26 @@ ENGINE = ("dockerd", "iptables", "busybox", "ip")
 @no_engine
 def test_dockers_own_packages_are_not_replaced(tmp_path: Path) -> None:
     """If Docker's own packages are installed, nothing is installed over them."""
-    done = packages(tmp_path, "engine", *ENGINE, "docker")
+    done = packages(tmp_path, "engine", *ENGINE, "docker", user_id="0")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@no_engine
+def test_a_user_who_cannot_start_an_engine_is_told_at_once(tmp_path: Path) -> None:
+    """Where no engine answers, a user who is not root is refused, even if an engine is installed."""
+    done = packages(tmp_path, "engine", *ENGINE, "docker", user_id="1000")
+    assert done.returncode == 2
+    assert done.stderr.startswith("no Docker Engine answers this user, and only root can start one: use root,")
+
+
+@pytest.mark.parametrize("target", ["demo", "lab", "test", "bench", "faults", "engines"])
+def test_the_engine_is_looked_for_before_anything_is_installed(target: str) -> None:
+    """Whoever has no engine and cannot install one learns it before minutes of installing packages."""
+    steps = subprocess.run(
+        ["make", "-n", "-B", target], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "scripts/venv" in steps.partition("scripts/system-packages engine")[2]
+    assert "scripts/venv" not in steps.partition("scripts/system-packages engine")[0]
 
 
 @no_engine
@@ -111,10 +129,9 @@ def test_the_docker_command_and_buildx_come_where_they_are_packages_of_their_own
 
 
 @no_engine
-@pytest.mark.parametrize("user_id", ["0", "1000"])
-def test_what_the_system_has_no_package_for_is_done_without(tmp_path: Path, user_id: str) -> None:
+def test_what_the_system_has_no_package_for_is_done_without(tmp_path: Path) -> None:
     """A package that the system does not have, such as buildx in Debian 12, is skipped without an error."""
-    done = packages(tmp_path, "engine", *ENGINE, "docker", user_id=user_id)
+    done = packages(tmp_path, "engine", *ENGINE, "docker", user_id="0")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (tmp_path / "installed").exists()
 
