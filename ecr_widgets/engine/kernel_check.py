@@ -6,10 +6,13 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks.language import is_python
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
 
 NATIVE = "python3"
 """What every Jupyter calls the kernel of its own Python."""
@@ -20,42 +23,54 @@ def check_named_kernel(metadata: Mapping[str, Any]) -> None:
     """Refuse a notebook of ours whose kernel is installed here and another one; say so if it is not known here.
 
     Raises:
-        InputError: As by `refuse_other_kernel`.
+        InputError: It is for another language or environment, is not ipykernel, or sets variables of its own.
     """
     spec = metadata.get("kernelspec")
     name = spec.get("name") if isinstance(spec, Mapping) else None
     if not isinstance(name, str) or name in ("", NATIVE):
         return
-    try:
-        refuse_other_kernel(
-            name, start="ecr-widgets", instead=f"name the kernel {NATIVE} in the notebook's metadata"
-        )
-    except LookupError:  # Jupyter's own error for a kernel that is not installed
+    if (installed := _installed(name)) is None:
         warnings.warn(
             f"the notebook's kernel {name!r} is not installed here: its cells run in {sys.executable}",
             stacklevel=2,
         )
+    else:
+        instead = f"name the kernel {NATIVE} in the notebook's metadata"
+        _refuse_other(name, installed, start="ecr-widgets", instead=instead)
 
 
-def refuse_other_kernel(name: str, *, start: str = "papermill", instead: str = f"give -k {NATIVE}") -> None:
-    """Refuse a kernel that a notebook or `-k` requests if it is not the one that the engine would start.
+def refuse_other_kernel(name: str) -> None:
+    """Refuse a kernel that papermill's caller or the notebook requests if it is not the one that the engine would start.
+
+    Raises:
+        InputError: It is not installed, is for another language or environment, is not ipykernel, or sets variables of its own.
+    """
+    if name == NATIVE:
+        return
+    instead = f"give -k {NATIVE}"
+    if (installed := _installed(name)) is None:
+        raise InputError(f"kernel {name!r} refused: it is not installed here", hint=instead)
+    _refuse_other(name, installed, start="papermill", instead=instead)
+
+
+def _installed(name: str) -> KernelSpec | None:
+    # Imported here, since nearly all notebooks name the engine's own kernel.
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        return KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel:
+        return None
+
+
+def _refuse_other(name: str, spec: KernelSpec, *, start: str, instead: str) -> None:
+    """Refuse an installed kernel.
 
     Args:
         start: The program that starts the engine.
 
         instead: How to have the engine's own kernel.
-
-    Raises:
-        NoSuchKernel: No kernel has that name; the same error as papermill's.
-
-        InputError: It is for another language or environment, is not ipykernel, or sets variables of its own.
     """
-    if name == NATIVE:
-        return
-    # Imported here, since nearly all notebooks name the engine's own kernel.
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    spec = KernelSpecManager().get_kernel_spec(name)
     program = next(iter(spec.argv), "")
     if not is_python(spec.language) or not _IPYKERNEL & set(spec.argv):
         raise InputError(

@@ -60,7 +60,11 @@ def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp
     ("words", "code", "why"),
     [
         (["gs://bucket/out.ipynb"], 2, "Error: the run cannot be saved in .*: it is not a file"),
-        (["out.ipynb", "-k", "no-such-kernel"], 1, "NoSuchKernel"),
+        (
+            ["out.ipynb", "-k", "no-such-kernel"],
+            2,
+            "Error: kernel 'no-such-kernel' refused: .*; give -k python3\n",
+        ),
         (["out.ipynb", "-l", "R", "-p", "tag", "x"], 2, "Error: the notebook is refused: its cells are R"),
     ],
 )

@@ -93,7 +93,9 @@ def test_a_user_who_cannot_start_an_engine_is_told_at_once(tmp_path: Path) -> No
     """Where no engine answers, a user who is not root is refused, even if an engine is installed."""
     done = packages(tmp_path, "engine", *ENGINE, "docker", user_id="1000")
     assert done.returncode == 2
-    assert done.stderr.startswith("no Docker Engine answers this user, and only root can start one: use root,")
+    assert done.stderr.startswith(
+        "no Docker Engine answers this user, and only root can start one: use root,"
+    )
 
 
 @pytest.mark.parametrize("target", ["demo", "lab", "test", "bench", "faults", "engines"])
