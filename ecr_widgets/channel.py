@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any
 
 from ecr_widgets.errors import RunError
+from ecr_widgets.run_clock import CLOCK_VARIABLE
 
 RUN_ID_VARIABLE = "ECR_WIDGETS_RUN_ID"
 ADDRESS_VARIABLE = "ECR_WIDGETS_CHANNEL"
@@ -31,7 +32,7 @@ POLICY_SHA256_VARIABLE = "ECR_WIDGETS_POLICY_SHA256"
 """Variables that the engine sets for its kernel; users do not set them."""
 _OF_A_RUN = frozenset({
     RUN_ID_VARIABLE, ADDRESS_VARIABLE, WAIT_VARIABLE, PLAN_VARIABLE, RUNBOOK_FOLDER_VARIABLE, RESUMED_VARIABLE,
-    APPROVED_VARIABLE, POLICY_SHA256_VARIABLE,
+    APPROVED_VARIABLE, CLOCK_VARIABLE, POLICY_SHA256_VARIABLE,
 })  # fmt: skip
 
 _LONGEST_SOCKET_PATH = 103

@@ -1,16 +1,18 @@
-"""The machine's own time."""
+"""The time of a run, or else the machine's."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
+
+from ecr_widgets.run_clock import RUN_CLOCK
 
 
 class SystemClock:
     """Implements `ports.Clock`."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return RUN_CLOCK.now()
 
     def monotonic_s(self) -> float:
         return time.monotonic()

@@ -16,7 +16,8 @@ _SAME = ("repository", "environment", "service", "deploy_id")
 
 def disagreements(run: Run) -> Iterator[str]:
     """Yield the contradictions within a run, in words."""
-    if run.started_at and run.ended_at and run.ended_at < run.started_at:
+    began = run.resumed_at or run.started_at
+    if began and run.ended_at and run.ended_at < began:
         yield "it ended before it started"
     steps = [step for step in run.steps if step.state is SUCCEEDED]
     for step in steps:

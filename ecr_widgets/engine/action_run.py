@@ -30,6 +30,7 @@ from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RECORD_MIME, CellState, RunState, StepRecord, StepState
 from ecr_widgets.model.script import Script
 from ecr_widgets.model.text import cut
+from ecr_widgets.run_clock import RUN_CLOCK
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -190,6 +191,7 @@ class ActionRun:
         """Save how the run has ended."""
         with self._saved.lock:
             end_run(self._saved.notebook, state, reason)
+            RUN_CLOCK.end()
             self._saved.write(last=True)
 
     def _note(self, at: int, state: CellState) -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.run import RunHeader
+from ecr_widgets.run_clock import RUN_CLOCK
 from ecr_widgets.runbooks.language import refuse_other_cells, refuse_other_language
 from ecr_widgets.runbooks.notebook_file import read_notebook
 from ecr_widgets.saved_runs.reading import OURS, own_metadata, read_header
@@ -76,6 +76,7 @@ def new_header(
     runbook_folder: str,
 ) -> RunHeader:
     """The header for a run that starts now."""
+    RUN_CLOCK.begin()
     return RunHeader(
         version=RECORD_VERSION,
         run_id=run_id,
@@ -87,7 +88,7 @@ def new_header(
         parameters=dict(parameters),
         folder=folder,
         runbook_folder=runbook_folder,
-        started_at=datetime.now(UTC),
+        started_at=RUN_CLOCK.now(),
         marked=True,
     )
 

@@ -19,6 +19,7 @@ from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.run import Attempt
+from ecr_widgets.run_clock import RUN_CLOCK
 from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, policy_path
 
 
@@ -92,6 +93,7 @@ def kernel_environ(
         )
     return {
         **outside_a_run(environ),
+        **RUN_CLOCK.for_kernel(),
         **({} if runs is None else {RUNS_VARIABLE: str(runs.absolute())}),
         WAIT_VARIABLE: str(wait_s),
         **({PLAN_VARIABLE: "1"} if plan else {}),

@@ -76,10 +76,13 @@ class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from start to end; None while either is unknown."""
+        """Seconds from start to end, at least zero; None while either is unknown.
+
+        The clock may have been set between the attempts of a resumed run.
+        """
         if self.started_at is None or self.ended_at is None:
             return None
-        return round((self.ended_at - self.started_at).total_seconds(), 3)
+        return max(0.0, round((self.ended_at - self.started_at).total_seconds(), 3))
 
     @property
     def earlier_attempts(self) -> tuple[Attempt, ...]:

@@ -6,18 +6,19 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ecr_widgets.channel import new_run_id, open_channel
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.run_clock import RUN_CLOCK
 
 
 class _Clock:
     """Implements `ports.Clock` with the system clock."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return RUN_CLOCK.now()
 
     def monotonic_s(self) -> float:
         return time.monotonic()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 from ecr_widgets.model.record import CellState, RunState
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.run_clock import RUN_CLOCK
 from ecr_widgets.saved_runs.reading import MARK, OURS
 
 _PAPERMILL_STATUS = {
@@ -66,7 +66,7 @@ def end_run(notebook: dict[str, Any], state: RunState, reason: str | None) -> No
         if cell["metadata"][OURS]["state"] == CellState.RUNNING.value:
             write_cell_state(cell, CellState.INTERRUPTED)
     header = header_of(notebook)
-    write_header(notebook, replace(header, state=state, reason=reason, ended_at=datetime.now(UTC)))
+    write_header(notebook, replace(header, state=state, reason=reason, ended_at=RUN_CLOCK.now()))
 
 
 def clear_cells(notebook: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ def code_cells(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def write_cell_state(cell: dict[str, Any], state: CellState) -> None:
     """Write a code cell's state into its metadata."""
-    now = to_rfc3339(datetime.now(UTC))
+    now = to_rfc3339(RUN_CLOCK.now())
     cell["metadata"][OURS] = {"state": state.value}
     papermill = cell["metadata"].setdefault("papermill", {})
     papermill["status"] = _PAPERMILL_STATUS[state]

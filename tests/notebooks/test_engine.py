@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,19 @@ def test_a_run_works_where_the_folder_for_temporary_files_is_deep(
     result, _ = run(tmp_path, RECORDING_CELL, "channel.share_secret('of the run')")
     assert result.state == "succeeded"
     assert list(deep.iterdir()) == []
+
+
+def test_a_clock_that_is_set_back_in_a_run_does_not_move_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the machine's clock is set back by a day when a run has begun, its steps still lie within it."""
+    monkeypatch.setattr(time, "time", lambda real=time.time: real() + 86_400)
+    result, saved = run(
+        tmp_path,
+        RECORDING_CELL + "recorder.perform('wait', {}, lambda _: {})",
+        "import time; print(time.time())",
+    )
+    (step,) = result.steps
+    times = [result.header.started_at, step.started_at, step.ended_at, result.header.ended_at]
+    assert times == sorted(times)
+    assert float("".join(saved["cells"][-1]["outputs"][0]["text"])) < result.header.started_at.timestamp()

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "actor": set(),
     "locks": set(),
+    "run_clock": set(),
     "disk": set(),
     "system_errors": {"errors"},
     "docker_library": set(),
@@ -23,24 +24,24 @@ MAY_IMPORT = {
     "secrets": VALUES | {"secrets"},
     "dockerrun": VALUES | {"dockerrun", "secrets"},
     "settings": VALUES,
-    "channel": {"errors"},
-    "saved_runs": VALUES | {"saved_runs"},
+    "channel": {"errors", "run_clock"},
+    "saved_runs": VALUES | {"run_clock", "saved_runs"},
     "proofs": VALUES | {"ports", "saved_runs"},
     "private_folder": {"locks"},
     "approved_files": VALUES | {"private_folder"},
     "ports": VALUES | {"ports"},
     "adapters": VALUES
     | {"actor", "adapters", "disk", "docker_library", "locks"}
-    | {"private_folder", "ports", "settings"},
+    | {"private_folder", "ports", "run_clock", "settings"},
     "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
-    "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
+    "recording": VALUES | {"actor", "recording", "ports", "channel", "run_clock", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
     # Adapters: AWS KMS, for those whose key is there. Ports: the registry, for what is attached to images.
     "audit": VALUES | {"adapters", "audit", "disk", "locks", "ports", "saved_runs", "steps"},
     # Adapters and settings: whether the environment is guarded, and where notices go.
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
-    | {"ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
+    | {"ports", "private_folder", "run_clock", "runbooks", "saved_runs", "secrets", "settings"},
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "system_errors", "steps", "ports", "recording"},
     # A target's run is a run of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},
