@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from ecr_widgets.adapters.http import of_time
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, InputError, SettingsError
+from ecr_widgets.model.amounts import age
 
 T = TypeVar("T")
 
@@ -24,10 +28,17 @@ _REFUSED = frozenset(
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
         "RequestExpired",
+        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     )
 )
+_WRONG_TIME = frozenset(
+    ("403", "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch")
+)
+"""What AWS says if the clock of the signer is wrong, among other things; 403 to a question that only has a status."""
+_LARGEST_SKEW = timedelta(minutes=4)
+"""AWS's services take 5 or 15 minutes."""
 _UNKNOWN_HERE = frozenset(("InvalidClientTokenId", "UnrecognizedClientException"))
 """The key is unknown in this region: also what a region answers that the account has not enabled."""
 _THROTTLED = frozenset(
@@ -133,7 +144,7 @@ def _translate(errors: AwsErrors, action: str, error: Exception) -> EcrWidgetsEr
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )
     if isinstance(error, aws.SSLError):
-        hint = "if a proxy re-signs connections, name its authority's certificates in AWS_CA_BUNDLE"
+        hint = f"{of_time(error)}if a proxy re-signs connections, name its authority's certificates in AWS_CA_BUNDLE"
     elif isinstance(error, aws.ProxyConnectionError):
         hint = "check HTTPS_PROXY and NO_PROXY"
     elif isinstance(error, NO_ANSWER):
@@ -149,7 +160,9 @@ def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidge
     why = f"{code} {details.get('Message', '')}".strip()
     if code in _REFUSED or status in (401, 403):
         hint = f"renew the login of your profile, or have {action} allowed for it"
-        if code in _UNKNOWN_HERE:
+        if wrong := wrong_clock(error):
+            hint = f"{wrong}: set it, then run again"
+        elif code in _UNKNOWN_HERE:
             hint += "; where the region has to be enabled, have that done for the account"
         return AuthorizationError(f"AWS refused {action}: {why}", hint=hint)
     if code in _THROTTLED or status >= 500:
@@ -160,6 +173,23 @@ def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidge
         is_said = code.endswith("NotFoundException") and details.get("Message")
         return known.error(f"{action} failed: {details['Message'] if is_said else why}", hint=known.hint)
     return errors.refused(f"{action} failed: {why}")
+
+
+def wrong_clock(error: aws.ClientError) -> str:
+    """How far this machine's clock is from AWS's, if that is why a signature was refused; else empty."""
+    if _code(error) not in _WRONG_TIME:
+        return ""
+    try:
+        theirs = parsedate_to_datetime(error.response["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError):
+        return ""
+    # The machine's own: requests are signed with it.
+    ahead = datetime.now(UTC) - theirs
+    if abs(ahead) < _LARGEST_SKEW:
+        return ""
+    return (
+        f"this machine's clock is {age(abs(ahead))} {'ahead of' if ahead > timedelta() else 'behind'} AWS's"
+    )
 
 
 def _code(error: aws.ClientError) -> str:

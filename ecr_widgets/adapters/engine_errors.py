@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ecr_widgets.adapters.engine_events import error_in
+from ecr_widgets.adapters.http import of_time
 from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.docker_library import APIError
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
@@ -88,7 +89,7 @@ def no_engine(address: EngineAddress, error: Exception) -> EcrWidgetsError:
 def _hint(address: EngineAddress, error: BaseException) -> str:
     socket, reason = address.socket, _innermost(error)
     if _is_tls(error):
-        return certificates(address)
+        return of_time(error) + certificates(address)
     if address.is_ssh:
         return _by_hand(address)
     if isinstance(reason, PermissionError) and socket is not None:

@@ -137,3 +137,11 @@ def _through(proxy: str, pool: Mapping[str, Any]) -> urllib3.ProxyManager:
         )
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **pool)
+
+
+def of_time(error: BaseException) -> str:
+    """The beginning of a hint if a certificate is refused for its time, which a wrong clock causes; else empty."""
+    said = str(error)
+    if "certificate is not yet valid" in said or "certificate has expired" in said:
+        return "see whether this machine's clock is right; if it is, "
+    return ""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from ecr_widgets.adapters.hosts import follow, same_origin, shown
+from ecr_widgets.adapters.http import of_time
 from ecr_widgets.adapters.registry_protocol import (
     MANIFESTS,
     authorization,
@@ -326,7 +327,7 @@ def _answering(url: str) -> Iterator[None]:
     except urllib3.exceptions.HTTPError as error:
         raise RegistryUnavailable(
             f"the registry {urlsplit(url).netloc} does not answer: {error}",
-            hint="check the network and the registry's address, then try again",
+            hint=f"{of_time(error)}check the network and the registry's address, then try again",
             retryable=True,
         ) from error
 

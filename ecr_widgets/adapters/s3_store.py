@@ -21,7 +21,7 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from ecr_widgets.adapters.aws_calls import NO_ANSWER, is_throttled
+from ecr_widgets.adapters.aws_calls import NO_ANSWER, is_throttled, wrong_clock
 from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.errors import EcrWidgetsError, Replaced, SettingsError
@@ -292,6 +292,8 @@ class S3Store:
         if isinstance(error, aws.ClientError):
             details: Any = error.response.get("Error", {})
             why = f"{_code(error)} {details.get('Message', '')}".strip()
+            if wrong := wrong_clock(error):
+                why += f" ({wrong})"
             number = errno.EACCES if _status(error) == 403 else errno.EIO
         else:
             why, number = " ".join(str(error).split()), errno.EIO

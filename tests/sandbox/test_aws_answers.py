@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -43,6 +45,19 @@ def test_a_scan_finds_nothing(ecr: Any) -> None:
     found = told["imageScanFindings"]
     assert (found["findings"], found["findingSeverityCounts"]) == ([], {})
     ecr.delete_repository(repositoryName="answers/scanned", force=True)
+
+
+def test_each_answer_has_its_time(session: boto3.Session) -> None:
+    """As AWS's do, so that a client can learn from a refusal that its clock is wrong."""
+    signed = session.client(
+        "ecr", aws_access_key_id=session.get_credentials().access_key, aws_secret_access_key="another"
+    )
+    with pytest.raises(ClientError, match="InvalidSignatureException") as refused:
+        signed.describe_repositories()
+    answers = [refused.value.response, session.client("sts").get_caller_identity()]
+    for answer in answers:
+        theirs = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        assert abs(datetime.now(UTC) - theirs) < timedelta(minutes=4)
 
 
 @pytest.mark.parametrize(

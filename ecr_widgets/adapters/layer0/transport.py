@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ecr_widgets.adapters.http import EnvironmentPools
+from ecr_widgets.adapters.http import EnvironmentPools, of_time
 from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,
@@ -185,7 +185,7 @@ class Transport:
         ):
             return Layer0Unavailable(
                 f"the certificate of Layer0 at {self._endpoint} is not trusted: {error}",
-                hint="have it signed, or set LAYER0_SKIP_SSL_VERIFY=1 if you know why",
+                hint=f"{of_time(error)}have it signed, or set LAYER0_SKIP_SSL_VERIFY=1 if you know why",
             )
         if method != "GET":
             return _lost(f"{method} {target}", str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from typing import Any, Literal
 from xml.sax.saxutils import escape
 
@@ -41,7 +42,14 @@ class Door:
         self._own_host = own_host
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request, with the time as AWS does: clients learn from it that their clock is wrong."""
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Date", formatdate(usegmt=True))], *more)
+
+        return self._answer(environ, start)
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         refused = refuse_visitor(
             host=environ.get("HTTP_HOST"), origin=environ.get("HTTP_ORIGIN"), own_host=self._own_host()
         )

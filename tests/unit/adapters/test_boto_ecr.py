@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import boto3
@@ -42,6 +44,29 @@ def test_awss_errors_name_the_action(ecr: BotoEcr, code: str, kind: type[EcrWidg
         stub.add_client_error("describe_images", code, "no", 400)
         with pytest.raises(kind, match=why):
             ecr.find_image("xfra-wait", "1")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "hint"),
+    [
+        (timedelta(hours=1), "; this machine's clock is 1 h ahead of AWS's: set it, then run again"),
+        (-timedelta(hours=25), "; this machine's clock is 1 d behind AWS's: set it, then run again"),
+        (
+            timedelta(minutes=1),
+            "; renew the login of your profile, or have ecr:DescribeImages allowed for it",
+        ),
+    ],
+)
+def test_a_wrong_clock_is_told_from_a_wrong_key(ecr: BotoEcr, ahead: timedelta, hint: str) -> None:
+    """If AWS refuses a signature, and the time of its answer is far from this machine's, the clock is named."""
+    theirs = {"HTTPHeaders": {"date": format_datetime(datetime.now(UTC) - ahead, usegmt=True)}}
+    with Stubber(ecr._ecr) as stub:
+        stub.add_client_error(
+            "describe_images", "InvalidSignatureException", "Signature expired", 400, response_meta=theirs
+        )
+        with pytest.raises(AuthorizationError) as caught:
+            ecr.find_image("xfra-wait", "1")
+    assert str(caught.value).endswith(hint)
 
 
 def test_what_awss_sentence_says_is_not_said_twice(ecr: BotoEcr) -> None:
