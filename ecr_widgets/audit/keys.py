@@ -149,7 +149,7 @@ class KeyRing:
                     known[key.key] = key.strictest(known.get(key.key))
                     self._write(f"{_TRUSTED}/{key.key}.json", _encode(known[key.key]))
         except OSError as error:
-            raise SettingsError(f"keys cannot be kept in {str(self.folder)!r}: {error}") from error
+            raise self._unusable("keys cannot be kept", error) from error
         return [known[name] for name in dict.fromkeys(key.key for key in keys)]
 
     def trouble(self, key: str) -> str | None:
@@ -190,7 +190,15 @@ class KeyRing:
         except (OSError, ValueError) as error:
             if isinstance(error, SettingsError):
                 raise
-            raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
+            raise self._unusable("no signing key", error) from error
+
+    def _unusable(self, what: str, error: OSError | ValueError) -> SettingsError:
+        if isinstance(error, OSError):
+            return SettingsError(
+                f"{what} in {str(self.folder)!r}: {error.strerror}",
+                hint="set XDG_DATA_HOME to a folder that this user can write",
+            )
+        return SettingsError(f"{what} in {str(self.folder)!r}: {error}")
 
     def _signer(self, key: KeyFile) -> Signer:
         signer = signer_of(self._private(key.key).read_bytes())
@@ -216,7 +224,7 @@ class KeyRing:
                     self._private(key.key).unlink(missing_ok=True)
                 return self._make(now) if public is None else self._keep(public, now, kms)
         except OSError as error:
-            raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
+            raise self._unusable("no signing key", error) from error
 
     def _make(self, now: datetime) -> KeyFile:
         private, public = new_private_key()

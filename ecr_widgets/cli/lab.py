@@ -31,6 +31,7 @@ def command(words: tuple[str, ...], *, no_browser: bool) -> None:
     if find_spec("jupyterlab") is None:
         raise SettingsError("JupyterLab is not installed", hint="pip install 'ecr-widgets[lab]'")
     check_home()
+    _check_folders_of_jupyter()
     named = bool(words) and not words[0].startswith("-")
     desk = prepare(path_of(words[0]) if named else Path("desk"))
     for path in desk.kept:
@@ -52,3 +53,17 @@ def command(words: tuple[str, ...], *, no_browser: bool) -> None:
         *words[named:],
     ]
     os.execv(sys.executable, [sys.executable, "-P", *given])  # noqa: S606 -- no shell is wanted
+
+
+def _check_folders_of_jupyter() -> None:
+    """Refuse to start JupyterLab where it would end with a traceback, as in a container whose user has the home `/`."""
+    from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+
+    for folder in map(Path, (jupyter_config_dir(), jupyter_data_dir(), jupyter_runtime_dir())):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"JupyterLab cannot keep its files in {str(folder)!r}: {error.strerror}",
+                hint="set HOME to a folder that you can write",
+            ) from error

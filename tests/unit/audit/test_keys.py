@@ -179,6 +179,16 @@ def test_a_private_half_that_is_not_the_keys_own_seals_nothing(tmp_path: Path, k
         ring.signing_key(now=NOW)
 
 
+def test_a_folder_of_keys_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
+    """Without a place for keys nothing can be sealed; the error names the folder once and says what to set."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError) as caught:
+        KeyRing(tmp_path / "file" / "keys").signing_key(now=NOW)
+    assert str(caught.value) == (
+        f"no signing key in '{tmp_path}/file/keys': Not a directory; set XDG_DATA_HOME to a folder that this user can write"
+    )
+
+
 def test_a_public_half_of_an_unknown_kind_is_left_out(tmp_path: Path) -> None:
     """A public key of an unknown kind is ignored in the folder and refused in an export."""
     ring = KeyRing(tmp_path / "keys")

@@ -63,3 +63,20 @@ def test_without_jupyterlab_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyP
     done = CliRunner().invoke(main, ["lab", str(tmp_path / "desk")])
     assert (done.exit_code, "ecr-widgets[lab]" in done.stderr) == (2, True)
     assert not (tmp_path / "desk").exists()
+
+
+def test_a_home_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Sequence[str]]
+) -> None:
+    """Where Jupyter cannot keep its files, as in a container with the home `/`, nothing starts and no desk is created."""
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", os.devnull)
+    done = CliRunner().invoke(main, ["lab", str(tmp_path / "desk")])
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "ecr-widgets: JupyterLab cannot keep its files in '/dev/null/.jupyter': Not a directory;"
+        " set HOME to a folder that you can write\n"
+    )
+    assert started == []
+    assert not (tmp_path / "desk").exists()
