@@ -76,7 +76,6 @@ def test_what_the_sandbox_has_not_is_said_at_once(ecr: Any) -> None:
     calls = (
         lambda: ecr.describe_pull_through_cache_rules(),
         lambda: ecr.get_account_setting(name="BASIC_SCAN_TYPE_VERSION"),
-        lambda: ecr.describe_repository_creation_templates(),
         lambda: ecr.get_download_url_for_layer(repositoryName="any", layerDigest="sha256:" + "0" * 64),
     )
     for call in calls:
