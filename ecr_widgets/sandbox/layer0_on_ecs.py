@@ -63,6 +63,10 @@ class Layer0OnEcs:
         """The world with everything that Layer0 has."""
         return replace(world, store=world.store.with_guests(self._guests(world)))
 
+    def concerns(self, given: Wire) -> bool:
+        """Whether a request may be about something of Layer0's: it names one of its clusters, or none."""
+        return "cluster" not in given or self._has(given["cluster"])
+
     def change(self, world: World, operation: str, given: Wire) -> Wire | None:
         """Register or deregister a task definition, or move or scale a service; other changes are refused.
 
@@ -86,7 +90,7 @@ class Layer0OnEcs:
                 return None
             deploys.delete(self._layer0, _deploy_id(definition))
             return {"taskDefinition": definition_shape(world, replace(definition, status=INACTIVE))}
-        if short(given.get("cluster") or "default") not in {each.name for each in self._clusters()}:
+        if not self._has(given.get("cluster") or "default"):
             return None
         if operation != "UpdateService":
             raise unsupported(f"call {operation} in the cluster of a Layer0 environment")
@@ -151,6 +155,9 @@ class Layer0OnEcs:
 
     def _clusters(self) -> list[Cluster]:
         return [Cluster(f"{_BEGINS}{each}") for each in list(self._layer0.store.environments)]
+
+    def _has(self, cluster: str) -> bool:
+        return short(cluster) in {each.name for each in self._clusters()}
 
     def _definition(self, world: World, deploy: entities.Deploy) -> Definition:
         known = self._definitions.get(deploy.deploy_id)

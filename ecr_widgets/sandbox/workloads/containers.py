@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -120,8 +120,8 @@ class Containers(Protocol):
             EngineGone: The engine does not answer.
         """
 
-    def look_at_all(self) -> dict[str, Seen]:
-        """Look at all of this sandbox's containers.
+    def look_at(self, docker_ids: Collection[str]) -> dict[str, Seen]:
+        """Look at several containers; those that are gone are missing.
 
         Raises:
             EngineGone: The engine does not answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -54,7 +54,6 @@ class DockerContainers:
         self._engine = LocalEngine(docker_host, timeout_s=_LONGEST_SILENCE_S)
         self._label = label
         self._login_of = login_of
-        self._ended: dict[str, Seen] = {}
 
     def pin(self, image: str) -> str:
         name, at, digest = image.partition("@")
@@ -151,23 +150,18 @@ class DockerContainers:
             except NotFound:
                 return None
 
-    def look_at_all(self) -> dict[str, Seen]:
+    def look_at(self, docker_ids: Collection[str]) -> dict[str, Seen]:
         with _trouble_as(EngineGone):
-            listed = self._client.api.containers(all=True, filters={"label": self._label})
-        seen: dict[str, Seen] = {}
-        ended: dict[str, Seen] = {}
-        for each in listed:
-            docker_id, state = str(each["Id"]), each["State"]
-            # A listing has neither exit codes nor port numbers; running containers need no second look for either.
-            if state == "running":
-                seen[docker_id] = Seen(docker_id, running=True, health=_health_in(each["Status"]))
-            elif (container := self._ended.get(docker_id) or self.look(docker_id)) is not None:
-                seen[docker_id] = container
-                if state == "exited" and not container.running:
-                    # It is kept only for its log and no longer changes, so look at it only once.
-                    ended[docker_id] = container
-        self._ended = ended
-        return seen
+            # Without those that are kept only for their logs, which soon are most of them.
+            listed = self._client.api.containers(filters={"label": self._label})
+        # A listing has neither exit codes nor port numbers; running containers need no second look for either.
+        seen = {
+            str(each["Id"]): Seen(str(each["Id"]), running=True, health=_health_in(each["Status"]))
+            for each in listed
+            if each["Id"] in docker_ids and each["State"] == "running"
+        }
+        others = {docker_id: self.look(docker_id) for docker_id in docker_ids if docker_id not in seen}
+        return seen | {docker_id: each for docker_id, each in others.items() if each is not None}
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:
         with contextlib.suppress(*TROUBLE):

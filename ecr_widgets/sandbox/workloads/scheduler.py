@@ -208,8 +208,13 @@ class Scheduler:
 
     async def _look(self, alive: list[tuple[Service | Task, Copy]]) -> None:
         # Only containers started before the look count as gone if it does not find them.
-        started = {c.docker_id for _, copy in alive for c in copy.containers if c.docker_id}
-        seen = await asyncio.to_thread(self._containers.look_at_all)
+        started = {
+            container.docker_id
+            for _, copy in alive
+            for container in copy.containers
+            if container.docker_id and container.status != Status.STOPPED
+        }
+        seen = await asyncio.to_thread(self._containers.look_at, started)
         self._looked_at_s = time.monotonic()
         for owner, copy in alive:
             before = [(container.status, container.health) for container in copy.containers]

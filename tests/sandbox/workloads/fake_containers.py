@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,8 +77,8 @@ class FakeContainers:
     def look(self, docker_id: str) -> Seen | None:
         return self.seen.get(docker_id)
 
-    def look_at_all(self) -> dict[str, Seen]:
-        return dict(self.seen)
+    def look_at(self, docker_ids: Collection[str]) -> dict[str, Seen]:
+        return {docker_id: self.seen[docker_id] for docker_id in docker_ids if docker_id in self.seen}
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:
         if docker_id in self.seen and self.seen[docker_id].running:
