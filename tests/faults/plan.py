@@ -283,13 +283,20 @@ def _versions() -> dict[str, str]:
 
 @contextmanager
 def leaving_sockets() -> Iterator[None]:
-    """Where libraries leave closed sockets to the collector: collected at once, and without their warnings."""
+    """Where libraries leave closed sockets to the collector: collected at once, and without their warnings.
+
+    What is made meanwhile stays in the youngest generation, so that nothing older is looked through at the end.
+    """
+    collects = gc.isenabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        gc.disable()
         try:
             yield
         finally:
-            gc.collect()
+            gc.collect(0)
+            if collects:
+                gc.enable()
 
 
 @contextmanager
