@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from ecr_widgets.errors import EngineUnavailable
@@ -88,6 +89,8 @@ def _download(
         "Dir::State::status": folder / "status",
         "Dir::Cache": folder,
         "Dir::Cache::archives": archives,
+        # Containers switch it off for their own apt; without it, each call reads the whole list of packages anew.
+        "Dir::Cache::pkgcache": "pkgcache.bin",
         "APT::Install-Recommends": "false",
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
@@ -106,6 +109,7 @@ def _download(
     return [archives / line.split()[1] for line in listed.splitlines() if line.startswith("'")]
 
 
+@cache
 def _mirror() -> tuple[str, str]:
     """Where this machine's own Debian packages come from, and the key that they are signed with."""
     release = Path("/etc/os-release")
