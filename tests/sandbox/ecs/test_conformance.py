@@ -90,7 +90,10 @@ def deployfish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
     python = folder / "bin" / "python"
     installed = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", _DEPLOYFISH],
+        [
+            *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"),
+            *("--no-warn-conflicts", _DEPLOYFISH),  # among all packages of this environment
+        ],
         capture_output=True,
         text=True,
         check=False,
