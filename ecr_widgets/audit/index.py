@@ -23,6 +23,7 @@ from typing import NamedTuple
 import msgspec
 
 from ecr_widgets.adapters.run_stores import bucket_store
+from ecr_widgets.audit.findings import Finding
 from ecr_widgets.audit.folder_seals import FolderSeals
 from ecr_widgets.audit.index_file import held, index_file, open_database, remove
 from ecr_widgets.audit.judging import Judgement, Verdict, judge
@@ -34,7 +35,6 @@ from ecr_widgets.audit.run_files import FolderFiles, Part, RunFiles, StoreFiles,
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, shown_name
 from ecr_widgets.audit.seal_book import Newest, SealBook
 from ecr_widgets.audit.store_seals import StoreSeals
-from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.run_id import LEAST_PART

@@ -18,12 +18,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ecr_widgets.audit.figures import ServiceFigures, figures
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.one_history import OneHistory, one_history
 from ecr_widgets.audit.overview import duration, four_figures, grid, runs_now
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
-from ecr_widgets.audit.verify import Verification
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.text import cut, visible
 from ecr_widgets.model.times import to_rfc3339

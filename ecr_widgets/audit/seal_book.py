@@ -17,13 +17,13 @@ from typing import NamedTuple
 import msgspec
 
 from ecr_widgets.audit.chain_check import Trouble
+from ecr_widgets.audit.findings import Finding, check_content
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.resealing import other_signer, resealed, sealed_run
 from ecr_widgets.audit.row import RowLine, read_row
 from ecr_widgets.audit.run_files import RunFiles
 from ecr_widgets.audit.scan import NEVER
 from ecr_widgets.audit.seal import Link, Seal, links_in
-from ecr_widgets.audit.verify import Finding, check_content
 from ecr_widgets.model.record import RunState
 
 TABLES = """

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.chain import links_of
 from ecr_widgets.audit.chain_check import Trouble, Watcher
+from ecr_widgets.audit.findings import Finding, check_content
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.resealing import SealedRun, are_of_attempts, resealed, sealed_run
 from ecr_widgets.audit.seal import Link, Seal
 from ecr_widgets.audit.seal_objects import links_of_run, look_at
-from ecr_widgets.audit.verify import Finding, check_content
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import Place
 

@@ -9,130 +9,28 @@ such runs are listed.
 from __future__ import annotations
 
 import errno
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from ecr_widgets.adapters.run_stores import bucket_store
-from ecr_widgets.audit.canonical import Form, differences, form_of
 from ecr_widgets.audit.chain import FILE_NAME, chains_of
 from ecr_widgets.audit.chain_check import Past, Trouble, Watcher
 from ecr_widgets.audit.chain_head import Head, Heads, head_of
+from ecr_widgets.audit.findings import FileFinding, Finding, KeyUse, Verification, check_content
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.reading import os_reason, read_content
+from ecr_widgets.audit.reading import os_reason
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.audit.run_files import RunFiles, files_of, found_in
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import Link, Seal
 from ecr_widgets.audit.seal_objects import beginning_of, chains_of_days, day_of
-from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
-
-
-class Finding(StrEnum):
-    """What verify says about one file; the value is its spelling everywhere."""
-
-    INTACT = "intact"
-    RESAVED = "resaved"
-    """Different bytes with the same content: no alarm."""
-    CHANGED = "changed"
-    UNREADABLE = "unreadable"
-    """This user cannot read it, so nothing says whether it was changed."""
-    MISSING = "missing"
-    UNSEALED = "unsealed"
-    BROKEN_SEAL = "broken seal"
-    KEY_UNKNOWN = "key unknown"
-    """It matches its seal, but the seal's key is not known here."""
-    RETIRED = "retired"
-    """It is gone, and a seal says that this was intended."""
-    RESEALED = "resealed"
-    """It matches its newest seal, but an earlier seal of the run says something else that no attempt explains."""
-    OVERWRITTEN = "overwritten"
-    """It is the run last sealed under this name; an earlier one is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFinding:
-    """One file and the finding on it."""
-
-    path: str
-    finding: Finding
-    what: tuple[str, ...] = ()
-    killed: bool = False
-    """Whether it is a run that was killed before it could be sealed, which does not mean that its file was changed."""
-
-    @property
-    def is_alarm(self) -> bool:
-        """Whether someone has to look at it."""
-        return self.finding not in _GOOD and not self.killed
-
-
-_GOOD = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """Which seals one key made."""
-
-    key: str
-    status: str
-    first: int
-    last: int
-    seals: int
-    ok: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """Everything that verify found."""
-
-    files: tuple[FileFinding, ...]
-    chain: tuple[str, ...]
-    """What is wrong with the chain itself, or where it contradicts an exported head."""
-    keys: tuple[KeyUse, ...]
-    heads: Heads
-    """Where the chains end."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every finished run is sealed and unchanged, or was retired, and all keys are in order.
-
-        Runs that were killed before they could be sealed are listed, but do not count against it.
-        """
-        return not self.chain and not any(f.is_alarm for f in self.files) and all(k.ok for k in self.keys)
-
-    @property
-    def words(self) -> str:
-        """The result for people: `in order; 1 run was killed before it could be sealed`."""
-        order = "in order" if self.ok else "NOT in order"
-        killed = sum(f.killed for f in self.files)
-        if not killed:
-            return order
-        who = "1 run was killed before it" if killed == 1 else f"{killed} runs were killed before they"
-        return f"{order}; {who} could be sealed"
-
-    def to_json(self) -> dict[str, Any]:
-        """The document of `audit verify --json`."""
-        return {
-            "ok": self.ok,
-            "counts": dict(Counter(f.finding.value for f in self.files)),
-            "files": [
-                {"path": f.path, "finding": f.finding.value, "what": list(f.what)}
-                for f in self.files
-                if f.finding not in (Finding.INTACT, Finding.RETIRED)
-            ],
-            "chain": list(self.chain),
-            "keys": [asdict(k) for k in self.keys],
-            "head": self.heads.to_json() if self.heads != Heads(None) else None,
-        }
 
 
 def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | None = None) -> Verification:
@@ -335,24 +233,6 @@ def _check(
     if its.overwritten:
         return FileFinding(name, Finding.OVERWRITTEN, its.overwritten)
     return finding
-
-
-def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding, tuple[str, ...]]:
-    """Check a file's bytes against the hash and the form that were sealed."""
-    if hashlib.sha256(content).hexdigest() == file_sha256:
-        return Finding.INTACT, ()
-    try:
-        changed = differences(form, form_of(content))
-        if changed and not differences(form, form_of(content, first_release=True)):
-            changed = ()
-    except RecordError as error:
-        changed = (str(error),)
-    # JSON can write a number in several ways, and our reader accepts only some of them.
-    if not changed and isinstance(found := read_content(content, ""), NoRun):
-        changed = (f"it is {found.kind} now: {found.why}",)
-    if changed:
-        return Finding.CHANGED, changed
-    return Finding.RESAVED, ("saved again: other bytes, the same content",)
 
 
 def _unsealed(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import ServiceFigures, figures
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.one_history import one_history
@@ -20,7 +21,7 @@ from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.run_files import names_in
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place, place_of
 from ecr_widgets.model.drawing import Drawing

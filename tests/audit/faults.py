@@ -20,10 +20,11 @@ from pathlib import Path
 
 from ecr_widgets.audit.chain import chain_file, links_of
 from ecr_widgets.audit.chain_head import Heads, heads_of
+from ecr_widgets.audit.findings import Finding, Verification
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.sealing import seal_run
-from ecr_widgets.audit.verify import Finding, Verification, verify
+from ecr_widgets.audit.verify import verify
 from tests.audit.runs import generate, seals_in
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

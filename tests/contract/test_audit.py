@@ -17,12 +17,13 @@ from ecr_widgets.audit.attaching import attachable, find_attachable
 from ecr_widgets.audit.attaching_notebook import read_notebook
 from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.day_files import compact
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.sealed import why_altered
 from ecr_widgets.audit.sealing import seal_finished_run
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place

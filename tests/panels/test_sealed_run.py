@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from ecr_widgets.audit.findings import Finding
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.sealing import seal_run
-from ecr_widgets.audit.verify import Finding, verify
+from ecr_widgets.audit.verify import verify
 from tests.audit.faults import NOW
 from tests.audit.runs import save
 from tests.panels.conftest import Lab

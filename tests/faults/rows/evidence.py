@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from ecr_widgets.audit.chain_head import Heads, heads_of
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, export_keys, fingerprint
 from ecr_widgets.audit.reading import read_content
@@ -24,7 +25,7 @@ from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.subjects import subjects_of
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import InputError
 from tests.audit.runs import recorded, save
 from tests.faults.plan import batch

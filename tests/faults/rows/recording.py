@@ -18,9 +18,10 @@ from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.locks import FileLocks, Holder
 from ecr_widgets.audit.chain import links_of
+from ecr_widgets.audit.findings import Finding
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.sealing import seal_missing, seal_run
-from ecr_widgets.audit.verify import Finding, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.kit import Kit
 from ecr_widgets.recording.recorder import Recorder

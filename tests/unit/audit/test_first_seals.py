@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecr_widgets.audit.chain import chain_file, links_of
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing, fingerprint
 from ecr_widgets.audit.sealing import seal_run
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from tests.audit.runs import RECORDED, save
 from tests.unit.audit.test_attestation import is_right
 

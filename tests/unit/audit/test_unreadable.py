@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.audit.chain_head import heads_of
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.sealing import seal_missing, seal_run
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli import main
 from tests.audit.runs import recorded, save
 

@@ -19,6 +19,7 @@ from ecr_widgets.audit import retiring, sealing
 from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import chain_file, links_of
 from ecr_widgets.audit.chain_head import export_head, heads_of, read_head
+from ecr_widgets.audit.findings import Verification
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.report import write_report
@@ -26,7 +27,7 @@ from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.audit.sealing import seal_missing, seal_run
-from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import recorded, save
