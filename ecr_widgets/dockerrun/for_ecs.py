@@ -11,6 +11,7 @@ from typing import Any
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.fargate import MEMORY_BY_CPU
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.services import Dialect
 
@@ -99,7 +100,7 @@ def with_log_group(document: Mapping[str, Any], group: str, prefix: str) -> Rewr
     for container in made["containerDefinitions"]:
         options = (container.get("logConfiguration") or {}).get("options") or {}
         own = options.get("awslogs-group", "")
-        if own.startswith("l0-") and options.get("awslogs-stream-prefix") == "l0":
+        if own.startswith(LAYER0_PREFIX) and options.get("awslogs-stream-prefix") == "l0":
             options["awslogs-stream-prefix"] = prefix
             options["awslogs-group"] = group or own
             where = f"{group} instead of {own}" if group else f"{own}, which goes when Layer0 is taken down"

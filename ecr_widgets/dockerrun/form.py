@@ -13,13 +13,13 @@ from typing import Any
 from ecr_widgets.dockerrun.kinds import Kind, Listed, Members
 from ecr_widgets.dockerrun.members import DOCUMENT
 from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX
 from ecr_widgets.model.services import Dialect
 
 OWN_KEYS = frozenset(("environment", "options", "dockerLabels", "labels", "driverOpts"))
 """Maps with user-defined names, whose case matters. (`environment` is one in the canonical form only.)"""
 NAMED = ("containerDefinitions", "volumes")
 """Lists whose items are identified by name."""
-LAYER0_PREFIX = "l0-"
 _NO_CONTENT = frozenset(("family", "tags"))
 SAME_PORTS = frozenset(("awsvpc", "host"))
 """Network modes in which a container's port is also the machine's or the task's, and ECS fills it in as hostPort."""

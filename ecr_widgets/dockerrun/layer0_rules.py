@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecr_widgets.dockerrun.form import LAYER0_PREFIX
 from ecr_widgets.dockerrun.places import places
 from ecr_widgets.dockerrun.reading import shorten
 from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX
 
 
 def check_for_layer0(document: Mapping[str, Any], root: str, *, images: bool) -> None:  # noqa: ARG001 -- all alike

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecr_widgets.actor import Person, person
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.ecs_names import bare_cluster, is_ecs
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX, bare_cluster, is_ecs
 from ecr_widgets.settings import Settings
 
 APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
@@ -15,8 +15,6 @@ APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
 its name, in all accounts and regions; the cluster of a guarded Layer0 environment is guarded, too."""
 _TARGETS = {"environment": "an environment", "cluster": "a cluster"}
 """Parameters that name what a run changes; `cluster` counts only if it names an ECS cluster."""
-_LAYER0_CLUSTER = "l0-"
-"""Prefix of Layer0's cluster names, which end in the environment's id."""
 
 
 def who_asks(
@@ -96,7 +94,7 @@ def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str])
     of_layer0 = {each for each in guarded if not is_ecs(each)}
     if cluster in of_ecs:
         return True
-    if cluster and not (of_layer0 and cluster.startswith(_LAYER0_CLUSTER)):
+    if cluster and not (of_layer0 and cluster.startswith(LAYER0_PREFIX)):
         return False
     if any(cluster.endswith(f"-{each}") for each in of_layer0):
         return True

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from ecr_widgets.errors import InputError
 
+LAYER0_PREFIX = "l0-"
+"""How all names begin that Layer0 gives in ECS; those of clusters and services end in the entity's id."""
 _PREFIX = "ecs:"
 _ARN = re.compile(r"arn:(aws[a-z-]*):ecs:([a-z0-9-]+):(\d{12}):([a-z-]+)/(.+)", re.ASCII)
 _CLUSTER = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)

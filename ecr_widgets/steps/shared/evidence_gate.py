@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ecr_widgets.errors import EcrWidgetsError, GateRefused
-from ecr_widgets.model.ecs_names import bare_cluster, is_ecs
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX, bare_cluster, is_ecs
 from ecr_widgets.model.evidence import ImageEvidence
 from ecr_widgets.model.gate_policy import GatePolicy, Rules
 from ecr_widgets.model.image_reference import ImageReference
@@ -19,8 +19,6 @@ from ecr_widgets.steps.shared.registry_session import RegistrySession
 from ecr_widgets.steps.step import NOT_YET
 
 PASSED, NO_RULES, REFUSED, WARNED, OVERRIDDEN = "passed", "no rules", "refused", "warned", "overridden"
-_LAYER0_CLUSTER = "l0-"
-"""The beginning of the names of Layer0's clusters, which end in the environment's id."""
 _PUSHES = "release"
 """The runbook whose own image is exempt if a policy names runbooks."""
 
@@ -250,7 +248,7 @@ def _names_known(outside: Outside, environment: str) -> tuple[str, ...]:
 def _layer0_on(outside: Outside, policy: GatePolicy, environment: str) -> Iterator[str]:
     """The policy's Layer0 environments whose cluster it is."""
     cluster = bare_cluster(environment) if is_ecs(environment) else ""
-    if not cluster.startswith(_LAYER0_CLUSTER):
+    if not cluster.startswith(LAYER0_PREFIX):
         return
     for name in policy.environments:
         if is_ecs(name):

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, VerifyError
+from ecr_widgets.model.ecs_names import LAYER0_PREFIX
 from ecr_widgets.model.services import Deployment, Dialect, Place, Service
 from ecr_widgets.ports.services import Services
-
-_BEGINS = "l0-"
 
 
 class Listed:
@@ -33,7 +32,7 @@ class Listed:
         """
         ids = {each.deployment_id for each in service.deployments}
         for layer0, named in self._services:
-            same = service.name.endswith(f"-{layer0.service_id}") and service.name.startswith(_BEGINS)
+            same = service.name.endswith(f"-{layer0.service_id}") and service.name.startswith(LAYER0_PREFIX)
             if (
                 same
                 and cluster.endswith(f"-{layer0.environment_id}")
@@ -118,7 +117,7 @@ def _find_cluster(ecs: Services, environment: Place) -> Place:
     clusters = [
         each
         for each in ecs.list_environments()
-        if each.name.removeprefix("ecs:").startswith(_BEGINS) and each.name.endswith(ends)
+        if each.name.removeprefix("ecs:").startswith(LAYER0_PREFIX) and each.name.endswith(ends)
     ]
     if len(clusters) != 1:
         names = ", ".join(each.name for each in clusters) or "none"
