@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 import click
 import msgspec
@@ -19,7 +19,7 @@ from ecr_widgets.audit.figures import figures as count
 from ecr_widgets.audit.image_lines import lines_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.judging import Verdict
-from ecr_widgets.audit.keys import default_ring, export_keys
+from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
@@ -30,16 +30,16 @@ from ecr_widgets.audit.seal_objects import heads_of_days
 from ecr_widgets.audit.sealing import seal_missing
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
+from ecr_widgets.cli.audit_keys import key, rotate_key
 from ecr_widgets.cli.audit_table import print_figures, print_runs
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, GivenPath, json_option, runs_option
 from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.disk import writing_whole
-from ecr_widgets.errors import ImageNotFound, InputError, RecordError
+from ecr_widgets.errors import ImageNotFound, InputError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.text import one_line
-from ecr_widgets.model.times import to_rfc3339
 
 _place_option = runs_option("Folder or bucket of saved runs")
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
@@ -70,7 +70,6 @@ def _filters(function: Command) -> Command:
 
 
 def _query(**given: str | None) -> Query:
-
     since, digest = given["since"], given["digest"]
     return Query(
         since=parse_since(since, now=datetime.now(UTC)) if since else None,
@@ -326,58 +325,8 @@ def retire(*, names: tuple[str, ...], runs: Place) -> None:
             click.echo(one_line(name))
 
 
-@command.command(name="rotate-key")
-@click.option(
-    "--kms", metavar="ARN", help="A key in AWS KMS that signs from now on, instead of one made here."
-)
-def rotate_key(*, kms: str | None) -> None:
-    """Retire the signing key and make a new one; what the old one sealed can still be verified."""
-    ring = default_ring()
-    key = ring.rotate(now=datetime.now(UTC), kms=kms)
-    click.echo(f"seals are signed by key {key.key} from now on, in {kms or ring.folder}")
-
-
-@command.group(cls=OurErrors)
-def key() -> None:
-    """Export the public half of your signing key, or trust a colleague's: it can verify seals, but not make them."""
-
-
-@key.command(name="export")
-@click.option("--pem", is_flag=True, help="Only the key that signs now, in PEM, for cosign and openssl.")
-def export_key(*, pem: bool) -> None:
-    """Print the public halves of your keys, one per line, retired ones too, for the people who verify your runs.
-
-    The fingerprints go to stderr: send them by another channel than the file, so that nobody can slip in a key, or hide that
-    one was retired. After you retire a key, send both again.
-    """
-    ring = default_ring()
-    if pem:
-        click.echo(ring.signing_key(now=datetime.now(UTC))[0].pem, nl=False)
-        return
-    own = ring.own()
-    if not own:
-        raise RecordError(
-            "there is no signing key yet", hint="the first seal makes one: `ecr-widgets audit seal`"
-        )
-    click.echo(export_keys(own.values()))
-    for each in own.values():
-        click.echo(f"fingerprint {each.fingerprint}", err=True)
-
-
-@key.command()
-@click.argument("file", type=click.File("rb"))
-@click.option(
-    "--fingerprint",
-    "fingerprints",
-    multiple=True,
-    required=True,
-    help="As its owner gave it to you, by another channel than FILE; once for each key in FILE.",
-)
-def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
-    """Trust the public keys in FILE, made by `audit key export`, so that their seals can be verified here."""
-    for each in default_ring().trust(file.read(), fingerprints):
-        retired = f", which was retired {to_rfc3339(each.retired_at)}" if each.retired_at else ""
-        click.echo(f"seals of key {each.key} can be checked from now on{retired}")
+command.add_command(rotate_key)
+command.add_command(key)
 
 
 def _end(unlisted: Sequence[Row]) -> None:
