@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from secrets import token_hex
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -16,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.model.bucket_path import Place, place_of
+from ecr_widgets.model.bucket_path import place_of
 from ecr_widgets.model.script import Script
 from ecr_widgets.panels.link import Message
 from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.offers import REASON, REASON_FIELD, Action, Values
 from ecr_widgets.panels.picture import PLANNED, Part, Picture
+from ecr_widgets.panels.plans import LastAction, Plan
 from ecr_widgets.panels.turns import Turns, Work
 from ecr_widgets.recording.notebook import Places, no_room
 
@@ -43,47 +42,6 @@ _BETWEEN_LOOKS_S = 1.5
 _LONGEST_WATCH_S = 1800.0
 """After this, a forgotten panel stops watching."""
 _WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to continue"
-
-
-def _is_current(_: Kit) -> None:
-    """The check of a plan that cannot become outdated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a confirmation would do."""
-
-    what: str
-    """The action and its target, such as `deploy timeout.3 to demo/timeoutsvc`."""
-    lines: tuple[str, ...]
-    script: Script
-    check: Callable[[Kit], None] = _is_current
-    """Called once it is confirmed; raises our errors if the plan is outdated."""
-
-
-@dataclass(frozen=True, slots=True)
-class LastAction:
-    """What was done last, and where its run is saved."""
-
-    what: str
-    sign: str
-    run_id: str
-    path: Place
-    unsealed: str = ""
-
-    def __str__(self) -> str:
-        note = f"; not sealed: {self.unsealed}" if self.unsealed else ""
-        return f"{self.sign} {self.what}: run {self.run_id} in {self.relative}{note}"
-
-    def to_json(self) -> Mapping[str, str]:
-        """As the front end shows it."""
-        note = f", not sealed: {self.unsealed}" if self.unsealed else ""
-        return {"id": self.run_id, "text": f"run {self.run_id}{note}", "path": self.relative}
-
-    @property
-    def relative(self) -> str:
-        """The path relative to the notebook, which a front end can open."""
-        return os.path.relpath(self.path) if isinstance(self.path, Path) else str(self.path)
 
 
 class Panel(Live):

@@ -10,8 +10,8 @@ from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
 from ecr_widgets.model.amounts import ago
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.panels import scripts
-from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
+from ecr_widgets.panels.plans import Plan
 from ecr_widgets.panels.variables import parsed_variables, without_secrets
 
 if TYPE_CHECKING:

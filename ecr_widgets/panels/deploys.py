@@ -17,9 +17,10 @@ from ecr_widgets.model.script import Script
 from ecr_widgets.model.services import Copy, Deployment, Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels import deploy_actions
-from ecr_widgets.panels.base import Panel, Plan
+from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.offers import Action
 from ecr_widgets.panels.picture import MOST_ROWS, Part, Picture, bar, local_time, when
+from ecr_widgets.panels.plans import Plan
 from ecr_widgets.steps.shared.crash_loop import stop_reason
 from ecr_widgets.steps.shared.service_view import ServiceView
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ecr_widgets.model.image_reference import ImageReference, check_tag
 from ecr_widgets.panels import scripts
-from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
+from ecr_widgets.panels.plans import Plan
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit

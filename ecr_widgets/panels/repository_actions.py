@@ -9,8 +9,8 @@ from ecr_widgets.model.encryption import ENCRYPTIONS, Encryption
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.panels import scripts
-from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
+from ecr_widgets.panels.plans import Plan
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit

@@ -12,9 +12,10 @@ from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.script import Script
 from ecr_widgets.panels import base
-from ecr_widgets.panels.base import Panel, Plan
+from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.panels.picture import Picture
+from ecr_widgets.panels.plans import Plan
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.unit.panels.desk import Desk
 
