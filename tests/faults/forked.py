@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -222,6 +223,22 @@ def _start_server(python: str, environ: Mapping[str, str]) -> socket.socket:
     return here
 
 
+_OURS = (
+    *("cli.audit", "cli.fleet", "cli.run", "cli.run_ids", "cli.target_run", "cli.targets", "cli.watching"),
+    *("engine.own_door", "engine.papermill_engine", "engine.parameter_files", "engine.run"),
+    *("audit.index", "audit.judging", "audit.resealing", "audit.sealing"),
+    *(
+        "adapters.bucket_store",
+        "connections",
+        "recording.notebook",
+        "steps.fleet_result",
+        "steps.plan_fleet",
+        "steps.run_wave",
+    ),
+)
+"""Modules that commands and kernels load when they need them, with all that these load."""
+
+
 def _import() -> None:
     """What commands and kernels would import as they run, without checkers of addresses, which no notebook has."""
     for name in ("rfc3987_syntax", "rfc3986_validator"):
@@ -233,19 +250,22 @@ def _import() -> None:
     import jupyter_client.blocking.client  # noqa: F401
     import papermill.__main__  # noqa: F401
 
-    import ecr_widgets.cli.fleet
-    import ecr_widgets.cli.run
-    import ecr_widgets.connections
-    import ecr_widgets.engine.papermill_engine  # noqa: F401
     from ecr_widgets.engine import run_kernel
+
+    for name in _OURS:
+        importlib.import_module(f"ecr_widgets.{name}")
 
     # All clients share what is read of botocore's files: most of what a new one costs.
     botocore.session.create_loader = cache(botocore.loaders.create_loader)
     for service in ("s3", "sts", "ecr", "ecs"):
         boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
     run_kernel._import_without_debugger()
+    # The last three: what a kernel loads as it starts.
     import ipykernel.ipkernel
     import ipykernel.kernelapp  # noqa: F401
+    import IPython.core.completerlib
+    import IPython.extensions.storemagic  # noqa: F401
+    import tornado.platform.asyncio  # noqa: F401
 
 
 def main(last: list[Callable[[], None]]) -> None:
