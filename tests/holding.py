@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.faults.forked import AT_FORK
+
 MOMENTS = ("begun", "intended", "acted", "recorded")
 """Before the intent is written; after the look that may correct it, before the change; after the change, before its outcome
 is written; after that."""
 
-# Python imports this at its start, also in the run's kernel: no hook is in the product.
+# This is executed before the run's own code, also in its kernel: no hook is in the product.
 HOOK = """
 import os, time
 from pathlib import Path
@@ -48,13 +50,17 @@ Layer0Api.list_deploys = lambda *_: ()
 """
 
 
-def hooked(folder: Path, place: Path, source: str = HOOK) -> dict[str, str]:
+def hooked(folder: Path, place: Path, source: str = HOOK, *, forked: bool = False) -> dict[str, str]:
     """Variables for a run that waits at `place`, a path whose name is `<step>.<moment>`.
 
     The file of that path stands while it waits; removing it lets the run go on.
+
+    Args:
+        forked: Whether it is forked, as `tests.faults.forked` does it; Python itself starts the others.
     """
     hook = folder / "hook"
     hook.mkdir(exist_ok=True)
-    (hook / "sitecustomize.py").write_text(source)
+    file = hook / "sitecustomize.py"
+    file.write_text(source)
     path = os.pathsep.join(filter(None, (str(hook), os.environ.get("PYTHONPATH"))))
-    return {"PYTHONPATH": path, "FAULTS_HOLD_AT": str(place)}
+    return {"FAULTS_HOLD_AT": str(place)} | ({AT_FORK: str(file)} if forked else {"PYTHONPATH": path})

@@ -35,6 +35,8 @@ from jupyter_client import launcher
 from ecr_widgets.engine import kernel
 from ecr_widgets.fleets import start as target_run
 
+AT_FORK = "FORKED_FIRST"
+"""A variable with the path of a file of Python that a forked process executes first, as are those that are forked from it."""
 _NUMBER = struct.Struct("ci")
 _BEGAN, _ENDED = b"b", b"e"
 """What a number is about: a process that is killed at once ends without having begun, and its status is no process id."""
@@ -313,6 +315,8 @@ def main(last: list[Callable[[], None]]) -> None:
     if number < 0:
         os._exit(1)
     with forking():
+        if first := os.environ.get(AT_FORK):
+            exec(Path(first).read_text(), {})
         # Its parent is the watcher.
         words = [str(os.getppid()) if word == str(asked_by) else word for word in words]
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.faults import forked
 from tests.sandbox.cells import run_cells
 from tests.sandbox.conftest import BIN, SHIPPED, facts, succeeded
 
@@ -135,18 +136,16 @@ exec(open(sys.argv[1]).read())
 def test_the_airflow_dag_runs_by_our_engine(srv: Path, sandbox_environ: dict[str, str]) -> None:
     """The operator's own call of papermill, which names no engine, leaves our record; a retry leaves one of its own."""
     (srv / "dag.py").write_text((DOCS / "airflow_dag.py").read_text().replace("/srv", str(srv)))
-    (srv / "airflow.py").write_text(AIRFLOW)
     mended = (srv / "runbooks" / "rotate.ipynb").read_text()
     broken = mended.replace("kit.check_target(", "kit.no_such_step(")
     states = []
     for number, text in (("1", broken), ("2", mended)):
         (srv / "runbooks" / "rotate.ipynb").write_text(text)
-        subprocess.run(
-            [sys.executable, srv / "airflow.py", srv / "dag.py", number],
+        forked.run(
+            [sys.executable, "-c", AIRFLOW, srv / "dag.py", number],
             env=sandbox_environ,
             cwd=srv / "runbooks",
             capture_output=True,
-            check=False,
         )
     for saved in saved_runs(srv):
         told = json.loads(saved.read_text())["metadata"]["ecr_widgets"]
@@ -162,9 +161,9 @@ def run_as_jupyter_scheduler(srv: Path, environ: dict[str, str], pasted: str) ->
         place + 1, nbformat.v4.new_code_cell(pasted, metadata={"tags": ["injected-parameters"]})
     )
     nbformat.write(book, srv / "job.ipynb")
-    subprocess.run(
+    forked.run(
         [
-            *(BIN / "jupyter-nbconvert", "--to", "notebook", "--execute", "--allow-errors"),
+            *(sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--allow-errors"),
             *("--output", srv / "done.ipynb", srv / "job.ipynb"),
         ],
         env=environ,

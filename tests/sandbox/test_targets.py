@@ -15,6 +15,7 @@ import pytest
 from ecr_widgets.model.record import StepState
 from ecr_widgets.sandbox import Sandbox
 from tests import ours
+from tests.faults import forked
 from tests.holding import hooked
 from tests.sandbox.conftest import BIN, SHIPPED, Cells, Run, journal, records, succeeded
 
@@ -26,9 +27,9 @@ def held(
     environ: dict[str, str], folder: Path, place: str, runbook: str, *words: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A run of a runbook that waits at `<step>.<moment>`; it goes on when that file in the folder is removed."""
-    process = subprocess.Popen(
+    process = forked.start(
         [BIN / "ecr-widgets", "run", runbook, "--json", "--runs", folder / "runs", *words],
-        env=environ | hooked(folder, folder / place),
+        env=environ | hooked(folder, folder / place, forked=True),
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
