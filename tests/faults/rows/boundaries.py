@@ -50,16 +50,12 @@ TASK_STEPS = ("check_target", "login", "find_image", "create_deploy", "create_ta
 BOUNDARIES = (*STEPS, "update_service", "create_task")
 
 
-def _hooked(at: Attempt, source: str, hold_at: Path) -> dict[str, str]:
-    return hooked(at.folder, hold_at, source) | {"FAULTS_MARK": str(at.folder)}
-
-
-def held(at: Attempt, place: str, words: Sequence[str | Path], source: str = HOOK) -> subprocess.Popen[bytes]:
+def held(at: Attempt, place: str, words: Sequence[str | Path]) -> subprocess.Popen[bytes]:
     """A run that waits at `<step>.<moment>`, for ever."""
     reached = at.folder / place
     process = subprocess.Popen(
         words,
-        env=environ_of(at) | _hooked(at, source, reached),
+        env=environ_of(at) | hooked(at.folder, reached) | {"FAULTS_MARK": str(at.folder)},
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -69,10 +65,9 @@ def held(at: Attempt, place: str, words: Sequence[str | Path], source: str = HOO
     return process
 
 
-def run_to_its_end(at: Attempt, words: Sequence[str | Path], source: str = "") -> dict[str, Any]:
+def run_to_its_end(at: Attempt, words: Sequence[str | Path]) -> dict[str, Any]:
     """A run that succeeds; what it prints."""
-    environ = environ_of(at) | (_hooked(at, source, at.folder / "nowhere") if source else {})
-    done = forked.run(words, env=environ, cwd=at.folder, capture_output=True, text=True)
+    done = forked.run(words, env=environ_of(at), cwd=at.folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended: dict[str, Any] = json.loads(done.stdout)
     assert ended["state"] == "succeeded"
@@ -114,9 +109,9 @@ def _store_blindly(at: Attempt, name: str, *, hold_at: str = "nowhere") -> subpr
     """The one step by itself, without its look at what stands: what the rows' controls do twice."""
     path = at.folder / "dockerrun.json"
     path.write_text(json.dumps({"containerDefinitions": [{"name": "a", "image": "x", "memory": 10}]}))
-    return subprocess.Popen(
+    return forked.start(
         [sys.executable, "-c", STORE, name, path],
-        env=environ_of(at) | _hooked(at, HOOK + BLIND, at.folder / hold_at),
+        env=environ_of(at) | hooked(at.folder, at.folder / hold_at, HOOK + BLIND, forked=True),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
