@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ecr_widgets.adapters.programs import run_in_time
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.settings.engine_address import docker_folder, read_docker_config
 
@@ -94,16 +95,8 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 @cache
 def _version_of(path: str, word: str) -> tuple[int, int] | None:
     try:
-        done = subprocess.run(
-            [path, word],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=True,
-        )
+        done = run_in_time([path, word], longest_s=_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError):
         return None  # broken or for another machine: docker skips it as well
-    match = _VERSION.search(done.stdout)
+    match = None if done.returncode else _VERSION.search(done.stdout.decode(errors="replace"))
     return (int(match[1]), int(match[2])) if match else None

@@ -7,10 +7,10 @@ import selectors
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from botocore.credentials import AssumeRoleProvider, CredentialResolver, ProcessProvider
 
+from ecr_widgets.adapters.programs import kill_with_children
 from ecr_widgets.errors import SettingsError
 
 LONGEST_S = 120.0
@@ -50,7 +50,7 @@ class LimitedProcess:
         try:
             out, err = self._read(time.monotonic() + LONGEST_S)
         except BaseException:
-            _kill(self._process)
+            kill_with_children(self._process)
             raise
         self.returncode = self._process.returncode
         return out, err
@@ -85,15 +85,3 @@ class LimitedProcess:
             f"credential_process {self._name!r} {what}, and was killed",
             hint="run it by hand: it has to print one JSON object with Version, AccessKeyId and SecretAccessKey, and end",
         )
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    import psutil
-
-    # First its children, while they can be found: they may be what does not end.
-    with suppress(psutil.Error):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                child.kill()
-    process.kill()
-    process.wait()

@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
 from ecr_widgets.adapters.build_tool import read_config
+from ecr_widgets.adapters.programs import run_in_time
 from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.errors import AuthorizationError, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.settings.engine_address import docker_folder
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 300.0
+"""A credential helper may have to ask a person, and a busy engine takes long."""
 
 
 def store_login(
@@ -40,38 +42,30 @@ def store_login(
             hint="runbooks need none: they log in by themselves at every step",
         )
     try:
-        _check_configuration(_run([command, "--version"], environ))
+        _, output = _run([command, "--version"], environ)
+        _check_configuration(output)
         words = ["login", "--username", token.user, "--password-stdin", "--", token.registry]
-        done = _run([command, *words], environ, token.password)
+        code, output = _run([command, *words], environ, token.password)
     except subprocess.TimeoutExpired as error:
         raise AuthorizationError(
             f"docker login to {token.registry} did not end within {_TIMEOUT_S:.0f} s",
             hint="a credential helper may be waiting for input; try `docker login` by hand",
         ) from error
-    if done.returncode:
-        why = shortened(_error_in(redact(done.stderr))) or f"exit code {done.returncode}"
+    if code:
+        why = shortened(_error_in(redact(output))) or f"exit code {code}"
         raise AuthorizationError(f"docker login to {token.registry} failed: {why}", hint=_hint(why))
     return _store_of(token.registry, environ)
 
 
-def _run(
-    words: Sequence[str], environ: Mapping[str, str], given: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        input=given,
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+def _run(words: Sequence[str], environ: Mapping[str, str], given: str = "") -> tuple[int, str]:
+    """The exit code, and what it wrote to stderr."""
+    done = run_in_time(words, longest_s=_TIMEOUT_S, given=given.encode(), environ=environ)
+    return done.returncode, done.stderr.decode(errors="replace")
 
 
-def _check_configuration(ended: subprocess.CompletedProcess[str]) -> None:
+def _check_configuration(output: str) -> None:
     """Refuse a configuration that docker warns about: docker goes on without it, and a login would then overwrite it."""
-    unread = re.search(r"(?:loading|parsing) config file.*", ended.stderr)
+    unread = re.search(r"(?:loading|parsing) config file.*", output)
     if unread is not None:
         raise SettingsError(
             f"docker cannot read its configuration, and a login would overwrite it: error {unread[0]}",

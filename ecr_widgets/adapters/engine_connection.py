@@ -25,6 +25,7 @@ from ecr_widgets.adapters.build_tool import read_config
 from ecr_widgets.adapters.engine_errors import answered, broken_off, certificates, no_engine, not_reached
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
+from ecr_widgets.adapters.programs import run_in_time
 from ecr_widgets.adapters.ssh_transport import SshAdapter
 from ecr_widgets.docker_library import (
     APIError,
@@ -107,14 +108,10 @@ class _UsersLogins(AuthConfig):
 
 class _Helper(Store):
     def _execute(self, subcmd: str, data_input: bytes) -> bytes:
-        done = subprocess.run(
-            [self.program, subcmd],
-            input=data_input,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_HELPER_S,
-            check=True,
+        done = run_in_time(
+            [self.program, subcmd], longest_s=_HELPER_S, given=data_input, stderr=subprocess.DEVNULL
         )
+        done.check_returncode()
         return done.stdout
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from ecr_widgets.adapters.http import EnvironmentPools
+from ecr_widgets.adapters.programs import run_in_time
 from ecr_widgets.model.loopback import is_loopback
 
 _LONGEST_S = 30.0
@@ -44,7 +45,7 @@ def _run(command: str, body: bytes) -> str:
     try:
         words = shlex.split(command)
         words[0] = os.path.expanduser(words[0])  # noqa: PTH111 -- a Path drops the ./ of a program
-        done = subprocess.run(words, input=body, capture_output=True, timeout=_LONGEST_S, check=False)
+        done = run_in_time(words, longest_s=_LONGEST_S, given=body)
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
         return f"the notice could not be sent: {type(error).__name__} {error}"
     return (

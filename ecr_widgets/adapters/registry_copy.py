@@ -38,12 +38,12 @@ def _copy(
 ) -> None:
     manifest = source.read_manifest(digest)
     described = json.loads(manifest.content)
-    children = described.get("manifests", ())
+    children = described.get("manifests") or ()
     if children and depth >= _DEEPEST:
         raise RegistryError(f"{source.image} is an index of indexes, {depth} deep, which is not copied")
     for child in children:
         _copy(source, child["digest"], target, child["digest"], depth=depth + 1)
-    for part in (*described.get("layers", ()), *([described["config"]] if "config" in described else ())):
+    for part in (*(described.get("layers") or ()), *([described["config"]] if "config" in described else ())):
         # Layers that are stored elsewhere (`urls`) stay there.
         if not part.get("urls"):
             _copy_blob(source, target, part["digest"], int(part["size"]))

@@ -221,6 +221,28 @@ def test_a_copy_has_the_same_digest(stocked: Stocked) -> None:
         )
 
 
+@pytest.mark.parametrize("layers", ["null", "[]"])
+def test_an_image_without_layers_is_put_read_and_copied(stocked: Stocked, layers: str) -> None:
+    """An image without layers is an image, also in BuildKit's spelling, which has null for them."""
+    image = stocked.image(":empty")
+    config = b'{"os": "linux", "architecture": "amd64"}'
+    digest = stocked.registry.put_blob(image, config, stocked.token)
+    described = {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "size": len(config),
+        "digest": digest,
+    }
+    content = json.dumps({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": described})
+    content = f'{content[:-1]}, "layers": {layers}}}'
+    stocked.registry.put_manifest(image, content.encode(), IMAGE_MANIFEST, stocked.token)
+    put = f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+    assert stocked.find(":empty") == put
+    source, target = stocked.image(f"@{put}"), stocked.copied(f"empty-{layers.strip('[]')}")
+    assert stocked.registry.read_details(source, stocked.token).platform == "linux/amd64"
+    stocked.registry.copy_image(source, stocked.token, target, stocked.token, progress=ignore_progress)
+    assert stocked.registry.find_digest(target, stocked.token) == put
+
+
 def referrer(stocked: Stocked, subject: str, number: int = 0) -> tuple[ImageReference, bytes]:
     """Put a referrer with an empty configuration and its blobs, and return its name by digest and its content."""
     image = stocked.image(f"@{subject}")

@@ -74,7 +74,7 @@ class Blobs:
 
     def link(self, repository: str, manifest: dict[str, Any]) -> None:
         """Let a repository serve the blobs that one of its manifests names."""
-        for part in (*manifest.get("layers", ()), manifest.get("config", {})):
+        for part in (*(manifest.get("layers") or ()), manifest.get("config", {})):
             if "digest" in part:
                 self.links.add((repository, part["digest"]))
 

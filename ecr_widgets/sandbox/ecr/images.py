@@ -117,6 +117,6 @@ def size_bytes(image: Image) -> int | None:
     if "layers" not in manifest:
         return None
     total: int = int(manifest.get("config", {}).get("size", 0)) + sum(
-        layer["size"] for layer in manifest["layers"]
+        layer["size"] for layer in manifest["layers"] or ()
     )
     return total

@@ -228,13 +228,13 @@ class _Manifest(_Handler):
             return self.refuse(400, "MANIFEST_INVALID", "manifest invalid")
         if (unreadable := why_unreadable(manifest)) is not None:
             return self.refuse(405, "UNSUPPORTED", unreadable)
-        parts = [*manifest.get("layers", ()), *([manifest["config"]] if "config" in manifest else ())]
+        parts = [*(manifest.get("layers") or ()), *([manifest["config"]] if "config" in manifest else ())]
         missing = [
             part["digest"] for part in parts if not self.blobs.has(self.repository.name, part["digest"])
         ]
         missing += [
             child["digest"]
-            for child in manifest.get("manifests", ())
+            for child in manifest.get("manifests") or ()
             if self.store.find_image(self.repository, child["digest"]) is None
         ]
         if missing:

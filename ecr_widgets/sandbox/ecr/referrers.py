@@ -26,7 +26,7 @@ _OF_DESCRIPTOR = frozenset(("mediaType", "digest", "size", "urls", "annotations"
 def why_unreadable(manifest: Mapping[str, Any]) -> str | None:
     """Why ECR refuses a manifest that the specification allows; None if it does not."""
     config = manifest.get("config") or {}
-    described = [config, manifest.get("subject") or {}, *manifest.get("layers", ())]
+    described = [config, manifest.get("subject") or {}, *(manifest.get("layers") or ())]
     if any(each.keys() - _OF_DESCRIPTOR for each in described) or "annotations" in config:
         return "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'"
     return None
