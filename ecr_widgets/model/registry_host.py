@@ -17,8 +17,8 @@ from ecr_widgets.model.image_reference import ImageReference, check_repository_n
 from ecr_widgets.model.loopback import is_loopback
 
 _SUFFIX = (
-    r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn|amazonwebservices\.eu)"
-    r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+    r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov"
+    r"|on\.(?:aws(?:\.ic\.gov|\.scloud|\.hci\.ic\.gov)?|cloud-aws\.adc-e\.uk|amazonwebservices\.(?:com\.cn|eu)))"
 )
 _ECR_HOST = re.compile(
     rf"(?:(\d{{12}})\.)?(?:vpce-[a-z0-9-]+\.)?dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?{_SUFFIX}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.loaders import create_loader
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
@@ -47,6 +48,20 @@ SANDBOX = OwnRegistry("127.0.0.1:5000", RegistryId("111222333444", "us-east-1"))
 def test_an_ecr_host_tells_account_and_region(host: str, found: tuple[str, str] | None) -> None:
     """An ECR host has an account and a region in every partition and endpoint form; other hosts have none."""
     assert registry_id_of(host) == (RegistryId(*found) if found else None)
+
+
+def test_every_partition_that_botocore_knows_is_known() -> None:
+    """In each partition's regions plain, FIPS and dual-stack hosts have an account and a region."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    assert len(partitions) > 5
+    for each in partitions:
+        plain = each["outputs"]["dnsSuffix"]
+        dual = each["outputs"]["dualStackDnsSuffix"].replace("api.", "on.", 1)
+        for region in each["regions"]:
+            for middle, suffix in (("dkr.ecr", plain), ("dkr-ecr", dual)):
+                for fips in ("", "-fips"):
+                    host = f"111222333444.{middle}{fips}.{region}.{suffix}"
+                    assert registry_id_of(host) == RegistryId("111222333444", region), host
 
 
 @pytest.mark.parametrize(
