@@ -26,6 +26,11 @@ def pauses() -> Iterator[float]:
         pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
 
 
+def may_pass(error: DeployTargetError) -> bool:
+    """Whether a target that failed so may answer a little later."""
+    return error.retryable or error.status >= _SERVER_FAILS
+
+
 def read_in_wait(
     clock: Clock,
     read: Callable[[], T],
@@ -51,8 +56,8 @@ def read_in_wait(
         except DeployTargetError as error:
             now_s = clock.monotonic_s()
             is_missing = isinstance(error, EntityNotFound)
-            is_passing = error.retryable or error.status >= _SERVER_FAILS
-            until_s = missing_until_s if is_missing else began_s + LONGEST_OUTAGE_S if is_passing else now_s
+            longest_s = LONGEST_OUTAGE_S if may_pass(error) else 0.0
+            until_s = missing_until_s if is_missing else began_s + longest_s
             if now_s >= min(until_s, deadline_s):
                 raise
             progress(Progress("wait", f"asking once more, since {error.message}"))

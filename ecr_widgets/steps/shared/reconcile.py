@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from ecr_widgets.errors import ConcurrentChange, DeployTargetUnavailable, OutcomeUnknown
+from ecr_widgets.errors import ConcurrentChange, DeployTargetError, DeployTargetUnavailable, OutcomeUnknown
 from ecr_widgets.ports import Clock
+from ecr_widgets.steps.shared.polling import LONGEST_OUTAGE_S, may_pass, read_in_wait
 
 T = TypeVar("T")
 
@@ -48,11 +49,17 @@ def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None
 
 
 def _find(clock: Clock, look: Callable[[], T | None], error: OutcomeUnknown) -> T:
+    deadline_s = clock.monotonic_s() + LONGEST_OUTAGE_S
     for pause_s in _PAUSES_S:
         clock.sleep(pause_s)
         try:
-            found = look()
+            # What lost the reply may last: a load balancer whose server is restarted loses the next ones, too.
+            found = read_in_wait(clock, look, deadline_s=deadline_s)
         except (DeployTargetUnavailable, OutcomeUnknown):
+            continue
+        except DeployTargetError as failed:
+            if not may_pass(failed):
+                raise
             continue
         if found is not None:
             return found

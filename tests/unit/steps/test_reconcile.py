@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import ConcurrentChange, Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.errors import ConcurrentChange, Layer0Error, Layer0Unavailable, OutcomeUnknown
 from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
@@ -92,6 +92,26 @@ def test_a_look_that_fails_is_not_the_last() -> None:
         raise OutcomeUnknown("the reply was lost")
 
     assert reconcile(FakeClock(World()), change, look) == ({"id": "1"}, True)
+
+
+@pytest.mark.parametrize(("for_s", "is_found"), [(60, True), (10_000, False)])
+def test_an_outage_that_lost_the_reply_may_last(world: World, *, for_s: float, is_found: bool) -> None:
+    """What was made is found after an outage of a minute; after one that does not end the outcome is unknown, not failed."""
+    clock = FakeClock(world)
+
+    def look() -> str:
+        if clock.monotonic_s() < for_s:
+            raise Layer0Error("unexpected error", status=500)
+        return "made"
+
+    def change() -> str:
+        raise OutcomeUnknown("the reply was lost")
+
+    if is_found:
+        assert reconcile(clock, change, look) == ("made", True)
+    else:
+        with pytest.raises(OutcomeUnknown):
+            reconcile(clock, change, look)
 
 
 def meeting(*outcomes: str | None) -> Callable[[], str]:
