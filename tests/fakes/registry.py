@@ -70,7 +70,7 @@ class FakeRegistry:
     ) -> None:
         manifest = self.read_manifest(source, source_token)
         described = json.loads(manifest.content)
-        for part in (described["config"], *described["layers"]):
+        for part in (described["config"], *(described["layers"] or ())):
             blob = self.read_blob(source, part["digest"], source_token, largest_bytes=1 << 20)
             self.put_blob(target, blob, target_token)
         named = target.with_digest(manifest.digest)
@@ -125,7 +125,7 @@ class FakeRegistry:
     ) -> None:
         check_token(self._world, image, token)
         described = json.loads(content)
-        for part in (described["config"], *described["layers"]):
+        for part in (described["config"], *(described["layers"] or ())):
             if (image.repository, part["digest"]) not in self._world.blobs:
                 raise ImageNotFound(f"no blob {part['digest']}")
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
