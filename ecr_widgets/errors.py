@@ -16,6 +16,7 @@
     │  └─ TagImmutable                  .standing, .wanted (digests)
     ├─ EngineError
     │  ├─ EngineUnavailable
+    │  │  └─ EngineLost                 it has answered before
     │  ├─ BuildError                    .log
     │  │  └─ BuildRefused               before anything was built
     │  └─ PushError                     .log
@@ -188,6 +189,10 @@ class EngineError(EcrWidgetsError):
 
 class EngineUnavailable(EngineError):
     """No Docker Engine answers, and none can be started."""
+
+
+class EngineLost(EngineUnavailable):
+    """The Docker Engine answered at first, and then no longer: something may have been started."""
 
 
 class BuildError(EngineError):

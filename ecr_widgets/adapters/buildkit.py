@@ -23,7 +23,7 @@ from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool, read_config
 from ecr_widgets.adapters.engine_events import build_login_error, has_engine_ended, hint_for, login_refused
 from ecr_widgets.disk import write_atomically
-from ecr_widgets.errors import BuildError, BuildRefused, EcrWidgetsError, EngineUnavailable, SettingsError
+from ecr_widgets.errors import BuildError, BuildRefused, EcrWidgetsError, EngineLost, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
@@ -264,7 +264,7 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
     if any(each.registry in text for each in logins) and login_refused(text):
         return build_login_error(text)
     if has_engine_ended(text):
-        return EngineUnavailable(
+        return EngineLost(
             f"the build failed: {text}", hint="see that the engine runs and can be reached, then build again"
         )
     hint = hint_for(text, "correct the step that the log names")

@@ -15,7 +15,7 @@ from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import of_time
 from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.docker_library import APIError
-from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
+from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineLost, EngineUnavailable
 from ecr_widgets.model.paths import exists
 from ecr_widgets.settings.engine_address import EngineAddress, other_sockets
 
@@ -36,14 +36,16 @@ def broken_off(address: EngineAddress, error: Exception, *, silence_s: float) ->
     if reason is not None:
         return EngineError(f"the Docker Engine refused: {reason}")
     if isinstance(_innermost(error), TimeoutError):
-        return EngineUnavailable(
+        return EngineLost(
             f"the Docker Engine at {address} sent nothing for {silence_s:g} s",
             hint="it may wait for a registry that does not answer: check the network between the two, then run again",
         )
     # It has answered before, so the connection broke, or the engine ended.
-    return EngineUnavailable(
-        f"the Docker Engine at {address} does not answer: {_cause(error)}",
-        hint=_hint(address, error),
+    return EngineLost(
+        f"the Docker Engine at {address} does not answer any more: {_cause(error)}",
+        hint=_hint(address, error)
+        if address.is_ssh or _is_tls(error)
+        else "start it if it has ended, see in its log why, then run again",
     )
 
 

@@ -22,6 +22,7 @@ from ecr_widgets.errors import (
     BuildRefused,
     DeploymentFailed,
     EcrWidgetsError,
+    EngineLost,
     EngineUnavailable,
     InputError,
     OutcomeUnknown,
@@ -47,6 +48,8 @@ _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
 
 def exit_code_of(error: EcrWidgetsError) -> int:
     """Return the contract's exit code for an error."""
+    if isinstance(error, EngineLost):
+        return FAILED
     if isinstance(error, (InputError, SettingsError, EngineUnavailable, BuildRefused)):
         return REFUSED
     if isinstance(error, OutcomeUnknown):

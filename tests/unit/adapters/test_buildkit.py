@@ -16,7 +16,7 @@ import pytest
 
 from ecr_widgets.adapters.build_tool import BuildTool
 from ecr_widgets.adapters.buildkit import build_with_buildkit
-from ecr_widgets.errors import AuthorizationError, BuildError, EngineUnavailable, StepCancelled
+from ecr_widgets.errors import AuthorizationError, BuildError, EngineLost, StepCancelled
 from ecr_widgets.locks import take
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import find_context
@@ -206,16 +206,16 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
             BuildError,
             "docker-buildx",
         ),
-        ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineUnavailable, "engine runs"),
+        ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineLost, "engine runs"),
         (
             "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
-            EngineUnavailable,
+            EngineLost,
             "engine runs",
         ),
-        ("Unavailable: error reading from server: EOF", EngineUnavailable, "engine runs"),
+        ("Unavailable: error reading from server: EOF", EngineLost, "engine runs"),
         (
             'error during connect: Head "http://docker.example.com/_ping": command [ssh -- host] has exited',
-            EngineUnavailable,
+            EngineLost,
             "engine runs",
         ),
         ("failed to solve: write /app: no space left on device", BuildError, "docker system prune"),

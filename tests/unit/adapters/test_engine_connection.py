@@ -22,7 +22,7 @@ import pytest
 
 from ecr_widgets.adapters import engine_connection
 from ecr_widgets.adapters.engine_connection import EngineConnection
-from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
+from ecr_widgets.errors import EngineError, EngineLost, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from tests.unit.adapters.unreachable import http, told
 
@@ -238,7 +238,7 @@ def test_an_answer_that_breaks_off_is_told_in_words(monkeypatch: pytest.MonkeyPa
         engine = EngineConnection()
         events = engine.events(lambda: engine.client.api.push("app", stream=True), EngineError)
         assert next(events) == {"status": "pushed"}
-        with pytest.raises(EngineUnavailable, match="does not answer: the connection ended in the middle of"):
+        with pytest.raises(EngineLost, match="any more: the connection ended in the middle of"):
             next(events)
         engine.close()
 

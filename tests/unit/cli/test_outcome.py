@@ -7,6 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ecr_widgets.cli.outcome import FAILED, REFUSED, exit_code_of
+from ecr_widgets.errors import EngineLost, EngineUnavailable
+
+
+def test_an_engine_that_is_lost_on_the_way_is_no_refusal() -> None:
+    """Without an engine nothing is begun, which is a refusal; an engine that is lost later is a failure."""
+    codes = [exit_code_of(error("gone")) for error in (EngineUnavailable, EngineLost)]
+    assert codes == [REFUSED, FAILED]
+
 
 def test_a_command_ends_without_a_search_for_garbage() -> None:
     """When Python ends, no object is left for it to search."""
