@@ -198,8 +198,10 @@ class EngineLost(EngineUnavailable):
 class BuildError(EngineError):
     """An image build failed; `log` holds the builder's output lines."""
 
-    def __init__(self, message: str, *, log: Sequence[str] = (), hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, log: Sequence[str] = (), hint: str | None = None, retryable: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
         self.log = tuple(log)
 
 

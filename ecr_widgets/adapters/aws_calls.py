@@ -50,6 +50,8 @@ NO_IDENTITY = (
     aws.SSOError,
     aws.TokenRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
+    # Of `aws login`, which older versions do not know.
+    getattr(aws, "LoginError", aws.SSOError),
 )
 NO_ANSWER = (aws.HTTPClientError, aws.ConnectionError)
 _NOT_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError)

@@ -21,7 +21,14 @@ from typing import IO, Any
 
 from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool, read_config
-from ecr_widgets.adapters.engine_events import build_login_error, has_engine_ended, hint_for, login_refused
+from ecr_widgets.adapters.engine_events import (
+    BUILD_LATER,
+    build_login_error,
+    has_engine_ended,
+    hint_for,
+    login_refused,
+    may_build_later,
+)
 from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import BuildError, BuildRefused, EcrWidgetsError, EngineLost, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -267,7 +274,8 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
         return EngineLost(
             f"the build failed: {text}", hint="see that the engine runs and can be reached, then build again"
         )
-    hint = hint_for(text, "correct the step that the log names")
+    may_pass = may_build_later(text)
+    hint = hint_for(text, BUILD_LATER if may_pass else "correct the step that the log names")
     if _TOO_OLD.search(lower):
         hint = f"the engine does not accept such an old build tool: {INSTALL}"
     elif _NOT_KNOWN.search(lower):
@@ -277,4 +285,4 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
             "the frontend that `# syntax=` names is fetched at each build: let the engine reach its registry,"
             " or remove the line if the engine is 23 or newer"
         )
-    return BuildError(f"the build failed: {text}", log=events.log, hint=hint)
+    return BuildError(f"the build failed: {text}", log=events.log, hint=hint, retryable=may_pass)

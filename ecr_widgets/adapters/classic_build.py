@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
-from ecr_widgets.adapters.engine_events import aux_of, build_login_error, hint_for, login_refused
+from ecr_widgets.adapters.engine_events import (
+    BUILD_LATER,
+    aux_of,
+    build_login_error,
+    hint_for,
+    login_refused,
+    may_build_later,
+)
 from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.errors import BuildError, EcrWidgetsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -41,10 +48,13 @@ def build_by_call(
     def refused(text: str) -> EcrWidgetsError:
         if any(each.registry in text for each in logins) and login_refused(text):
             return build_login_error(text)
+        may_pass = may_build_later(text)
+        wrong = "correct the step that the log names" if log else "correct what it names"
         return BuildError(
             f"the build failed: {text}",
             log=tuple(log),
-            hint=hint_for(text, "correct the step that the log names" if log else "correct what it names"),
+            hint=hint_for(text, BUILD_LATER if may_pass else wrong),
+            retryable=may_pass,
         )
 
     dockerfile, archive = context.archive()

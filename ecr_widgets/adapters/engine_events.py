@@ -54,6 +54,7 @@ _ENGINE_ENDED = re.compile(
     r"|failed to receive status: .*unavailable|error reading from server|transport is closing"
 )
 _FULL = re.compile(r"no space left on device|disk quota exceeded")
+_STEP_FAILED = re.compile(r"did not complete successfully|non-zero code")
 _KILLED = re.compile(r"(?:non-zero code|exit code): 137\b")
 
 MAY_IT = "a new token is requested automatically: check whether the identity may do it, and what the repository's policy says"
@@ -63,7 +64,16 @@ _PUSH_AGAIN = (
     "check the connection between engine and registry, then push again: what has arrived is not sent twice"
 )
 _PULL_AGAIN = "check the connection between engine and registry, then pull again"
+BUILD_LATER = "a registry of a base image was busy or did not answer: build again later"
 _ASK_THE_ENGINE = "the engine's own log may say more (`journalctl -u docker` where it runs); then try again"
+
+
+def may_build_later(text: str) -> bool:
+    """Whether the same build may succeed a little later: a registry of a base image was busy, not a step of the Dockerfile
+    wrong.
+    """
+    lower = text.lower()
+    return _PASSING.search(lower) is not None and not _STEP_FAILED.search(lower)
 
 
 def has_engine_ended(text: str) -> bool:

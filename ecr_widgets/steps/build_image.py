@@ -23,6 +23,7 @@ from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_arguments, secrets_of
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession
+from ecr_widgets.steps.shared.repeats import persist
 from ecr_widgets.steps.step import NOT_YET, Step
 
 _LARGE_BYTES = 1_000_000_000
@@ -189,9 +190,12 @@ class BuildImage(Step[Buildable, BuildOutcome]):
         before = outside.engine.find_image_id(image)
 
         def build(logins: Sequence[AuthorizationToken] = ()) -> str:
-            return outside.engine.build(
-                found.context, options=options, tags=[image], logins=logins, progress=progress
-            )
+            def once() -> str:
+                return outside.engine.build(
+                    found.context, options=options, tags=[image], logins=logins, progress=progress
+                )
+
+            return persist("build", once, clock=outside.clock, progress=progress)
 
         own, others = _in_ecr(outside.session, named)
         if not own and not others:

@@ -12,6 +12,7 @@ from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecs.decode import account_of, failure_text, objects, texts
 from ecr_widgets.adapters.ecs.wire import Wire, ask, keep_json
 from ecr_widgets.errors import (
+    AuthorizationError,
     ConcurrentChange,
     DeployTargetUnavailable,
     EcrWidgetsError,
@@ -79,14 +80,14 @@ class Calls:
 
     def _account(self) -> str:
         try:
-            # STS is asked in each run; if it cannot be reached, ECS's own ARNs hold the account too.
+            # STS is asked in each run; if it cannot be reached or refuses, ECS's own ARNs hold the account too.
             sts = ERRORS.translated(
                 "sts:GetCallerIdentity", lambda: self._aws.client("sts", attempts=2, connect_timeout_s=3.0)
             )
             return str(
                 ERRORS.translated("sts:GetCallerIdentity", lambda: sts.get_caller_identity()["Account"])
             )
-        except DeployTargetUnavailable:
+        except (AuthorizationError, DeployTargetUnavailable):
             answer = self._read("ecs:DescribeClusters")
             named = (*objects(answer, "clusters"), *objects(answer, "failures"))
             return account_of(named)

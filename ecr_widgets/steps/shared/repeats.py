@@ -11,16 +11,16 @@ from ecr_widgets.ports import Clock, Progress, ProgressSink
 T = TypeVar("T")
 
 _PAUSES_S = (1.0, 2.0, 4.0)
-"""Pauses before each retry of a transfer that failed temporarily, in seconds."""
+"""Pauses before each retry of what failed temporarily, in seconds."""
 
 
 def persist(what: str, call: Callable[[], T], *, clock: Clock, progress: ProgressSink) -> T:
-    """Have an engine transfer an image, and again after a pause if it failed temporarily.
+    """Have an engine build or transfer an image, and again after a pause if it failed temporarily.
 
-    That is safe: what has arrived is not sent twice, and the outcome is the same.
+    That is safe: what is done or has arrived is not done twice, and the outcome is the same.
 
     Args:
-        what: Names the transfer in progress reports.
+        what: What it does, for progress reports.
     """
     for pause_s in _PAUSES_S:
         try:

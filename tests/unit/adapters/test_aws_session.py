@@ -9,9 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from botocore.exceptions import LoginRefreshRequired
 
 from ecr_widgets.adapters import credential_process
 from ecr_widgets.adapters.boto_ecr import BotoEcr
+from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from tests.unit.adapters.scripted import answering, http
 
@@ -201,3 +203,13 @@ def test_to_load_asks_nobody_and_looks_for_no_identity(
         with pytest.raises(EcrWidgetsError, match="credential_process"):
             ecr.authorization_token()
     assert mark.exists()
+
+
+def test_an_aws_login_that_is_over_is_no_wrong_setting() -> None:
+    """A session of `aws login` that has ended is a missing identity, as one of single sign-on is, and not a wrong setting."""
+
+    def fail() -> None:
+        raise LoginRefreshRequired
+
+    with pytest.raises(AuthorizationError, match=r"no AWS identity for ecr:PutImage: .*aws login"):
+        translated("ecr:PutImage", fail)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ecr_widgets.adapters import engine_events
-from ecr_widgets.adapters.engine_events import LayerProgress, hint_for, pull_error, push_error
+from ecr_widgets.adapters.engine_events import (
+    LayerProgress,
+    hint_for,
+    may_build_later,
+    pull_error,
+    push_error,
+)
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
@@ -77,6 +83,21 @@ def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, 
     """A lost connection or a failing registry is worth another try, of a push and of a pull; a refusal or a full disk is not."""
     for error in (push_error(IMAGE, text, []), pull_error(IMAGE, text)):
         assert error.retryable == passing
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("base:1: unexpected status from HEAD request to https://r.test/v2/b/manifests/1: 429 Too Many Requests", True),
+        ("toomanyrequests: Rate exceeded", True),
+        ("The command '/bin/sh -c curl connection refused' returned a non-zero code: 7", False),
+        ('process "/bin/sh -c echo i/o timeout; false" did not complete successfully: exit code: 1', False),
+        ("dockerfile parse error on line 2: unknown instruction: RUNN", False),
+    ],
+)  # fmt: skip
+def test_a_build_that_may_succeed_later_is_told_from_a_wrong_one(text: str, *, passing: bool) -> None:
+    """A busy registry of a base image is worth another try; a step that failed is not, whatever words it has."""
+    assert may_build_later(text) == passing
 
 
 def test_a_full_disk_and_a_killed_step_say_what_helps() -> None:

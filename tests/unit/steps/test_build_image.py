@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import AuthorizationError, BuildRefused, InputError
+from ecr_widgets.errors import AuthorizationError, BuildError, BuildRefused, InputError
 from ecr_widgets.steps.build_image import BuildImage, BuildOutcome
 from tests.fakes import REGISTRY, FakeEcr, FakeEngine, World
 from tests.fakes.connections import FakeConnections, make_outside, perform
@@ -114,6 +114,27 @@ def test_where_the_token_is_refused_the_users_own_login_counts(
     helps = False
     with pytest.raises(AuthorizationError, match=SHARED):
         here.build(f"FROM {SHARED}/base:1\n")
+
+
+def test_a_build_whose_base_image_was_throttled_is_made_again(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that a busy registry stopped is made again after a pause; a wrong Dockerfile is not."""
+    build = FakeEngine.build
+    failures = [BuildError("toomanyrequests: Rate exceeded", retryable=True), BuildError("no such file")]
+
+    def fail(self: FakeEngine, *args: Any, **more: Any) -> str:
+        if failures:
+            raise failures.pop(0)
+        return build(self, *args, **more)
+
+    monkeypatch.setattr(FakeEngine, "build", fail)
+    with pytest.raises(BuildError, match="no such file"):
+        here.build("FROM busybox\n")
+    assert not failures
+    failures.append(BuildError("toomanyrequests: Rate exceeded", retryable=True))
+    here.build("FROM busybox\n")
+    assert here.world.built_with == [()]
 
 
 def test_without_aws_a_base_image_is_left_to_the_users_own_login(

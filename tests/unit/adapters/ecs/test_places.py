@@ -10,7 +10,7 @@ from ecr_widgets.errors import EntityNotFound, InputError
 from ecr_widgets.model.services import Dialect, Place
 from tests.fakes.ecs import ADDRESS
 from tests.unit.adapters.ecs.samples import CLUSTER, missing
-from tests.unit.adapters.ecs.scripted_aws import ScriptedAws
+from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
 
 
 @pytest.mark.parametrize("name", ["ecs:demo", CLUSTER, f"ecs:{CLUSTER}"])
@@ -61,12 +61,15 @@ def test_where_it_is_is_account_and_region(ecs: BotoEcs) -> None:
     assert ecs.request("create_deploy") == "ECS: RegisterTaskDefinition"
 
 
+@pytest.mark.parametrize(
+    "refusal", [ConnectTimeoutError(endpoint_url="https://sts"), Refused("AccessDenied", "by a policy", 403)]
+)
 @pytest.mark.parametrize("answer", [{"clusters": [{"clusterArn": CLUSTER}]}, missing(CLUSTER)])
 def test_ecs_tells_the_account_where_there_is_no_way_to_sts(
-    aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, object]
+    aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, object], refusal: Exception | Refused
 ) -> None:
-    """Without access to STS, the account comes from a cluster's ARN in ECS's answer, even if the cluster does not exist."""
-    aws.answer("GetCallerIdentity", ConnectTimeoutError(endpoint_url="https://sts"))
+    """If STS cannot be reached, or a network's policy refuses it, the account comes from a cluster's ARN in ECS's answer, even if the cluster does not exist."""
+    aws.answer("GetCallerIdentity", refusal)
     aws.answer("DescribeClusters", answer)
     assert ecs.address() == str(ADDRESS)
 
