@@ -35,6 +35,8 @@ from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
 
 LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
 """Size of a manifest that the specification has registries accept; more is not read."""
+_FIRST_FORMAT = "application/vnd.docker.distribution.manifest.v1"
+"""Of Docker 1.9 and older; its digest leaves out the signatures within, so it cannot be checked like others."""
 _CHUNK_BYTES = 1024 * 1024
 _MOST_REDIRECTS = 5
 _SHORT = 19
@@ -100,9 +102,15 @@ class RegistryRepository:
             return None
         if answer.status != 200:
             raise self.refusal(answer, body)
+        media_type = answer.headers.get("Content-Type", "application/json")
+        if media_type.startswith(_FIRST_FORMAT):
+            raise RegistryError(
+                f"{self.image} is stored in Docker's first format (schema 1), in which nothing is read or copied",
+                hint="pull it with an engine before 28 and push it again: that stores it in today's format",
+            )
         digest = reference if ":" in reference else digest_of(answer.headers) or _digest(body)
         self._check(digest, body)
-        return Manifest(digest, answer.headers.get("Content-Type", "application/json"), body)
+        return Manifest(digest, media_type, body)
 
     def read_manifest(self, digest: str) -> Manifest:
         """A manifest by digest.

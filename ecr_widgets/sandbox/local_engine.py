@@ -22,6 +22,8 @@ from ecr_widgets.settings import engine_address
 
 TROUBLE = (DockerException, requests.RequestException, OSError)
 """What a call raises when the engine refuses or does not answer."""
+PATIENCE_S = 120.0
+"""Longest wait, in seconds, for an answer that a busy engine may take long for, such as to load or remove an image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,9 @@ from ecr_widgets.errors import EngineError
 from ecr_widgets.sandbox import busybox
 from ecr_widgets.sandbox.engine_traces import remove_engine
 from ecr_widgets.sandbox.folder import SandboxFolder
-from ecr_widgets.sandbox.local_engine import HeldImage, LocalEngine
+from ecr_widgets.sandbox.local_engine import PATIENCE_S, HeldImage, LocalEngine
 from ecr_widgets.sandbox.polling import wait_until
 from ecr_widgets.sandbox.state import SandboxState
-
-_PATIENCE_S = 120.0
-"""Longest wait for an engine's answer, in seconds: on a busy machine a removal takes long."""
 
 
 def container_label(sandbox_id: str) -> str:
@@ -28,7 +25,7 @@ def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
     if state.private_engine is not None:
         remove_engine(state.private_engine, folder.engine_data)
     elif state.docker_host is not None:
-        _clean_engine(LocalEngine(state.docker_host, timeout_s=_PATIENCE_S), state)
+        _clean_engine(LocalEngine(state.docker_host, timeout_s=PATIENCE_S), state)
     folder.empty()
 
 
@@ -63,7 +60,7 @@ def _remove_labelled(engine: LocalEngine, label: str) -> None:
         left[:] = engine.remove_labelled(label)
         return not left
 
-    if not wait_until(are_gone, timeout_s=_PATIENCE_S):
+    if not wait_until(are_gone, timeout_s=PATIENCE_S):
         raise EngineError(f"the engine at {engine.docker_host} does not remove {', '.join(left)}")
 
 

@@ -29,7 +29,7 @@ from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.sandbox.busybox import provide_busybox
 from ecr_widgets.sandbox.engine_traces import new_sandbox_id, plan
 from ecr_widgets.sandbox.folder import SandboxFolder
-from ecr_widgets.sandbox.local_engine import LocalEngine, find_engine
+from ecr_widgets.sandbox.local_engine import PATIENCE_S, LocalEngine, find_engine
 from ecr_widgets.sandbox.private_engine import PrivateEngine
 from ecr_widgets.sandbox.processes import ProcessIdentity
 from ecr_widgets.sandbox.removal import end_engine, remove_sandbox
@@ -191,7 +191,7 @@ class Supervisor:
         if self._private is not None:
             self._private.wait_ready()
         try:
-            return provide_busybox(LocalEngine(str(self.state.docker_host)))
+            return provide_busybox(LocalEngine(str(self.state.docker_host), timeout_s=PATIENCE_S))
         except EngineUnavailable:
             raise
         except EngineError as error:

@@ -243,6 +243,29 @@ def test_an_image_without_layers_is_put_read_and_copied(stocked: Stocked, layers
     assert stocked.registry.find_digest(target, stocked.token) == put
 
 
+# Docker's registry takes them only from addresses that its settings name.
+@pytest.mark.parametrize("stocked", ["sandbox"], indirect=True)
+def test_a_layer_that_is_stored_elsewhere_stays_there(stocked: Stocked) -> None:
+    """An image with a layer at another address, as those of Windows, is put and copied without that layer."""
+    image = stocked.image(":windows")
+    config = b'{"os": "windows", "architecture": "amd64"}'
+    digest = stocked.registry.put_blob(image, config, stocked.token)
+    described = {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "size": len(config),
+        "digest": digest,
+    }
+    foreign = {"size": 7, "digest": f"sha256:{'f' * 64}", "urls": ["https://base.example/layer"]}
+    foreign["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    manifest = {"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": described, "layers": [foreign]}
+    content = json.dumps(manifest).encode()
+    stocked.registry.put_manifest(image, content, IMAGE_MANIFEST, stocked.token)
+    source = stocked.image(f"@sha256:{hashlib.sha256(content).hexdigest()}")
+    target = stocked.copied("windows")
+    stocked.registry.copy_image(source, stocked.token, target, stocked.token, progress=ignore_progress)
+    assert stocked.registry.find_digest(target, stocked.token) == source.digest
+
+
 def referrer(stocked: Stocked, subject: str, number: int = 0) -> tuple[ImageReference, bytes]:
     """Put a referrer with an empty configuration and its blobs, and return its name by digest and its content."""
     image = stocked.image(f"@{subject}")

@@ -230,7 +230,10 @@ class _Manifest(_Handler):
             return self.refuse(405, "UNSUPPORTED", unreadable)
         parts = [*(manifest.get("layers") or ()), *([manifest["config"]] if "config" in manifest else ())]
         missing = [
-            part["digest"] for part in parts if not self.blobs.has(self.repository.name, part["digest"])
+            part["digest"]
+            for part in parts
+            # Layers that are stored elsewhere stay there.
+            if not part.get("urls") and not self.blobs.has(self.repository.name, part["digest"])
         ]
         missing += [
             child["digest"]

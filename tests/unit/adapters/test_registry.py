@@ -59,6 +59,16 @@ def test_an_images_id_is_the_digest_of_its_configuration(body: bytes, found: str
         assert OciRegistry().find_image_id(ImageReference.parse(f"{server.host}/a:1"), token) == found
 
 
+def test_an_image_of_dockers_first_format_is_named_as_that() -> None:
+    """An image that Docker 1.9 pushed is named as such, with a way to make it usable, and not as altered."""
+    schema_1 = {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}
+    with answering(http(200, b"{}", more={**schema_1, "Docker-Content-Digest": DIGEST})) as server:
+        token = AuthorizationToken(server.host, "AWS", PASSWORD, NOW, NOW + timedelta(hours=12))
+        image = ImageReference.parse(f"{server.host}/a@{DIGEST}")
+        with pytest.raises(RegistryError, match=r"schema 1.*push it again"):
+            OciRegistry().read_details(image, token)
+
+
 def test_no_image_has_no_id_and_a_refusal_is_one() -> None:
     """A missing image has no id; a refused token is an error, so that it can be renewed."""
     with answering(http(404, b"{}"), http(403, b"<html>")) as server:

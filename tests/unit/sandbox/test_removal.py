@@ -198,7 +198,7 @@ def test_an_engine_that_cannot_remove_is_told_and_asked_again(engine: Held, tmp_
 
 def test_a_slow_engine_is_not_taken_for_a_dead_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that listens and does not answer in time is an error; one that has ended is none."""
-    monkeypatch.setattr(removal, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(removal, "PATIENCE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         held = Held(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(EngineError, match="does not answer"):
