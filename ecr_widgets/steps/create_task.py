@@ -259,14 +259,13 @@ def _wait_for_end(
     progress: ProgressSink,
 ) -> Task:
     shows_at_s = clock.monotonic_s() + SHOWS_AFTER_S
-    is_known = False
     for pause_s in pauses():
         try:
             task = read_in_wait(
                 clock,
                 lambda: services.read_task(task_id),
                 deadline_s=deadline_s,
-                missing_until_s=0.0 if is_known else shows_at_s,
+                missing_until_s=shows_at_s,
                 progress=progress,
             )
         except EntityNotFound as error:
@@ -275,7 +274,6 @@ def _wait_for_end(
                 f"{services.dialect()} no longer reports task {task_id}: how it ended is not known",
                 hint="check what it was meant to do; its log may still be in CloudWatch",
             ) from error
-        is_known = True
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"
         progress(Progress(task.name, state))
         # A container's exit code is reported as 0 while it runs; it only counts once the status is STOPPED.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.layer0 import Job, JobState
 from ecr_widgets.ports import Clock, Layer0
-from ecr_widgets.steps.shared.polling import pauses, read_in_wait
+from ecr_widgets.steps.shared.polling import SHOWS_AFTER_S, pauses, read_in_wait
 
 
 def wait_for_job(
@@ -33,7 +33,12 @@ def wait_for_job(
     started_s = clock.monotonic_s()
     for pause_s in pauses():
         try:
-            job = read_in_wait(clock, lambda: layer0.read_job(job_id), deadline_s=started_s + timeout_s)
+            job = read_in_wait(
+                clock,
+                lambda: layer0.read_job(job_id),
+                deadline_s=started_s + timeout_s,
+                missing_until_s=started_s + SHOWS_AFTER_S,
+            )
         except EntityNotFound as error:
             raise OutcomeUnknown(
                 f"Layer0 no longer reports job {job_id} ({what})", hint="check whether it was done"

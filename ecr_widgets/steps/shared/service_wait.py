@@ -95,7 +95,7 @@ def wait_for_service(
             clock,
             lambda: services.read_service(service_id),
             deadline_s=started_s + timeout_s,
-            missing_until_s=0.0 if checks else started_s + SHOWS_AFTER_S,
+            missing_until_s=started_s + SHOWS_AFTER_S,
             progress=progress,
         )
         checks += 1

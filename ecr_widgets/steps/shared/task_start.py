@@ -12,7 +12,7 @@ from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown,
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID
 from ecr_widgets.ports import Clock
 from ecr_widgets.ports.services import Services
-from ecr_widgets.steps.shared.polling import pauses, read_in_wait
+from ecr_widgets.steps.shared.polling import SHOWS_AFTER_S, pauses, read_in_wait
 
 EnvVars = Mapping[str, Mapping[str, str]]
 """Values of environment variables by container name."""
@@ -91,10 +91,14 @@ def wait_for_start(
 
         OutcomeUnknown: The request is no longer reported.
     """
+    shows_at_s = clock.monotonic_s() + SHOWS_AFTER_S
     for pause_s in pauses():
         try:
             request = read_in_wait(
-                clock, lambda: services.read_task_request(request_id), deadline_s=deadline_s
+                clock,
+                lambda: services.read_task_request(request_id),
+                deadline_s=deadline_s,
+                missing_until_s=shows_at_s,
             )
         except EntityNotFound as error:
             raise OutcomeUnknown(

@@ -86,6 +86,16 @@ def test_a_task_is_followed_through_an_outage(outside: Outside, to: FakeConnecti
     assert outcome.exit_codes == {"timeout": 0}
 
 
+@pytest.mark.parametrize("call", ["read_task_request", "read_task"])
+def test_a_task_that_was_just_started_may_show_up_later(
+    outside: Outside, to: FakeConnections, call: str
+) -> None:
+    """A task and the job that starts it are waited for although Layer0 does not report them at first."""
+    failing(to, call, EntityNotFound("none", status=404), for_s=5)
+    outcome = perform(CreateTask("demo", "once", "timeout.1"), outside)
+    assert outcome.exit_codes == {"timeout": 0}
+
+
 def test_a_job_is_followed_through_an_outage(to: FakeConnections) -> None:
     """A job of Layer0 is waited for although Layer0 does not answer in between."""
     to.layer0.jobs["j"] = Job("j", JobState.COMPLETED)
