@@ -275,7 +275,8 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
             f"the build failed: {text}", hint="see that the engine runs and can be reached, then build again"
         )
     may_pass = may_build_later(text)
-    hint = hint_for(text, BUILD_LATER if may_pass else "correct the step that the log names")
+    wrong = "correct the step that the log names"
+    hint = hint_for(text, BUILD_LATER if may_pass else wrong, log=events.log)
     if _TOO_OLD.search(lower):
         hint = f"the engine does not accept such an old build tool: {INSTALL}"
     elif _NOT_KNOWN.search(lower):

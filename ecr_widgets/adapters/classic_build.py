@@ -53,7 +53,7 @@ def build_by_call(
         return BuildError(
             f"the build failed: {text}",
             log=tuple(log),
-            hint=hint_for(text, BUILD_LATER if may_pass else wrong),
+            hint=hint_for(text, BUILD_LATER if may_pass else wrong, log=tuple(log)),
             retryable=may_pass,
         )
 

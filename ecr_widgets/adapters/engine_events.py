@@ -55,6 +55,7 @@ _ENGINE_ENDED = re.compile(
 )
 _FULL = re.compile(r"no space left on device|disk quota exceeded")
 _STEP_FAILED = re.compile(r"did not complete successfully|non-zero code")
+_LAST_LINES = 5
 _KILLED = re.compile(r"(?:non-zero code|exit code): 137\b")
 
 MAY_IT = "a new token is requested automatically: check whether the identity may do it, and what the repository's policy says"
@@ -81,9 +82,10 @@ def has_engine_ended(text: str) -> bool:
     return _ENGINE_ENDED.search(text.lower()) is not None
 
 
-def hint_for(text: str, otherwise: str) -> str:
+def hint_for(text: str, otherwise: str, *, log: Sequence[str] = ()) -> str:
     """What to try, given what an engine said: a full disk and a killed step have nothing to do with the image or its Dockerfile."""
-    lower = text.lower()
+    # A step's own words, such as those of a full disk, are only in the log.
+    lower = "\n".join((text, *log[-_LAST_LINES:])).lower()
     if _FULL.search(lower):
         return "a disk is full, most likely the engine's: free space there, such as by `docker system prune`; then try again"
     if _KILLED.search(lower):

@@ -105,6 +105,8 @@ def test_a_full_disk_and_a_killed_step_say_what_helps() -> None:
     full = "write /var/lib/docker/tmp/x: No space left on device"
     for error in (push_error(IMAGE, full, []), pull_error(IMAGE, full)):
         assert "docker system prune" in str(error.hint)
+    log = ["Step 2/2 : RUN dd", "dd: error writing '/x': No space left on device", "14+0 records in"]
+    assert "docker system prune" in hint_for("… returned a non-zero code: 1", "else", log=log)
     assert "memory" in hint_for("The command '/bin/sh -c x' returned a non-zero code: 137", "else")
     assert hint_for("The command '/bin/sh -c x' returned a non-zero code: 1370", "else") == "else"
 
