@@ -27,7 +27,7 @@ from xdist.workermanage import WorkerController
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
-from tests.buckets import Buckets, moto, seaweed
+from tests.buckets import Buckets, moto, shared_seaweed
 from tests.faults.forked import usual_environ
 from tests.people import NoSecondUser, Two, two_users
 
@@ -242,10 +242,9 @@ def sandbox_of_its_own() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Buckets]:
+def s3() -> Buckets:
     """A real server of S3, started where a test asks for it."""
-    with seaweed() as buckets:
-        yield buckets
+    return shared_seaweed()
 
 
 @pytest.fixture(scope="module")
