@@ -38,9 +38,11 @@ test: system $(READY) test-system  ## all tests that need no more than this mach
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# While mypy has one core, the other compiles all tests: four workers would each do that at the same time.
-	@$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1 & echo $(BIN)/mypy; $(BIN)/mypy; types=$$?; wait; exit $$types
 	@# Four at a time, since tests often wait; a file of tests in one of them: notebooks and fixtures of a file belong together.
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	@echo $(BIN)/mypy; $(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest -q --collect-only >/dev/null 2>&1; \
+	echo $(BIN)/python -m pytest -n 4 --dist loadfile; $(BIN)/python -m pytest -n 4 --dist loadfile; tests=$$?; \
+	wait $$types || { echo "mypy: see above"; exit 1; }; exit $$tests
 
 demo: system $(READY)  ## the release runbook on the embedded sandbox
 	@$(SANDBOX) up
