@@ -13,10 +13,12 @@ from pathlib import Path
 
 _FULL = getattr(fcntl, "F_FULLFSYNC", None)
 """macOS: its fsync leaves the content in the disk's own cache."""
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a file system answers to a call that it does not have."""
 
 
 def to_disk(handle: int) -> None:
-    """Wait until everything written to a file or folder is on the disk.
+    """Wait until everything written to a file or folder is on the disk, if its file system can say so.
 
     Raises:
         OSError: It could not be written.
@@ -26,7 +28,12 @@ def to_disk(handle: int) -> None:
         with contextlib.suppress(OSError):
             fcntl.fcntl(handle, _FULL)
             return
-    os.fsync(handle)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some shared folders cannot do this for folders, or not at all.
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 def keep_room(handle: int, size_bytes: int) -> None:
@@ -36,8 +43,13 @@ def keep_room(handle: int, size_bytes: int) -> None:
         OSError: There is no room.
     """
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, size_bytes)
-        return
+        try:
+            os.posix_fallocate(handle, 0, size_bytes)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+        else:
+            return
     at = 0
     while at < size_bytes:
         at += os.pwrite(handle, bytes(size_bytes - at), at)
@@ -71,7 +83,8 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(handle, "wb") as file:
-            with contextlib.suppress(FileNotFoundError):
+            # Some file systems have no permissions to set.
+            with contextlib.suppress(FileNotFoundError, PermissionError):
                 os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()
@@ -105,7 +118,7 @@ def writing_whole(path: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
     except BaseException:

@@ -23,6 +23,14 @@ SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
 """Shortest pause between writes that can wait, as a multiple of the last write's duration."""
 _CANNOT_HINT = "free some space, fix the folder or save elsewhere, then run again"
+_NO_LOCKS = "its file system has no locks (flock), which runs need: save elsewhere, for example in a bucket"
+_HINTS = {
+    errno.EFBIG: "raise the limit: `ulimit -f`",
+    errno.ENAMETOOLONG: "give the notebook or the folder a shorter name",
+    errno.ENOLCK: _NO_LOCKS,
+    errno.ENOSYS: _NO_LOCKS,
+    errno.ENOTSUP: _NO_LOCKS,
+}
 
 
 class CannotSave(RunError):
@@ -32,7 +40,7 @@ class CannotSave(RunError):
         super().__init__(
             _cannot(path, error),
             run_id=run_id,
-            hint=_CANNOT_HINT,
+            hint=_hint(error),
         )
 
 
@@ -108,7 +116,7 @@ class SavedRun:
             yield
         except OSError as error:
             if not self._has_begun:
-                raise InputError(_cannot(self.path, error), hint=_CANNOT_HINT) from error
+                raise InputError(_cannot(self.path, error), hint=_hint(error)) from error
             run_id = own_metadata(self.notebook).get("run_id", "")
             raise CannotSave(self.path, error, run_id=run_id) from error
 
@@ -172,6 +180,10 @@ class SavedRun:
 
 def _cannot(path: Place | None, error: OSError) -> str:
     return f"the run cannot be saved in {str(path)!r}: {error.strerror or error}"
+
+
+def _hint(error: OSError) -> str:
+    return _HINTS.get(error.errno or 0, _CANNOT_HINT)
 
 
 def _busy(path: Place, what: str, other: str, holder: str | None = None) -> TargetBusy:

@@ -61,3 +61,42 @@ def test_what_could_not_be_written_whole_leaves_the_old(tmp_path: Path) -> None:
     os.mkfifo(pipe := tmp_path / "pipe")
     with disk.writing_whole(pipe) as file:
         assert file == pipe
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_some_calls_keeps_files_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Where flushing, reserving or permissions are not supported, as in some shared folders, files are still written."""
+
+    def unsupported(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(disk, "_FULL", None)
+    monkeypatch.setattr(os, "fsync", unsupported)
+    monkeypatch.setattr(os, "posix_fallocate", unsupported, raising=False)
+    monkeypatch.setattr(os, "fchmod", refused)
+    for content in (b"old", b"new"):
+        disk.write_atomically(tmp_path / "run", content)
+    assert (tmp_path / "run").read_bytes() == b"new"
+    with (tmp_path / "room").open("wb") as file:
+        disk.keep_room(file.fileno(), 300_000)
+    assert (tmp_path / "room").stat().st_size == 300_000
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the disk itself is not taken for a missing call."""
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(disk, "_FULL", None)
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(os, "posix_fallocate", broken, raising=False)
+    with (tmp_path / "room").open("wb") as file:
+        for call in (disk.to_disk, lambda handle: disk.keep_room(handle, 10)):
+            with pytest.raises(OSError, match="Input/output"):
+                call(file.fileno())

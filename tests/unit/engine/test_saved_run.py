@@ -212,3 +212,33 @@ def test_a_run_that_lost_its_lock_writes_over_nobody(tmp_path: Path) -> None:
             with pytest.raises(CannotSave, match="another run is being saved there"):
                 saved.write()
             assert "new" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOLCK, "its file system has no locks"),
+        (errno.ENOSYS, "its file system has no locks"),
+        (errno.ENOSPC, "free some space"),
+    ],
+)
+def test_a_folder_where_nothing_can_be_locked_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    """Where the file system has no locks, as some of networks and clusters, the way out is to save elsewhere."""
+
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(InputError, match=f"cannot be saved in .*; {hint}"):
+        SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict).__enter__()
+
+
+def test_a_name_that_is_too_long_is_told_from_a_full_disk(tmp_path: Path) -> None:
+    """A notebook whose name leaves no room for the run's id is to get a shorter name."""
+    path = tmp_path / f"{'x' * 300}.ipynb"
+    with pytest.raises(
+        InputError, match="File name too long; give the notebook or the folder a shorter name"
+    ):
+        SavedRun(notebook(), path, redact=dict).__enter__()
