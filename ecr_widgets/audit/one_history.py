@@ -1,4 +1,4 @@
-"""One history for a service with several names, such as one that was adopted from Layer0."""
+"""One history for a service, also if it has several names, as one that was adopted from Layer0, or its runs several copies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ecr_widgets.audit.findings import Finding
 from ecr_widgets.audit.row import Row
 from ecr_widgets.model.ecs_names import is_ecs
+from ecr_widgets.model.record import RunState
 
 
 class OneHistory(NamedTuple):
-    """Rows in which each service has one name, and the service's other names."""
+    """Rows in which each run is there once and each service has one name, and the service's other names."""
 
     rows: Sequence[Row]
     other_names: Mapping[str, tuple[str, ...]]
@@ -20,14 +22,16 @@ class OneHistory(NamedTuple):
 
 
 def one_history(rows: Iterable[Row], adopted: Iterable[Iterable[str]]) -> OneHistory:
-    """In all rows, give each service the name that was used last.
+    """Keep one row of each run, and in all rows give each service the name that was used last.
+
+    A run has several rows where somebody duplicated its notebook, for example in JupyterLab.
 
     Args:
         rows: Newest first.
 
         adopted: Groups of names, one group per service, from `Index.adopted`.
     """
-    rows, groups = list(rows), _joined(adopted)
+    rows, groups = _once(rows), _joined(adopted)
     group_of = {name: names for names in groups for name in names}
     current: dict[frozenset[str], str] = {}
     for name in (name for row in rows for name in (*row.deployed, *row.verified)):
@@ -39,6 +43,19 @@ def one_history(rows: Iterable[Row], adopted: Iterable[Iterable[str]]) -> OneHis
     if called:
         rows = [_renamed(row, called) for row in rows]
     return OneHistory(rows, {name: tuple(sorted(names - {name})) for names, name in current.items()})
+
+
+def _once(rows: Iterable[Row]) -> list[Row]:
+    runs: dict[str, Row] = {}
+    for row in rows:
+        of_run = row.run_id or row.path
+        runs[of_run] = max(runs.get(of_run, row), row, key=_rank)
+    return list(runs.values())
+
+
+def _rank(row: Row) -> tuple[bool, bool]:
+    """How likely a row is that of the run's own notebook: a copy has no seal under its name, and may be half a run."""
+    return row.seal not in (None, Finding.UNSEALED), row.state != RunState.RUNNING
 
 
 def _joined(adopted: Iterable[Iterable[str]]) -> list[frozenset[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.overview import grid, runs_now
@@ -62,3 +64,18 @@ def test_a_refused_run_joins_the_lane_of_what_it_was_meant_for() -> None:
     """A refused run is in its target's lane under the current name, although no record names the service."""
     refused = row(0, "x", Outcome.REFUSED, services=(), target="demo/shop")
     assert one_history([refused], [NAMES]).rows[0].target == "ecs:demo/shop"
+
+
+def test_a_copy_of_a_run_counts_once() -> None:
+    """A notebook that was duplicated, whole or while its run went on, adds nothing: the sealed one stands for the run."""
+    own = replace(
+        row(0, "demo/shop", deployed=("demo/shop",)), run_id="run-1", seal="intact", path="run-1.ipynb"
+    )
+    whole = replace(own, seal="unsealed", path="run-1-Copy1.ipynb")
+    half = replace(whole, state="running", seal=None, path="run-1-Copy2.ipynb")
+    other = replace(own, run_id="run-2", path="run-2.ipynb")
+    for rows in ([whole, half, own, other], [own, other, half, whole]):
+        by_service = one_history(rows, [])
+        assert {each.path for each in by_service.rows} == {"run-1.ipynb", "run-2.ipynb"}
+        assert [each.deploys for each in figures(*by_service)] == [2]
+    assert one_history([half, whole], []).rows == [whole]

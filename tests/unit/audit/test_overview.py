@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,12 +17,16 @@ from ecr_widgets.saved_runs.outcome import Outcome
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
+_NUMBERS = count()
+
 
 def row(days_ago: float, service: str, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> Row:
     at = to_rfc3339(NOW - timedelta(days=days_ago))
     state = "succeeded" if outcome is Outcome.SUCCEEDED else "failed"
     told = {"services": (service,), "actor": "ann", "state": state, "started_at": at, "ended_at": at} | more
-    return Row("p", "proven", "", "r", outcome=outcome.value, outcome_words=outcome.value, **told)
+    return Row(
+        "p", "proven", "", f"r{next(_NUMBERS)}", outcome=outcome.value, outcome_words=outcome.value, **told
+    )
 
 
 def told(drawing: Drawing | None) -> str:
