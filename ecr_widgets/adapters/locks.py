@@ -78,6 +78,12 @@ class FileLocks:
             note |= {"pid": str(self._holder.pid), "since": to_rfc3339(self._clock.now())}
             os.ftruncate(lock, 0)
             os.pwrite(lock, json.dumps(note).encode(), 0)
+        except OSError as error:
+            os.close(lock)
+            raise SettingsError(
+                f"the lock of {target} in {str(self._folder)!r} cannot be written: {error.strerror}",
+                hint="free some space there, or set XDG_STATE_HOME",
+            ) from error
         except BaseException:
             os.close(lock)
             raise

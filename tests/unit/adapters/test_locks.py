@@ -141,3 +141,17 @@ def test_a_folder_that_cannot_be_locked_in_is_named_with_a_way_out(
     with pytest.raises(SettingsError, match="refuses locks") as failed, locks(tmp_path).hold("target"):
         pytest.fail("it was let in")
     assert "XDG_STATE_HOME" in (failed.value.hint or "")
+
+
+def test_a_lock_on_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the holder's note finds no room, the error names the folder, and the lock is free again."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(SettingsError, match=f"of target in '{tmp_path}' cannot be written: No space left"):
+        locks(tmp_path).hold("target").__enter__()
+    monkeypatch.undo()
+    with locks(tmp_path).hold("target"):
+        pass
