@@ -27,7 +27,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from ecr_widgets.sandbox import Sandbox
 from tests.chromium import PROGRAM, launched
-from tests.conftest import outside_of
+from tests.conftest import ONE_WINDOW, outside_of
 from tests.faults import forked
 from tests.ports import free_port
 from tests.private_network import PrivateNetwork
@@ -248,7 +248,7 @@ def _window() -> Window:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In the order in which JupyterLab is loaded least often: those without a sandbox, in Notebook 7, on the sandbox."""
-    places = [at for at, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    places = [at for at, item in enumerate(items) if item.nodeid.startswith(ONE_WINDOW)]
     for at, item in zip(places, sorted((items[at] for at in places), key=_where), strict=True):
         items[at] = item
 
