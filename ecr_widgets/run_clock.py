@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
-CLOCK_VARIABLE = "ECR_WIDGETS_CLOCK"
-"""Tells a run's kernel, in seconds, when the machine was started by the clock of the run; users do not set it."""
+from ecr_widgets.channel import ADDRESS_VARIABLE, CLOCK_VARIABLE
+
 _SINCE_START = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A clock that nobody can set, the same in all processes, which also counts while the machine sleeps."""
 
@@ -24,9 +25,11 @@ class _RunClock:
 
     @property
     def _machine_started_s(self) -> float | None:
-        if self._begun_s is None and CLOCK_VARIABLE in self._environ:
-            return float(self._environ[CLOCK_VARIABLE])
-        return self._begun_s
+        if self._begun_s is not None:
+            return self._begun_s
+        # The variable may be left over from a run that has ended; then the engine's end of the line is gone.
+        started_s, line = map(self._environ.get, (CLOCK_VARIABLE, ADDRESS_VARIABLE))
+        return float(started_s) if started_s and line and Path(line).exists() else None
 
     def begin(self) -> None:
         """Begin a run: from now on, time in this process passes whatever happens to the machine's clock."""
@@ -37,7 +40,7 @@ class _RunClock:
         self._begun_s = None
 
     def for_kernel(self) -> dict[str, str]:
-        """The variable that gives this time to the run's kernel."""
+        """The variable that gives this time to the run's kernel: when the machine was started by the clock of the run."""
         return {} if self._begun_s is None else {CLOCK_VARIABLE: repr(self._begun_s)}
 
     def now(self) -> datetime:
