@@ -145,9 +145,10 @@ class Kernel:
 
     def _why_not_started(self) -> str:
         try:
-            return f": {(self._private.path / WHY_NOT_STARTED).read_text()}"
+            why = (self._private.path / WHY_NOT_STARTED).read_text()
         except OSError:
             return ""
+        return f": {why}" if why else ""
 
     def interrupt(self) -> None:
         """Interrupt the running cell."""
