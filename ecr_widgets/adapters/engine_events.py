@@ -84,6 +84,8 @@ def has_engine_ended(text: str) -> bool:
 
 def hint_for(text: str, otherwise: str, *, log: Sequence[str] = ()) -> str:
     """What to try, given what an engine said: a full disk and a killed step have nothing to do with the image or its Dockerfile."""
+    if login_refused(text) and not _STEP_FAILED.search(text.lower()):
+        return "check the name of the image, and that `docker login` to its registry works with this user's settings"
     # A step's own words, such as those of a full disk, are only in the log.
     lower = "\n".join((text, *log[-_LAST_LINES:])).lower()
     if _FULL.search(lower):

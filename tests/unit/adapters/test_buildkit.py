@@ -190,7 +190,7 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
         ("failed to solve: process did not complete: exit code: 1", BuildError, "the log names"),
         (f"failed to solve: {HOST}/base:1: 401 Unauthorized", AuthorizationError, "identity"),
         (f"{HOST}/base:1: no basic auth credentials", AuthorizationError, "identity"),
-        ("other.example/base:1: 401 Unauthorized", BuildError, "the log names"),
+        ("other.example/base:1: 401 Unauthorized", BuildError, "docker login"),
         (
             "failed to solve: dockerfile parse error on line 2: unknown flag: checksum",
             BuildError,

@@ -100,13 +100,16 @@ def test_a_build_that_may_succeed_later_is_told_from_a_wrong_one(text: str, *, p
     assert may_build_later(text) == passing
 
 
-def test_a_full_disk_and_a_killed_step_say_what_helps() -> None:
-    """A full disk and a killed step have hints of their own; anything else keeps the caller's."""
+def test_what_no_dockerfile_causes_has_hints_of_its_own() -> None:
+    """A full disk, a base image that is refused and a killed step have hints of their own; anything else keeps the caller's."""
     full = "write /var/lib/docker/tmp/x: No space left on device"
     for error in (push_error(IMAGE, full, []), pull_error(IMAGE, full)):
         assert "docker system prune" in str(error.hint)
     log = ["Step 2/2 : RUN dd", "dd: error writing '/x': No space left on device", "14+0 records in"]
     assert "docker system prune" in hint_for("… returned a non-zero code: 1", "else", log=log)
+    denied = "pull access denied for a/b, repository does not exist or may require 'docker login': denied: x"
+    assert "name of the image" in hint_for(denied, "else")
+    assert hint_for('process "sh -c x 401 unauthorized" did not complete successfully', "else") == "else"
     assert "memory" in hint_for("The command '/bin/sh -c x' returned a non-zero code: 137", "else")
     assert hint_for("The command '/bin/sh -c x' returned a non-zero code: 1370", "else") == "else"
 
