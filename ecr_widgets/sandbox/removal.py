@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ecr_widgets.errors import EngineError
 from ecr_widgets.sandbox import busybox
 from ecr_widgets.sandbox.engine_traces import remove_engine
@@ -65,22 +67,26 @@ def _remove_labelled(engine: LocalEngine, label: str) -> None:
 
 
 def _remove_images(engine: LocalEngine, state: SandboxState) -> None:
-    before: list[str] = []
-    # A removed image may leave one without a name.
-    while (doomed := _doomed_images(engine, state)) not in ([], before):
+    doomed: list[str] = []
+    before = None
+    # Again, as a removed image may leave one without a name; nothing changes any more where containers of others use one.
+    while doomed != before:
+        before, images = doomed, engine.images()
+        held = {each for image in images for each in (image.image_id, *image.names)}
+        # What was to be removed stays so: without its name in the registry an image does not show whose it was.
+        doomed = [each for each in dict.fromkeys([*doomed, *_doomed_names(images, state)]) if each in held]
         for name in doomed:
             engine.remove_image(name)
-        before = doomed
 
 
-def _doomed_images(engine: LocalEngine, state: SandboxState) -> list[str]:
+def _doomed_names(images: Iterable[HeldImage], state: SandboxState) -> list[str]:
     """Names of images to remove from the machine's own engine.
 
     These have: names with the sandbox's registry's address, which ends with it; the base image's name if the sandbox loaded
     the image; and what was built on that image and pushed to the registry, or has lost its name.
     """
     doomed = []
-    for image in engine.images():
+    for image in images:
         pushed = _names_in_registry(image, state)
         if image.image_id == state.loaded_image:
             base = image.named(busybox.REFERENCE)
@@ -94,32 +100,31 @@ def _doomed_images(engine: LocalEngine, state: SandboxState) -> list[str]:
     return doomed
 
 
-def find_names_left(state: SandboxState) -> list[str]:
-    """Names of images that a removed sandbox could not take from the machine's own engine: containers of others use them."""
-    if state.docker_host is None:
-        return []
-    try:
-        return _doomed_images(LocalEngine(state.docker_host), state)
-    except EngineError:
-        return []
+def find_names(state: SandboxState) -> list[str]:
+    """Names, on the machine's own engine, of all images that are in the sandbox's registry and of the base image."""
+    names: list[str] = []
+    for image in _images(state):
+        if _names_in_registry(image, state):
+            names += image.names
+        elif image.image_id == state.loaded_image and (base := image.named(busybox.REFERENCE)):
+            names.append(base)
+    return [each for each in names if "@" not in each]
 
 
-def find_kept_names(state: SandboxState) -> list[str]:
-    """Names of images that were pushed to the sandbox's registry and stay on the machine's own engine.
+def still_held(state: SandboxState, names: Iterable[str]) -> list[str]:
+    """Those of the names that a removal has left on the machine's own engine, sorted.
 
-    They have other names too, and nothing shows that they were made for the sandbox.
+    Nothing shows that their images were made for the sandbox, or containers of others use them.
     """
-    if state.docker_host is None:
-        return []
-    kept: set[str] = set()
+    held = {each for image in _images(state) for each in image.names}
+    return sorted(held.intersection(names))
+
+
+def _images(state: SandboxState) -> list[HeldImage]:
     try:
-        for image in LocalEngine(state.docker_host).images():
-            pushed = _names_in_registry(image, state)
-            if pushed and not _on_our_base(image):
-                kept |= {name for name in image.names if name not in pushed and "@" not in name}
+        return LocalEngine(state.docker_host or "").images()
     except EngineError:
         return []
-    return sorted(kept)
 
 
 def _on_our_base(image: HeldImage) -> bool:

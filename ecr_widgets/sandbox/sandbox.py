@@ -159,14 +159,14 @@ class Sandbox:
         """
         state = read_state(self._folder.state_file)
         if state is not None:
-            stay = _kept_names(state)
+            names = _names_on_engine(state)
             state.supervisor.send(signal.SIGTERM)
             if not state.supervisor.wait(_STOP_TIMEOUT_S):
                 state.supervisor.send(signal.SIGKILL)
                 state.supervisor.wait(_STOP_TIMEOUT_S)
         self._remove_remnants()
         self._started_here = False
-        if state is not None and (stay := sorted({*stay, *_names_left(state)})):
+        if state is not None and (stay := _names_left(state, names)):
             progress(
                 f"these images stay on the engine at {state.docker_host}: {', '.join(stay)}; "
                 f"to remove them: docker image rm {' '.join(stay)}"
@@ -310,21 +310,21 @@ class Sandbox:
             os.close(lock)
 
 
-def _kept_names(state: SandboxState) -> list[str]:
+def _names_on_engine(state: SandboxState) -> list[str]:
     # Imported only when an engine is asked, as it needs docker-py: nothing stays on a private engine.
     if state.private_engine is not None:
         return []
-    from ecr_widgets.sandbox.removal import find_kept_names
+    from ecr_widgets.sandbox.removal import find_names
 
-    return find_kept_names(state)
+    return find_names(state)
 
 
-def _names_left(state: SandboxState) -> list[str]:
-    if state.private_engine is not None:
+def _names_left(state: SandboxState, names: list[str]) -> list[str]:
+    if not names:
         return []
-    from ecr_widgets.sandbox.removal import find_names_left
+    from ecr_widgets.sandbox.removal import still_held
 
-    return find_names_left(state)
+    return still_held(state, names)
 
 
 def _events(process: subprocess.Popen[str], stray: list[str]) -> Iterator[dict[str, Any]]:

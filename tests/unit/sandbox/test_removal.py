@@ -18,7 +18,7 @@ from ecr_widgets.sandbox import removal
 from ecr_widgets.sandbox.busybox import LABEL
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import ProcessIdentity
-from ecr_widgets.sandbox.removal import find_kept_names, find_names_left, remove_sandbox
+from ecr_widgets.sandbox.removal import find_names, remove_sandbox, still_held
 from ecr_widgets.sandbox.state import Addresses, Keys, Phase, SandboxState
 from tests.unit.adapters.scripted import Request, answering, http
 
@@ -152,17 +152,29 @@ def test_untagged_images_on_a_base_of_others_stay(engine: Held, tmp_path: Path) 
     assert removed(engine, tmp_path, loaded_image=None) == set()
 
 
-def test_what_stays_of_the_pushed_is_named(engine: Held) -> None:
-    """A local name of an image that was also pushed is reported as kept, unless the image is built on the sandbox's base."""
+def test_what_stays_of_the_pushed_is_named(engine: Held, tmp_path: Path) -> None:
+    """After a removal the names that stayed are known: of pushed images that the sandbox has not built, and of those in use."""
     engine.add("sha256:1", "xfra/wait:latest", f"{REGISTRY}/xfra-wait:1")
     engine.add("sha256:2", "built:1", f"{REGISTRY}/built:1", labels=LABEL)
     engine.add("sha256:3", "mine:1")
-    assert find_kept_names(state_on(engine)) == ["xfra/wait:latest"]
+    engine.add("sha256:4", "used:1", f"{REGISTRY}/used:1", labels=LABEL)
+    engine.add(BASE, "busybox:latest", labels=LABEL)
+    engine.in_use = {"used:1", "busybox:latest"}
+    names = find_names(state_on(engine))
+    removed(engine, tmp_path)
+    assert still_held(state_on(engine), names) == ["busybox:latest", "used:1", "xfra/wait:latest"]
+
+
+def test_what_lost_its_name_in_the_registry_is_still_removed(engine: Held, tmp_path: Path) -> None:
+    """An image goes with all its names even if the engine removes the one in the registry first, and the other later."""
+    engine.add("sha256:1", f"{REGISTRY}/app:1", "app:1", labels=LABEL)
+    engine.refused_first = {"app:1"}
+    assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1", "app:1"}
 
 
 def test_a_dead_engine_keeps_what_it_keeps() -> None:
     """For an engine that does not answer, no kept names are reported and nothing fails."""
-    assert find_kept_names(state_on(Held("tcp://127.0.0.1:1"))) == []
+    assert find_names(state_on(Held("tcp://127.0.0.1:1"))) == []
 
 
 def test_what_is_removed_only_later_is_waited_for(engine: Held, tmp_path: Path) -> None:
@@ -171,15 +183,6 @@ def test_what_is_removed_only_later_is_waited_for(engine: Held, tmp_path: Path) 
     engine.refused_first = {"c0ffee"}
     assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1"}
     assert engine.containers == []
-
-
-def test_an_image_that_others_use_stays_and_is_named(engine: Held, tmp_path: Path) -> None:
-    """An image that a container of somebody else uses stays, the others go, and its name is known afterwards."""
-    engine.add("sha256:1", f"{REGISTRY}/used:1", labels=LABEL)
-    engine.add("sha256:2", f"{REGISTRY}/app:1", labels=LABEL)
-    engine.in_use = {f"{REGISTRY}/used:1"}
-    assert removed(engine, tmp_path) == {f"{REGISTRY}/app:1"}
-    assert f"{REGISTRY}/used:1" in find_names_left(state_on(engine))
 
 
 def test_an_engine_that_cannot_remove_is_told_and_asked_again(engine: Held, tmp_path: Path) -> None:
