@@ -48,6 +48,8 @@ from ecr_widgets.sandbox.layer0.render import render
 from ecr_widgets.sandbox.workloads.records import Status
 
 _BEGINS = f"l0-{PREFIX}-"
+_NAMING = ("cluster", "clusters", "taskDefinition", "serviceDeploymentArns", "serviceRevisionArns")
+"""Members of a request that say what it reads."""
 _NOT_SETTINGS = frozenset(("cluster", "service", "taskDefinition", "desiredCount"))
 _NUMBER = "ecs-svc/"
 
@@ -64,8 +66,9 @@ class Layer0OnEcs:
         return replace(world, store=world.store.with_guests(self._guests(world)))
 
     def concerns(self, given: Wire) -> bool:
-        """Whether a request may be about something of Layer0's: it names one of its clusters, or none."""
-        return "cluster" not in given or self._has(given["cluster"])
+        """Whether a request may be about something of Layer0's: what it names is Layer0's, or it names nothing."""
+        named = [str(given[member]) for member in _NAMING if member in given]
+        return not named or any(_BEGINS in each for each in named)
 
     def change(self, world: World, operation: str, given: Wire) -> Wire | None:
         """Register or deregister a task definition, or move or scale a service; other changes are refused.
@@ -90,7 +93,7 @@ class Layer0OnEcs:
                 return None
             deploys.delete(self._layer0, _deploy_id(definition))
             return {"taskDefinition": definition_shape(world, replace(definition, status=INACTIVE))}
-        if not self._has(given.get("cluster") or "default"):
+        if short(given.get("cluster") or "default") not in {each.name for each in self._clusters()}:
             return None
         if operation != "UpdateService":
             raise unsupported(f"call {operation} in the cluster of a Layer0 environment")
@@ -155,9 +158,6 @@ class Layer0OnEcs:
 
     def _clusters(self) -> list[Cluster]:
         return [Cluster(f"{_BEGINS}{each}") for each in list(self._layer0.store.environments)]
-
-    def _has(self, cluster: str) -> bool:
-        return short(cluster) in {each.name for each in self._clusters()}
 
     def _definition(self, world: World, deploy: entities.Deploy) -> Definition:
         known = self._definitions.get(deploy.deploy_id)
