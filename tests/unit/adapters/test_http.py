@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.http import EnvironmentPools, proxy_for, trusted
@@ -149,3 +157,46 @@ def _forget_what_was_read() -> None:
     from ecr_widgets.adapters.http import _trusted
 
     _trusted.cache_clear()
+
+
+@pytest.fixture
+def of_next_year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a TLS server whose certificate is trusted and not valid yet, as for a clock that is behind."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(datetime.now(UTC) + timedelta(days=365))
+    made = made.not_valid_after(datetime.now(UTC) + timedelta(days=366))
+    made = made.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
+    bundle = tmp_path / "server.pem"
+    bundle.write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bundle, tmp_path / "key.pem")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("client", ["Layer0", "AWS"])
+def test_a_certificate_that_is_refused_for_its_time_points_at_the_clock(
+    of_next_year: str, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    """A machine whose clock is wrong takes good certificates for expired, or for not valid yet."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://{of_next_year}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    call = {
+        "Layer0": lambda: Layer0Api(Layer0Settings(f"https://{of_next_year}", "token-token")).version(),
+        "AWS": lambda: BotoEcr().identity(),
+    }[client]
+    with pytest.raises(
+        EcrWidgetsError, match=r"not yet valid.*; see whether this machine's clock is right; if it is, "
+    ):
+        call()
