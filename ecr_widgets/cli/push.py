@@ -51,6 +51,8 @@ def command(
         )
     kit = ecr_widgets.connect(wait_s=wait_if_busy_s)
     if create:
+        # For an image that is not there, or an engine that does not answer, no repository is created.
+        kit.look.local_image(image)
         kit.create_repository(repository, encryption=encryption or "", kms_key=kms_key)
     pushed = kit.push_image(image, repository=repository, tag=tag)
     tell(pushed, str(pushed.image), as_json=as_json)

@@ -25,6 +25,7 @@ from ecr_widgets.steps.shared.lifecycle_policy import (
     policy_lines,
     simple_lifecycle_policy,
 )
+from ecr_widgets.steps.shared.local_image import LocalImage
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_view import ServiceView, look_at_service
@@ -73,6 +74,16 @@ class Queries:
     def registry(self) -> str:
         """The host name of the account's registry."""
         return self._outside.session.token().registry
+
+    def local_image(self, name: str) -> LocalImage:
+        """An image on the engine, by its name or id.
+
+        Raises:
+            ImageNotFound: No such local image.
+
+            EngineUnavailable: No engine answers.
+        """
+        return LocalImage.find(self._outside.engine, name)
 
     def details(self, repository: str, digest: str) -> ImageDetails:
         """The platform of an image, or the images that an index lists."""

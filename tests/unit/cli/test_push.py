@@ -61,3 +61,11 @@ def test_another_encryption_than_stands_fails_the_push(world: World) -> None:
     assert done.exit_code == 1
     assert "encryption is AES256 and not KMS; encryption cannot be changed after creation" in done.output
     assert world.changes == before
+
+
+def test_an_image_that_is_not_there_creates_no_repository(world: World) -> None:
+    """A push of an image that the engine does not have fails and names it, and no repository is created for it."""
+    done = CliRunner().invoke(main, ["push", "nosuch", "team/app", "1", "--create"])
+    assert done.exit_code == 1
+    assert "no local image 'nosuch' on the engine" in done.output
+    assert world.changes == []
