@@ -33,7 +33,7 @@ _BLAMES_OTHERS = (
 _OF_DISKS = {
     errno.ENOSPC: ("no space is left", "free some space there"),
     errno.EDQUOT: ("this user's disk quota is used up", "free some space there"),
-    errno.EFBIG: ("the file would get larger than this process may make one", "raise the limit: `ulimit -f`"),
+    errno.EFBIG: ("the file would become larger than this process may write", "raise the limit: `ulimit -f`"),
 }
 _NO_MEMORY = ("no memory is left", "give it more: see `ulimit -v` and the limits of its container or service")
 _NO_PROCESS = (
@@ -90,7 +90,7 @@ def _of_process(error: BaseException) -> tuple[str, str] | None:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         return f"it may open {most} files at a time", "raise it: `ulimit -n 1024`"
     if number == errno.ENFILE:
-        return "this machine has too many open files", "end what opens so many"
+        return "this machine has too many open files", "stop the program that opens so many"
     if number == errno.ENOMEM:
         return _NO_MEMORY
     # The same number means something else for sockets.

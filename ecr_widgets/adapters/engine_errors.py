@@ -45,7 +45,7 @@ def broken_off(address: EngineAddress, error: Exception, *, silence_s: float) ->
         f"the Docker Engine at {address} does not answer any more: {_cause(error)}",
         hint=_hint(address, error)
         if address.is_ssh or _is_tls(error)
-        else "start it if it has ended, see in its log why, then run again",
+        else "its log may say why; start it if it has stopped, then run again",
     )
 
 

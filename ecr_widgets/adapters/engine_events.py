@@ -89,9 +89,9 @@ def hint_for(text: str, otherwise: str, *, log: Sequence[str] = ()) -> str:
     # A step's own words, such as those of a full disk, are only in the log.
     lower = "\n".join((text, *log[-_LAST_LINES:])).lower()
     if _FULL.search(lower):
-        return "a disk is full, most likely the engine's: free space there, such as by `docker system prune`; then try again"
+        return "a disk is full, most likely the engine's: free space there, for example with `docker system prune`; then try again"
     if _KILLED.search(lower):
-        return "the step was killed: it may need more memory than there is, or the engine was stopped; look at the engine's log"
+        return "the step was killed: it may need more memory than there is, or the engine was stopped; its log may say which"
     return otherwise
 
 

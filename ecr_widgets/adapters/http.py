@@ -143,5 +143,5 @@ def of_time(error: BaseException) -> str:
     """The beginning of a hint if a certificate is refused for its time, which a wrong clock causes; else empty."""
     said = str(error)
     if "certificate is not yet valid" in said or "certificate has expired" in said:
-        return "see whether this machine's clock is right; if it is, "
+        return "check this machine's clock; if it is right, "
     return ""

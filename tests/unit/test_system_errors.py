@@ -50,9 +50,7 @@ def test_an_error_that_came_from_too_many_open_files_says_so(tmp_path: Path) -> 
 def test_a_file_that_may_not_grow_is_named(tmp_path: Path) -> None:
     """A write beyond `ulimit -f` names the file and that limit."""
     with (
-        pytest.raises(
-            LimitReached, match="larger than this process may make one; raise the limit: `ulimit -f`"
-        ),
+        pytest.raises(LimitReached, match="larger than this process may write; raise the limit: `ulimit -f`"),
         limited(resource.RLIMIT_FSIZE, 8),
         in_words(),
     ):

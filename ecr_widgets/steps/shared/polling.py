@@ -11,9 +11,9 @@ from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
 T = TypeVar("T")
 
 LONGEST_OUTAGE_S = 120.0
-"""How long a deploy target may fail to answer within a wait, in seconds: its server or what is in front may be restarted."""
+"""How long a deploy target may fail to answer within a wait, in seconds: it, or what is in front of it, may be restarting."""
 SHOWS_AFTER_S = 15.0
-"""How long something may not be reported that was just created, in seconds: both targets answer from stores that lag behind."""
+"""How long, in seconds, something that was just created may be missing: both targets answer from stores that lag behind."""
 _SERVER_FAILS = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
 
@@ -60,6 +60,6 @@ def read_in_wait(
             until_s = missing_until_s if is_missing else began_s + longest_s
             if now_s >= min(until_s, deadline_s):
                 raise
-            progress(Progress("wait", f"asking once more, since {error.message}"))
+            progress(Progress("wait", f"asking again, since {error.message}"))
             clock.sleep(pause_s)
     raise AssertionError  # the pauses never end

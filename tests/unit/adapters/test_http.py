@@ -197,6 +197,6 @@ def test_a_certificate_that_is_refused_for_its_time_points_at_the_clock(
         "AWS": lambda: BotoEcr().identity(),
     }[client]
     with pytest.raises(
-        EcrWidgetsError, match=r"not yet valid.*; see whether this machine's clock is right; if it is, "
+        EcrWidgetsError, match=r"not yet valid.*; check this machine's clock; if it is right, "
     ):
         call()
