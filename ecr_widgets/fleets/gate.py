@@ -15,9 +15,10 @@ from ecr_widgets.engine.slots import find_in_slot
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.fleet import FleetRunbook, Target, TargetRun, sha256_of, slot_of
+from ecr_widgets.model.parameters import default_values
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.waves import Counts, TargetState, Verdict, WaveSizes, split, state_of, verdict
-from ecr_widgets.runbooks import find_runbook
+from ecr_widgets.runbooks import Runbook, find_runbook
 
 _AT_ONCE = 16
 """Slots that are read at a time: in a bucket each takes several requests."""
@@ -90,30 +91,43 @@ def look_at_wave(file: Path, wave: int, runs: Place) -> GateState:
         file: A document from `document_of`, or one with it as its member `fleet`.
 
     Raises:
-        InputError: Not such a document, or no such wave; or a run in a bucket is not trusted.
+        InputError: Not such a document, or no such wave; a run in a bucket is not trusted; or a slot's run began with other
+            parameters.
     """
     try:
         read = json.loads(file.read_bytes())
         fleet = read.get("fleet", read)
         runbook, stop_after = find_runbook(fleet["runbook"]), int(fleet["stop_after"])
-        slots = [[str(each["slot"]) for each in one["targets"]] for one in fleet["waves"]]
+        waves = [
+            [(str(each["slot"]), dict(each["parameters"])) for each in one["targets"]]
+            for one in fleet["waves"]
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
             f"{str(file)!r} is not a fleet: {error!r}", hint="save what `fleet RUNBOOK --plan --json` prints"
         ) from error
-    if wave > len(slots):
-        raise InputError(f"the fleet has no wave {wave}", hint=f"it has {len(slots)}")
+    if wave > len(waves):
+        raise InputError(f"the fleet has no wave {wave}", hint=f"it has {len(waves)}")
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        so_far = (slot for one in slots[:wave] for slot in one)
-        states = list(pool.map(partial(_state, runs, runbook.name), so_far))
+        so_far = (target for one in waves[:wave] for target in one)
+        states = list(pool.map(partial(_state, runs, runbook), so_far))
     return GateState(wave, Counts.of(states), states.count(None), stop_after)
 
 
-def _state(runs: Place, runbook: str, slot: str) -> TargetState | None:
-    run = find_in_slot(runs, runbook, slot)
-    if run is None or run.header.state is RunState.RUNNING:
+def _state(runs: Place, runbook: Runbook, target: tuple[str, dict[str, Any]]) -> TargetState | None:
+    slot, parameters = target
+    run = find_in_slot(runs, runbook.name, slot)
+    if run is None:
+        return None
+    if run.header.parameters != default_values(runbook.parameters) | parameters:
+        # It is of an earlier fleet with this name: the target's own command is refused, and nothing of this fleet has run.
+        raise InputError(
+            f"run {run.header.run_id} of slot {slot} began with other parameters than this fleet has for it",
+            hint="plan the fleet again with another --slot",
+        )
+    if run.header.state is RunState.RUNNING:
         return None
     return state_of(result_of(run).exit_code)
 

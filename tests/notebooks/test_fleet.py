@@ -343,6 +343,22 @@ def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
     assert "has no wave 9" in told["error"]["message"]
 
 
+def test_the_gate_takes_no_run_of_an_earlier_fleet_with_that_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot whose run began with other parameters, for an earlier fleet of the same name, opens no gate."""
+    monkeypatch.chdir(folder)
+    earlier = run(folder, "--slot", "books", "--waves", "4", "-p", "bad", "[9]")
+    assert earlier["state"] == "succeeded"
+    told = run(folder, "--slot", "books", "--waves", "4", "-p", "bad", "[8]", "--plan")
+    (folder / "fleet.json").write_text(json.dumps(told))
+    gate = (str(BIN / "ecr-widgets"), "fleet", "gate", "fleet.json", "1", "--json")
+    assert "began with other parameters" in command(folder, *gate, code=2)["error"]["message"]
+    told = run(folder, "--slot", "books", "--waves", "4", "-p", "bad", "[9]", "--plan")
+    (folder / "fleet.json").write_text(json.dumps(told))
+    assert command(folder, *gate)["succeeded"] == COUNT
+
+
 Cluster = tuple[str, list[subprocess.Popen[bytes]]]
 
 
