@@ -29,6 +29,10 @@ _MOST_EARLIER = 10
 """How many earlier versions of actions can still be sent."""
 
 
+class _Outdated(InputError):
+    """What was asked for is not offered."""
+
+
 class Live(ABC):
     """A picture below the cell; in a live session also rows to choose from and actions."""
 
@@ -184,6 +188,10 @@ class Live(ABC):
         """Do what a message asks for, if it was offered; never waits."""
         try:
             self._take(message if isinstance(message, Mapping) else {})
+        except _Outdated as error:
+            # From a page that fell behind another one: what that one planned or did stays in view.
+            self.problem = str(error)
+            self.redraw()
         except EcrWidgetsError as error:
             self.refuse(error)
 
@@ -215,10 +223,10 @@ class Live(ABC):
     def _asked(self, message: Message, row: str, *, only_checked: bool) -> None:
         name = _text(message.get("action"))
         if row and row not in self._offered:
-            raise InputError("that row is not shown any more", hint="look at the rows again")
+            raise _Outdated("that row is not shown any more", hint="look at the rows again")
         offered = [each for each in self.offered(row) if each.name == name]
         if not offered:
-            raise InputError("that was not offered", hint="look at the panel again")
+            raise _Outdated("that was not offered", hint="look at the panel again")
         typed = message.get("values")
         action = next((each for each in offered if each.asks_for(typed)), offered[0])
         asked = {"action": name, "row": row, "asked": message.get("asked")}
@@ -236,6 +244,7 @@ class Live(ABC):
             raise InputError(problem)
         else:
             self._where = row
+            self._open_row = row or self._open_row  # another page may have opened another one since
             self.acted(name, row, values)
             action.do(values)
 

@@ -47,6 +47,8 @@ _OF_OTHERS = re.compile(
     r"|^Disposed$|Canceled future for create_subshell_request"
     # JupyterLab's page has a script in it, which a strict policy forbids, and does without.
     r"|Executing inline script violates"
+    # ipywidgets, of what it answers to another page of the same kernel; our comms have other names.
+    r"|^Comm not found for comm id [0-9a-f-]{36}$"
 )
 """Complaints that we are not the cause of."""
 _SETTLED = """

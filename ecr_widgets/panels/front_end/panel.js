@@ -511,7 +511,7 @@ export function mount(node, host) {
 				if (joined && words) leaf(first);
 			}
 			if (bars && state) state.bars = bars;
-			if (opened) drawer = opened;
+			if (opened?.row === chosen) drawer = opened; // another page may have another row open
 			const key = done && formKey(done);
 			if (done && !forms.get(key)?.typing && forms.delete(key) && open === key) open = "";
 			if (values) forms.get(formKey(values))?.fill(values.values);
