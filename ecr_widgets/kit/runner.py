@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
+from ecr_widgets.ports import ProgressSink, ignore_progress
 from ecr_widgets.recording.recorder import AtWork, Recorder, as_json
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Look, Step
@@ -33,12 +35,13 @@ class Runner:
 
         An exception from the step is recorded and raised again.
         """
-        has_gate = self.outside.connections.gate.is_set
+        outside = self._patient()
+        has_gate = outside.connections.gate.is_set
         with self._recording_failure(step):
-            step = step.resolved(self.outside)
-            check = step.gated(self.outside) if has_gate else None
+            step = step.resolved(outside)
+            check = step.gated(outside) if has_gate else None
         if check is not None:
-            step = step.pinned(self.outside, self.run(check))
+            step = step.pinned(outside, self.run(check))
         outcome = self._run(step)
         if has_gate and (check := step.asked_afterwards(outcome)) is not None:
             self.run(check)
@@ -46,7 +49,7 @@ class Runner:
 
     def _run(self, step: Step[Any, Outcome]) -> Outcome:
         with self._recording_failure(step):
-            inputs, expected = step.inputs(self.outside), self._expected(step)
+            inputs, expected = step.inputs(self._patient()), self._expected(step)
         if expected is not None:
             self.recorder.plan(step.step, inputs, lambda _: as_json(expected))
             return expected
@@ -56,6 +59,9 @@ class Runner:
         planned: list[Outcome] = []
         self.recorder.plan(step.step, inputs, lambda at_work: self._plan(step, at_work, planned))
         return planned[0]
+
+    def _patient(self, progress: ProgressSink = ignore_progress) -> Outside:
+        return replace(self.outside, progress=progress)
 
     @contextmanager
     def _recording_failure(self, step: Step[Any, Any]) -> Iterator[None]:
@@ -78,10 +84,11 @@ class Runner:
         return cast("Outcome | None", step.expected(self.outside))
 
     def _perform(self, step: Step[Any, Outcome], at_work: AtWork) -> Outcome:
+        outside = self._patient(at_work)
         with in_words(), ExitStack() as stack:
-            target = step.holds(self.outside)
-            held = stack.enter_context(self.outside.targets.hold(target)) if target else None
-            found = step.look(self.outside, at_work)
+            target = step.holds(outside)
+            held = stack.enter_context(outside.targets.hold(target)) if target else None
+            found = step.look(outside, at_work)
             if held:
                 held.refuse_lost()
             name, inputs = step.learned(found)
@@ -94,7 +101,7 @@ class Runner:
             if held:
                 # Once more: saving the intent may have taken long.
                 held.refuse_lost()
-            outcome = step.act(self.outside, found, at_work)
+            outcome = step.act(outside, found, at_work)
             if held and getattr(outcome, "changed", True):
                 held.refuse_lost_meanwhile()
             if compared:
@@ -102,14 +109,15 @@ class Runner:
         return outcome
 
     def _plan(self, step: Step[Any, Outcome], at_work: AtWork, planned: list[Outcome]) -> dict[str, Any]:
+        outside = self._patient(at_work)
         with in_words():
-            found = step.look(self.outside, at_work)
+            found = step.look(outside, at_work)
             at_work.learn(*step.learned(found))
-            outcome = step.plan(self.outside, found)
+            outcome = step.plan(outside, found)
         planned.append(outcome)
-        record: dict[str, Any] = as_json(step.plan_record(self.outside, found, outcome)) or {}
+        record: dict[str, Any] = as_json(step.plan_record(outside, found, outcome)) or {}
         return record | (
-            {"asks": list(step.asked(self.outside, found))} if record.get("changed") and step.asks else {}
+            {"asks": list(step.asked(outside, found))} if record.get("changed") and step.asks else {}
         )
 
 

@@ -12,3 +12,9 @@ def reads(call: Call) -> Call:
     """Mark a port's call as one that changes nothing outside; a plan may make no others."""
     call.reads = True  # type: ignore[attr-defined]
     return call
+
+
+def knows(call: Call) -> Call:
+    """Mark a port's call as one that asks nobody: what it returns says nothing about whether the system can be reached."""
+    call.is_local = True  # type: ignore[attr-defined]
+    return reads(call)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.ports.reading import reads
+from ecr_widgets.ports.reading import knows, reads
 
 if TYPE_CHECKING:
     from ecr_widgets.model.services import (
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 class Services(Protocol):
     """A deploy target."""
 
-    @reads
+    @knows
     def dialect(self) -> Dialect:
         """The format of its stored deploys."""
 
-    @reads
+    @knows
     def address(self) -> str:
         """Where it is, which tells its environments apart from those with the same id elsewhere."""
 
-    @reads
+    @knows
     def request(self, call: str) -> str:
         """The request that a changing call of this protocol sends, such as `Layer0: POST /deploy` for `create_deploy`."""
 
@@ -63,7 +63,7 @@ class Services(Protocol):
     def list_all_deploys(self) -> tuple[Deploy, ...]:
         """All stored deploys, without their Dockerruns."""
 
-    @reads
+    @knows
     def deploy_limits(self) -> DeployLimits | None:
         """How many of the newest deploys `list_deploys` and `list_all_deploys` return; None if they return all."""
 

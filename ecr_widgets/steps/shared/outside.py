@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ecr_widgets.errors import InputError, RegistryError, RepositoryNotFound
 from ecr_widgets.model.ecs_names import is_ecs
@@ -14,6 +14,7 @@ from ecr_widgets.model.record import JsonObject, StepRecord
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.patience import PatientTarget
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.service_lookup import find_environment
@@ -21,6 +22,7 @@ from ecr_widgets.steps.shared.targets import Targets
 
 if TYPE_CHECKING:
     from ecr_widgets.model.fleet import TargetRun
+    from ecr_widgets.model.services import Dialect
     from ecr_widgets.steps.shared.image_uses import UsesOutcome
     from ecr_widgets.steps.shared.service_wait import EarlierLook
 
@@ -52,6 +54,9 @@ class Outside:
     """The waves of each planned fleet, by the fleet's name: more than fits into a record."""
     looks: dict[str, EarlierLook] = field(default_factory=dict)
     """What `check_target` saw of the services that this run will change, by their ids."""
+    progress: ProgressSink | None = None
+    """That of the step at work, whose reads of deploy targets bear a short outage; None for queries, which fail at once."""
+    _answered: set[Dialect] = field(default_factory=set)
     _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
 
     @property
@@ -72,7 +77,7 @@ class Outside:
 
     @property
     def layer0(self) -> Layer0:
-        return self.connections.layer0
+        return cast("Layer0", self._patient(self.connections.layer0, Layer0))
 
     @property
     def session(self) -> RegistrySession:
@@ -80,7 +85,12 @@ class Outside:
         return self.session_of("", "")
 
     def services_of(self, environment: str) -> Services:
-        return self.connections.services_of(environment)
+        return cast("Services", self._patient(self.connections.services_of(environment), Services))
+
+    def _patient(self, target: Services, protocol: type) -> Any:
+        if self.progress is None:
+            return target
+        return PatientTarget(target, protocol, self.clock, self.progress, self._answered)
 
     def layer0_of(self, environment: str, what: str) -> Layer0:
         """Layer0, for what only Layer0 can do.
@@ -178,5 +188,5 @@ class Outside:
         from ecr_widgets.steps.shared.image_uses import find_uses
 
         repository = check_repository_name(repository)
-        targets = self.connections.targets()
+        targets = [cast("Services", self._patient(each, Services)) for each in self.connections.targets()]
         return find_uses(targets, repository, registry=self.session.registry(), progress=progress)
