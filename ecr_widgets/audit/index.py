@@ -8,7 +8,6 @@ of them in two processes. The notebooks remain the source of truth: the index ca
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,7 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.row import Row, RowLine, decode_row, encode_row, line_of, row_of
 from ecr_widgets.audit.run import Found, NoRun, Run
-from ecr_widgets.audit.run_files import FolderFiles, Part, RunFiles, StoreFiles, found_in, unread
+from ecr_widgets.audit.run_files import FolderFiles, Part, RunFiles, StoreFiles, found_in, name_at, unread
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, shown_name
 from ecr_widgets.audit.seal_book import Newest, SealBook
 from ecr_widgets.audit.store_seals import StoreSeals
@@ -269,14 +268,7 @@ class Index:
         return tuple(run_id for (run_id,) in rows)
 
     def _at(self, name: str) -> list[tuple[bytes, str | None]]:
-        """Return the run at an address in the bucket, or at a path relative to the current folder, as a shell completes it."""
-        if not isinstance(self.runs, Path):
-            below = name.removeprefix(f"{self.runs}/")
-        else:
-            try:
-                below = str(Path(os.path.realpath(name)).relative_to(os.path.realpath(self.runs)))
-            except ValueError:
-                return []
+        below = name_at(self.runs, name)
         return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (below,)).fetchall()
 
     def _store(self, batch: list[_Due]) -> None:

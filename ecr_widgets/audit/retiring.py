@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,20 +13,22 @@ from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.chain import appending, chains_of
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.resealing import other_signer
+from ecr_widgets.audit.run_files import name_at
 from ecr_widgets.audit.seal import Seal
 from ecr_widgets.audit.seal_objects import append, links_of_run
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 
 
-def retire_runs(runs: Place, names: Collection[str], *, ring: KeyRing, now: datetime) -> list[str]:
+def retire_runs(runs: Place, names: Sequence[str], *, ring: KeyRing, now: datetime) -> list[str]:
     """Seal that runs were removed or overwritten on purpose, so that `verify` no longer reports them as missing.
 
     Args:
-        names: As they were sealed, relative to the folder or the prefix; files that exist stay sealed as they are.
+        names: As they were sealed, relative to the folder or the prefix, or else as paths; files that exist stay sealed as they
+            are.
 
     Returns:
-        The names.
+        The names as they were sealed.
 
     Raises:
         RecordError: One of them was never sealed, or was sealed by another key that is in use, and nothing was added; or a chain
@@ -36,7 +38,12 @@ def retire_runs(runs: Place, names: Collection[str], *, ring: KeyRing, now: date
 
         OSError: A chain cannot be written, or the bucket does not answer.
     """
-    newest = _in_folder(runs) if isinstance(runs, Path) else _in_bucket(runs, names)
+    if isinstance(runs, Path):
+        newest = _in_folder(runs)
+        names = [name if name in newest else name_at(runs, name) or name for name in names]
+    else:
+        names = [name_at(runs, name) or name for name in names]
+        newest = _in_bucket(runs, names)
     unknown = [name for name in names if name not in newest]
     if unknown:
         raise RecordError(f"{unknown[0]!r} was never sealed", hint="see `ecr-widgets audit verify`")

@@ -198,6 +198,19 @@ def names_in(place: Place) -> Iterator[str]:
         yield from (name for name, _ in part.notebooks)
 
 
+def name_at(place: Place, given: str) -> str | None:
+    """The name of the notebook at an address in the bucket, or at a path relative to the current folder, as a shell completes it.
+
+    None if that is outside the folder of runs.
+    """
+    if not isinstance(place, Path):
+        return given.removeprefix(f"{place}/")
+    try:
+        return str(Path(os.path.realpath(given)).relative_to(os.path.realpath(place)))
+    except ValueError:
+        return None
+
+
 def files_of(place: Place) -> RunFiles:
     """Return the notebooks of a folder or bucket."""
     return FolderFiles(place) if isinstance(place, Path) else StoreFiles(bucket_store(place))
