@@ -54,6 +54,28 @@ class FileFinding:
 
 
 _GOOD = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
+_RESTORE = "restore the file from a backup or the bucket's versions"
+_NEXT = {
+    Finding.CHANGED: f"{_RESTORE}; as it is, it proves nothing",
+    Finding.UNREADABLE: "have its owner give you access, and verify again",
+    Finding.MISSING: f"{_RESTORE}; if it was removed on purpose, `ecr-widgets audit retire NOTEBOOK`",
+    Finding.UNSEALED: (
+        "restore lost seals from a backup; move a renamed file back, and a copy away; if you trust a run as it is,"
+        " `ecr-widgets audit seal`"
+    ),
+    Finding.BROKEN_SEAL: "restore the seals from a backup or the bucket's versions; do not count on this run until then",
+    Finding.KEY_UNKNOWN: (
+        "get the public key from the person who ran it (`ecr-widgets audit key export`), and its fingerprint another way, then"
+        " `ecr-widgets audit key trust FILE --fingerprint F`"
+    ),
+    Finding.RESEALED: "ask those who hold its keys which version is right, and keep a backup of both",
+    Finding.OVERWRITTEN: (
+        "restore the earlier run to another folder if you need it; if it was on purpose, `ecr-widgets audit retire NOTEBOOK`"
+    ),
+}
+_NEXT_OF_CHAIN = (
+    "restore the seals from a backup or the bucket's versions; seals that were edited or merged stay broken"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,15 @@ class Verification:
         who = "1 run was killed before it" if killed == 1 else f"{killed} runs were killed before they"
         return f"{order}; {who} could be sealed"
 
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What to do about each kind of alarm, for people."""
+        found = {f.finding for f in self.files if f.is_alarm}
+        steps = [f"{each.value}: {_NEXT[each]}" for each in Finding if each in found]
+        # With an unknown key, nothing is known about the chain yet either.
+        is_chain_due = self.chain and all(k.ok for k in self.keys)
+        return (*steps, f"chain: {_NEXT_OF_CHAIN}") if is_chain_due else tuple(steps)
+
     def to_json(self) -> dict[str, Any]:
         """The document of `audit verify --json`."""
         return {
@@ -121,11 +152,14 @@ def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding
         changed = differences(form, form_of(content))
         if changed and not differences(form, form_of(content, first_release=True)):
             changed = ()
+        why_no_form = ""
     except RecordError as error:
-        changed = (str(error),)
-    # JSON can write a number in several ways, and our reader accepts only some of them.
+        changed, why_no_form = (), str(error)
+    # The reader says it as lists do. And JSON can write a number in several ways, of which it accepts only some.
     if not changed and isinstance(found := read_content(content, ""), NoRun):
         changed = (f"it is {found.kind} now: {found.why}",)
+    elif why_no_form:
+        changed = (why_no_form,)
     if changed:
         return Finding.CHANGED, changed
     return Finding.RESAVED, ("saved again: other bytes, the same content",)

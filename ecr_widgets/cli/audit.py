@@ -171,6 +171,8 @@ def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO 
             click.echo(
                 one_line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
             )
+        for step in verification.next_steps:
+            click.echo(f"next        {step}")
         counts = ", ".join(f"{count} {finding}" for finding, count in sorted(checks["counts"].items()))
         click.echo(f"{verification.words}: {counts or 'no run'}")
     ctx.exit(0 if verification.ok else 1)
@@ -315,7 +317,7 @@ def seal(*, runs: Place) -> None:
 @click.argument("names", metavar="NOTEBOOK...", nargs=-1, required=True)
 @_place_option
 def retire(*, names: tuple[str, ...], runs: Place) -> None:
-    """Record with a seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
+    """Record with a seal that each NOTEBOOK, by its path or as `audit verify` names it, was removed or overwritten on purpose.
 
     The chain keeps this record and everything that was sealed of the run; nothing else is changed. A run that was sealed with
     another person's key can only be retired by that person.

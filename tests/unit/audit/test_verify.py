@@ -18,8 +18,8 @@ import pytest
 from ecr_widgets.audit import retiring, sealing
 from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import chain_file, links_of
-from ecr_widgets.audit.chain_head import export_head, heads_of, read_head
-from ecr_widgets.audit.findings import Verification
+from ecr_widgets.audit.chain_head import Heads, export_head, heads_of, read_head
+from ecr_widgets.audit.findings import FileFinding, Finding, Verification
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.report import write_report
@@ -496,6 +496,73 @@ def test_what_was_removed_on_purpose_is_retired(folder: Folder) -> None:
     assert folder.verify().ok
     with pytest.raises(RecordError, match="was never sealed"):
         retire_runs(folder.runs, ["d.ipynb"], ring=folder.ring, now=NOW)
+
+
+def test_a_run_is_retired_by_a_path_as_a_shell_completes_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A removed run is retired by its path from the current folder, and by its whole path, under the name that was sealed."""
+    (folder.runs / "a.ipynb").unlink()
+    monkeypatch.chdir(folder.runs.parent)
+    for path in ("runs/a.ipynb", str(folder.runs / "a.ipynb")):
+        assert retire_runs(folder.runs, [path], ring=folder.ring, now=NOW) == ["a.ipynb"]
+    assert folder.findings() == {"a.ipynb": "retired"}
+
+
+def spoil(folder: Folder, alarm: str) -> None:
+    """Do to the one sealed run what leads to an alarm."""
+    run, seals = folder.runs / "a.ipynb", chain_file(folder.runs)
+    if alarm == "changed":
+        run.write_text(run.read_text().replace("root", "eve"))
+    elif alarm == "missing":
+        run.unlink()
+    elif alarm == "unsealed":
+        seals.unlink()
+    elif alarm == "chain":
+        seals.write_bytes(b"<<<<<<< HEAD\n" + seals.read_bytes())
+
+
+@pytest.mark.parametrize("alarm", ["changed", "missing", "unsealed", "chain"])
+def test_verify_says_what_to_do_about_each_kind_of_alarm(folder: Folder, alarm: str) -> None:
+    """Each kind of alarm gets one line on what to do next, and a folder in order none."""
+    assert folder.verify().next_steps == ()
+    spoil(folder, alarm)
+    (step,) = folder.verify().next_steps
+    assert step.startswith(f"{alarm}: ")
+
+
+def test_with_an_unknown_key_the_first_thing_to_do_is_to_get_it(folder: Folder, tmp_path: Path) -> None:
+    """To somebody who has not imported the key, verify says how to, and nothing about the chain that it cannot check."""
+    (step,) = folder.verify(KeyRing(tmp_path / "auditor")).next_steps
+    assert step.startswith("key unknown: ")
+    assert "audit key trust" in step
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "the file is empty"),
+        (b"<<<<<<< HEAD\n{}", "not JSON: JSON is malformed"),
+        (b"\xef\xbb\xbf{}", "not JSON: it begins with a byte order mark"),
+        ("{}".encode("utf-16"), "not JSON: 'utf-8' codec can't decode"),
+    ],
+)
+def test_a_file_that_is_no_notebook_any_more_is_told_as_lists_tell_it(
+    folder: Folder, content: bytes, why: str
+) -> None:
+    """A sealed run that an editor or a merge made unreadable is changed, with the reason that a list gives."""
+    (folder.runs / "a.ipynb").write_bytes(content)
+    (told,) = folder.verify().files
+    assert told.finding.value == "changed"
+    assert told.what[0].startswith(f"it is unreadable now: {why}")
+
+
+def test_every_alarm_has_a_next_step() -> None:
+    """Whatever the finding, if somebody has to look at it, verify says what to do."""
+    alarms = [each for each in (FileFinding("a.ipynb", each) for each in Finding) if each.is_alarm]
+    assert alarms
+    told = Verification(tuple(alarms), (), (), Heads(None)).next_steps
+    assert len(told) == len(alarms)
 
 
 def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(folder: Folder) -> None:
