@@ -158,10 +158,10 @@ class PlanFleet(Look[Fleet]):
     @staticmethod
     def _check_same(outside: Outside, sha256: str) -> None:
         """Refuse to resume a fleet with other targets: nobody planned to run what is left of another list."""
-        before = next(
-            (each.outcome.get("fleet_sha256") for each in outside.earlier.of_step("plan_fleet")), None
-        )
-        if before not in (None, sha256):
+        planned = (each.outcome.get("fleet_sha256") for each in outside.earlier.of_step("plan_fleet"))
+        # An attempt that was itself refused here has none, and must not let the next one pass.
+        before = next(filter(None, planned), sha256)
+        if before != sha256:
             raise InputError(
                 "the targets or the runbook are not those that this fleet began with",
                 hint="restore them, or start a new fleet",
