@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.paths import path_of
 
 if TYPE_CHECKING:
+    from ecr_widgets.engine.results import RunResult
     from ecr_widgets.fleets.runs import OwnRuns
     from ecr_widgets.model.bucket_path import Place
     from ecr_widgets.model.fleet import FleetRunbook, Target
@@ -141,6 +142,8 @@ def _start(runbook: str) -> click.Command:
                 reason=reason,
                 on_event=watcher,
             )
+        if result.ran_before:
+            _check_same(result, listed)
         if plan and as_json:
             from ecr_widgets.fleets.gate import document_of
 
@@ -181,6 +184,21 @@ def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Place, as_json: bo
     else:
         click.echo(str(state))
     ctx.exit(0 if state.is_open else FAILED)
+
+
+def _check_same(result: RunResult, targets: Sequence[Target]) -> None:
+    """Refuse a slot whose fleet has succeeded with other targets: it runs once, so those that were added would not run.
+
+    A slot only compares parameters, and of a file or a name with `*` these hold no targets.
+    """
+    from ecr_widgets.model.fleet import sha256_of
+
+    planned = next(each.outcome for each in result.steps if each.step == "plan_fleet")
+    if sha256_of(str(planned["runbook_sha256"]), targets) != planned["fleet_sha256"]:
+        raise InputError(
+            f"fleet {planned['fleet']} has run already, with other targets: {planned['targets']} then, {len(targets)} now",
+            hint="give it another --slot to run these",
+        )
 
 
 def _fleet_runs(runs: Place) -> OwnRuns:

@@ -343,6 +343,17 @@ def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
     assert "has no wave 9" in told["error"]["message"]
 
 
+def test_a_fleet_that_ran_is_not_taken_for_one_with_more_targets(folder: Path) -> None:
+    """A fleet's name is run once; given again with a target more in its file, it is refused, because that one would not run."""
+    assert run(folder, "--slot", "books")["state"] == "succeeded"
+    assert run(folder, "--slot", "books")["ran_before"]
+    with (folder / "targets.csv").open("a") as file:
+        file.write(f"{COUNT + 1}\n")
+    told = run(folder, "--slot", "books", code=2)
+    assert f"with other targets: {COUNT} then, {COUNT + 1} now" in told["reason"]
+    assert began(folder) == each_once()
+
+
 def test_the_gate_takes_no_run_of_an_earlier_fleet_with_that_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
