@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import docker
 from docker.auth import AuthConfig
-from docker.credentials import Store
+from docker.credentials import CredentialsNotFound, Store
 from docker.errors import (
     APIError,
     DockerException,
@@ -19,6 +19,7 @@ from docker.utils.json_stream import json_stream
 __all__ = [
     "APIError",
     "AuthConfig",
+    "CredentialsNotFound",
     "DockerException",
     "ImageNotFound",
     "InvalidVersion",

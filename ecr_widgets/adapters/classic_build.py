@@ -6,7 +6,7 @@ Source: Docker Engine API, ImageBuild.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
@@ -43,6 +43,7 @@ def build_by_call(
 ) -> str | None:
     """Build and return the image's id, None if the engine reported none; see `ports.Engine.build`."""
     log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
+    unread: list[str] = []
     image_id = None
 
     def refused(text: str) -> EcrWidgetsError:
@@ -50,8 +51,9 @@ def build_by_call(
             return build_login_error(text)
         may_pass = may_build_later(text)
         wrong = "correct the step that the log names" if log else "correct what it names"
+        because = f" ({'; '.join(unread)})" if unread and login_refused(text) else ""
         return BuildError(
-            f"the build failed: {text}",
+            f"the build failed: {text}{because}",
             log=tuple(log),
             hint=hint_for(text, BUILD_LATER if may_pass else wrong, log=tuple(log)),
             retryable=may_pass,
@@ -79,7 +81,11 @@ def build_by_call(
         )
         return sent
 
-    with sending_logins(_logins(context, options, logins)):
+    def tell(text: str) -> None:
+        unread.append(text)
+        progress(Progress("build", text))
+
+    with sending_logins(_logins(context, options, logins, tell)):
         for event in connection.events(start, refused):
             text = str(event.get("stream") or "").rstrip()
             if text:
@@ -102,12 +108,16 @@ def _telling(archive: Iterator[bytes], progress: ProgressSink) -> Iterator[bytes
 
 
 def _logins(
-    context: BuildContext, options: BuildOptions, given: Sequence[AuthorizationToken]
+    context: BuildContext,
+    options: BuildOptions,
+    given: Sequence[AuthorizationToken],
+    unread: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Logins by registry, only for those that the Dockerfile names: the given ones, else the user's own."""
     images = [each.image for each in context.read_dockerfile().images(options.build_args)]
     logins: dict[str, dict[str, Any]] = {}
+    covered = {each.registry for each in given}
     for registry in registries_of(images):
-        if own := users_login(registry):
+        if registry not in covered and (own := users_login(registry, unread=unread)):
             logins[_KEY_OF_DOCKER_HUB if registry == DOCKER_HUB else registry] = own
     return logins | {each.registry: auth_of(each) for each in given}

@@ -30,6 +30,7 @@ from ecr_widgets.adapters.ssh_transport import SshAdapter
 from ecr_widgets.docker_library import (
     APIError,
     AuthConfig,
+    CredentialsNotFound,
     DockerException,
     InvalidVersion,
     Store,
@@ -63,6 +64,8 @@ _LONG_SILENCE_S = 4 * 3600
 """The same for calls in which it says nothing until they are done."""
 _HELPER_S = 30
 """Longest wait for a credential helper, in seconds."""
+_NO_LOGIN = b"credentials not found"
+"""What credential helpers print for a registry that they have no login for."""
 
 _logins: ContextVar[Mapping[str, Any]] = ContextVar(
     "logins of the build under way", default=MappingProxyType({})
@@ -99,6 +102,10 @@ def auth_of(token: AuthorizationToken) -> dict[str, str]:
     return {"username": token.user, "password": token.password, "serveraddress": token.registry}
 
 
+class _LoginUnread(Exception):
+    """A credential helper gave no answer; the message says why, without its own words, which may hold secrets."""
+
+
 class _UsersLogins(AuthConfig):
     """The user's own logins. Their helpers may wait for a person, and write secrets to stderr."""
 
@@ -107,26 +114,45 @@ class _UsersLogins(AuthConfig):
 
 
 class _Helper(Store):
+    def get(self, server: str) -> Any:
+        try:
+            return super().get(server)
+        except _FOREIGN as error:
+            raise _LoginUnread(f"what {self.program} printed is no login") from error
+
     def _execute(self, subcmd: str, data_input: bytes) -> bytes:
-        done = run_in_time(
-            [self.program, subcmd], longest_s=_HELPER_S, given=data_input, stderr=subprocess.DEVNULL
-        )
-        done.check_returncode()
+        try:
+            done = run_in_time(
+                [self.program, subcmd], longest_s=_HELPER_S, given=data_input, stderr=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _LoginUnread(f"{self.program} did not end within {_HELPER_S:g} s") from error
+        except OSError as error:
+            raise _LoginUnread(f"{self.program} cannot be started: {error.strerror}") from error
+        if done.returncode:
+            if _NO_LOGIN in done.stdout:
+                raise CredentialsNotFound
+            raise _LoginUnread(f"{self.program} failed with exit code {done.returncode}")
         return done.stdout
 
 
-def users_login(registry: str) -> dict[str, Any] | None:
+def users_login(registry: str, *, unread: Callable[[str], None]) -> dict[str, Any] | None:
     """The login that the user's own configuration has for a registry; None if it has none that can be read.
 
     docker-py reads the configuration without checking it, and starts helpers that may not exist.
+
+    Args:
+        unread: Is told why a credential helper gave no answer.
     """
     unusable = (
         *(DockerException, AttributeError, LookupError, TypeError, ValueError, OSError, RecursionError),
-        subprocess.SubprocessError,
     )
-    with suppress(*unusable), warnings.catch_warnings(action="ignore"):
-        found = _UsersLogins.load_config(None, None).resolve_authconfig(registry)
-        return dict(found) if found else None
+    try:
+        with suppress(*unusable), warnings.catch_warnings(action="ignore"):
+            found = _UsersLogins.load_config(None, None).resolve_authconfig(registry)
+            return dict(found) if found else None
+    except _LoginUnread as error:
+        unread(f"the login for {registry} could not be read: {error}")
     return None
 
 

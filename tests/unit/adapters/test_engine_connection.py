@@ -361,32 +361,45 @@ def test_settings_for_other_things_do_not_matter(
 
 
 @pytest.mark.parametrize(
-    ("script", "found"),
+    ("script", "found", "why"),
     [
-        ('echo \'{"Username": "a", "Secret": "b"}\'', {"Username": "a", "Password": "b"}),
-        ("exec sleep 60", None),
-        ("echo locked; exit 1", None),
-        ("echo garbage", None),
-        ("printf '\\377'", None),
-        ("echo '[]'", None),
+        ('echo \'{"Username": "a", "Secret": "b"}\'', {"Username": "a", "Password": "b"}, None),
+        ("exec sleep 60", None, "did not end within 0.05 s"),
+        ("echo locked the-secret; exit 1", None, "failed with exit code 1"),
+        ("echo credentials not found in native keychain; exit 1", None, None),
+        ("echo garbage the-secret", None, "is no login"),
+        ("printf '\\377'", None, "is no login"),
+        ("echo '[]'", None, "is no login"),
+        (None, None, "cannot be started: No such file"),
     ],
 )
 def test_a_credential_helper_is_neither_waited_for_nor_heard(
     machine: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    script: str,
+    script: str | None,
     found: dict[str, str] | None,
+    why: str | None,
 ) -> None:
-    """A helper that hangs or fails gives no login, and what it writes to stderr is shown nowhere."""
+    """A helper that hangs, fails or is missing gives no login and is named, and what it writes is shown nowhere."""
     (machine / "config").mkdir()
     (machine / "config" / "config.json").write_text('{"credsStore": "test"}')
-    helper = machine / "docker-credential-test"
-    helper.write_text(f"#!/bin/sh\necho the-secret >&2\n{script}\n")
-    helper.chmod(0o755)
+    if script is not None:
+        helper = machine / "docker-credential-test"
+        helper.write_text(f"#!/bin/sh\necho the-secret >&2\n{script}\n")
+        helper.chmod(0o755)
     monkeypatch.setenv("PATH", str(machine), prepend=":")
-    if "sleep" in script:
+    if script == "exec sleep 60":
         monkeypatch.setattr(engine_connection, "_HELPER_S", 0.05)
-    login = engine_connection.users_login("registry.test")
+    told: list[str] = []
+    login = engine_connection.users_login("registry.test", unread=told.append)
     assert (login and {name: login[name] for name in ("Username", "Password")}) == found
     assert capfd.readouterr() == ("", "")
+    if why is None:
+        assert told == []
+    else:
+        (text,) = told
+        assert text.startswith("the login for registry.test could not be read: ")
+        assert "docker-credential-test" in text
+        assert why in text
+        assert "the-secret" not in text

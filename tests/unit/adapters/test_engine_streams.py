@@ -195,6 +195,28 @@ def test_a_login_that_cannot_be_read_stops_no_build(
         assert build(engine, context) == IMAGE_ID
 
 
+def test_a_login_that_cannot_be_read_is_named(scripted: Engines, docker_config: Path, context: Path) -> None:
+    """A helper that gives no login is named in the progress, and in the error if the registry then refuses the build; it is not asked for a registry whose token is given."""
+    docker_config.write_text('{"credsStore": "no-such-helper"}')
+    (context / "Dockerfile").write_text(f"FROM named.example/base\nCOPY --from={TOKEN.registry}/base /a /b\n")
+    denied = "Head https://named.example/v2/base/manifests/latest: no basic auth credentials"
+    told: list[Progress] = []
+    helper = "docker-credential-no-such-helper cannot be started"
+    with (
+        scripted(events({"errorDetail": {"message": denied}})) as (engine, _),
+        pytest.raises(BuildError, match=helper),
+    ):
+        build(engine, context, logins=[TOKEN], progress=told.append)
+    (unread,) = [each.message for each in told if "could not be read" in each.message]
+    assert unread.startswith(
+        "the login for named.example could not be read: docker-credential-no-such-helper"
+    )
+    failed_step = {"errorDetail": {"message": "returned a non-zero code: 1"}}
+    with scripted(events(failed_step)) as (engine, _), pytest.raises(BuildError) as failed:
+        build(engine, context)
+    assert "no-such-helper" not in failed.value.message
+
+
 def test_an_unusable_docker_config_is_said_as_that(scripted: Engines, docker_config: Path) -> None:
     """A config.json that cannot be followed is a settings error, not an unavailable engine."""
     with scripted(BUILT) as (engine, _):
