@@ -166,6 +166,19 @@ class BotoEcr(EcrUpkeep):
 
         return any(_pages("ecr:DescribeRepositoryCreationTemplates", page))
 
+    def creates_on_pull(self, name: str) -> bool:
+        def page(token: str) -> tuple[bool, str]:
+            answer = (
+                self._ecr.describe_pull_through_cache_rules(nextToken=token)
+                if token
+                else self._ecr.describe_pull_through_cache_rules()
+            )
+            prefixes = (each["ecrRepositoryPrefix"] for each in answer["pullThroughCacheRules"])
+            covers = any(name.startswith(f"{each.rstrip('/')}/") for each in prefixes)
+            return covers, answer.get("nextToken") or ""
+
+        return any(_pages("ecr:DescribePullThroughCacheRules", page))
+
     def list_repositories(self) -> tuple[Repository, ...]:
         def page(token: str) -> tuple[tuple[Repository, ...], str]:
             answer = (

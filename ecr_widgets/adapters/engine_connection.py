@@ -116,7 +116,7 @@ class _UsersLogins(AuthConfig):
 class _Helper(Store):
     def get(self, server: str) -> Any:
         try:
-            return super().get(server)
+            return super().get(server)  # type: ignore[no-untyped-call]
         except _FOREIGN as error:
             raise _LoginUnread(f"what {self.program} printed is no login") from error
 

@@ -49,7 +49,12 @@ def _check(repository: str, profile: str | None = None, region: str | None = Non
         return OwnRegistry(host, registry_id_of(host) or ecr.registry_id())
 
     try:
-        repository_name(repository, own, exists=lambda name: ecr.find_repository(name) is not None)
+        repository_name(
+            repository,
+            own,
+            exists=lambda name: ecr.find_repository(name) is not None,
+            creates_on_pull=ecr.creates_on_pull,
+        )
     except InputError:
         raise
     except EcrWidgetsError:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from ecr_widgets.errors import InvalidReference
+from ecr_widgets.errors import InvalidReference, RegistryError
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.loopback import is_loopback
 
@@ -123,16 +123,24 @@ def host_in(repository: str) -> str | None:
     return first if slash and is_host else None
 
 
-def repository_name(name: str, own: Callable[[], OwnRegistry], *, exists: Callable[[str], bool]) -> str:
+def repository_name(
+    name: str,
+    own: Callable[[], OwnRegistry],
+    *,
+    exists: Callable[[str], bool],
+    creates_on_pull: Callable[[str], bool],
+) -> str:
     """The registry's name for a repository that a person named: without the registry's own host in front.
 
     A name that begins like another registry's host is valid only if a repository with exactly that name exists, as in
-    mirrors of other registries.
+    mirrors of other registries, or its first pull creates it.
 
     Args:
         own: Returns the registry; called only if the name begins like a host.
 
         exists: Whether the registry has a repository with a name.
+
+        creates_on_pull: Whether the first pull from it creates it. If that may not be asked, it does not.
 
     Raises:
         InvalidReference: It begins with another registry's host.
@@ -147,6 +155,9 @@ def repository_name(name: str, own: Callable[[], OwnRegistry], *, exists: Callab
         with suppress(InvalidReference):
             if exists(check_repository_name(name)):
                 return name
+            with suppress(RegistryError):
+                if creates_on_pull(name):
+                    return name
     raise registry.refusal(host, name)
 
 

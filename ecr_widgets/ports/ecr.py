@@ -59,6 +59,12 @@ class Ecr(Protocol):
         """Whether a push to this repository creates it, because one of the account's templates says so."""
 
     @reads
+    def creates_on_pull(self, name: str) -> bool:
+        """Whether the first pull from this repository creates it, because a pull-through cache rule has its prefix; the rule for
+        all other names does not count.
+        """
+
+    @reads
     def list_repositories(self) -> tuple[Repository, ...]:
         """All repositories of the account's registry."""
 

@@ -80,6 +80,9 @@ class FakeEcr:
     def creates_on_push(self, name: str) -> bool:
         return name.startswith(self._world.created_on_push)
 
+    def creates_on_pull(self, name: str) -> bool:
+        return name.startswith(self._world.created_on_pull)
+
     def list_repositories(self) -> tuple[Repository, ...]:
         return tuple(self._world.repositories.values())
 

@@ -70,6 +70,8 @@ class World:
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
     created_on_push: tuple[str, ...] = ()
     """How names of repositories begin that a push creates."""
+    created_on_pull: tuple[str, ...] = ()
+    """The same for a pull, by a pull-through cache rule."""
     valid_passwords: set[str] = field(default_factory=set)
     tokens_issued: int = 0
     changes: list[str] = field(default_factory=list)

@@ -49,7 +49,10 @@ class RegistrySession:
             InvalidReference: It begins with another registry's host.
         """
         return repository_name(
-            name, self.registry, exists=lambda each: self.ecr.find_repository(each) is not None
+            name,
+            self.registry,
+            exists=lambda each: self.ecr.find_repository(each) is not None,
+            creates_on_pull=self.ecr.creates_on_pull,
         )
 
     def token(self) -> AuthorizationToken:

@@ -317,6 +317,34 @@ def test_the_template_for_all_others_covers_any_name(stubbed: tuple[BotoEcr, Stu
         assert ecr.creates_on_push("any/name")
 
 
+@pytest.mark.parametrize(
+    ("name", "is_created"),
+    [
+        ("quay.io/team/app", True),
+        ("hub/app", True),
+        ("quay.io", False),
+        ("quay.iot/app", False),
+        ("app", False),
+    ],
+)
+def test_a_cache_rule_says_whether_a_pull_creates_a_repository(
+    stubbed: tuple[BotoEcr, Stubber], name: str, *, is_created: bool
+) -> None:
+    """A pull creates what is below a rule's prefix, on any page; the rule for all other names makes nothing a mirror."""
+    ecr, stub = stubbed
+    pages = [
+        ({}, ["ROOT", "hub/"], {"nextToken": "2"}),
+        ({"nextToken": "2"}, ["quay.io"], {}),
+    ]
+    with stub:
+        for asked, prefixes, more in pages:
+            rules = [{"ecrRepositoryPrefix": each} for each in prefixes]
+            stub.add_response(
+                "describe_pull_through_cache_rules", {"pullThroughCacheRules": rules, **more}, asked
+            )
+        assert ecr.creates_on_pull(name) == is_created
+
+
 def test_a_missing_repository_or_image_is_none(stubbed: tuple[BotoEcr, Stubber]) -> None:
     """A missing repository or image is None, not an error."""
     ecr, stub = stubbed

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecr_widgets.cli import main
+from ecr_widgets.engine.references import refuse_other_registries
+from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.registry import Child, ImageDetails
 from tests.fakes import REGISTRY, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
@@ -104,6 +106,16 @@ def test_a_run_with_another_registry_does_not_start(
     assert done.exit_code == 2, done.output
     assert why in done.output
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_on_what_a_pull_creates_starts(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    """A run's repository that begins like another registry's host is not refused if its first pull creates it."""
+    ecr = FakeConnections(world).ecr
+    monkeypatch.setattr("ecr_widgets.adapters.boto_ecr.BotoEcr", lambda **_: ecr)
+    with pytest.raises(InvalidReference):
+        refuse_other_registries({"repository": "quay.io/team/app"})
+    world.created_on_pull = ("quay.io/",)
+    refuse_other_registries({"repository": "quay.io/team/app"})
 
 
 def test_the_list_tells_images_from_what_belongs_to_them(world: World) -> None:

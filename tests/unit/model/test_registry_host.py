@@ -124,7 +124,15 @@ def test_a_reference_becomes_one_of_the_registry_or_is_refused() -> None:
 )
 def test_a_repository_may_be_given_with_its_registry(given: str, name: str) -> None:
     """A repository may include its own registry's host, which is removed; an existing mirror named like a host is kept."""
-    assert repository_name(given, lambda: OWN, exists=lambda each: each == "quay.io/mirrored") == name
+    assert (
+        repository_name(
+            given,
+            lambda: OWN,
+            exists=lambda each: each == "quay.io/mirrored",
+            creates_on_pull=lambda _: False,
+        )
+        == name
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_a_repository_of_another_registry_is_refused(given: str) -> None:
     """A repository in another registry is refused, even if the own registry has one of that name."""
     ecr = "dkr.ecr" in given
     with pytest.raises(InvalidReference, match="is not the registry that is used here"):
-        repository_name(given, lambda: OWN, exists=lambda _: ecr)
+        repository_name(given, lambda: OWN, exists=lambda _: ecr, creates_on_pull=lambda _: False)
 
 
 def test_a_name_that_is_like_no_host_asks_nobody() -> None:
@@ -152,4 +160,7 @@ def test_a_name_that_is_like_no_host_asks_nobody() -> None:
     def asked(*_: object) -> OwnRegistry:
         raise AssertionError
 
-    assert repository_name("team/app", asked, exists=lambda _: False) == "team/app"
+    assert (
+        repository_name("team/app", asked, exists=lambda _: False, creates_on_pull=lambda _: False)
+        == "team/app"
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ecr_widgets.errors import AuthorizationError
+from ecr_widgets.errors import AuthorizationError, InvalidReference
 from ecr_widgets.steps.shared.outside import Outside
 from tests.fakes import World
 
@@ -18,6 +18,23 @@ def test_a_token_is_reused_until_half_of_its_life_is_over(outside: Outside, worl
     world.now += timedelta(hours=6, seconds=1)
     outside.session.token()
     assert world.tokens_issued == 2
+
+
+def test_what_a_pull_creates_is_the_own_registrys(
+    outside: Outside, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name like another registry's host is the own registry's if a pull-through cache rule has its prefix; where rules may not be read, there is none."""
+    world.created_on_pull = ("quay.io/",)
+    assert outside.session.repository("quay.io/team/app") == "quay.io/team/app"
+    with pytest.raises(InvalidReference, match=r"ghcr\.io is not the registry"):
+        outside.session.repository("ghcr.io/team/app")
+
+    def refuse(_: str) -> bool:
+        raise AuthorizationError("not allowed to perform ecr:DescribePullThroughCacheRules")
+
+    monkeypatch.setattr(outside.ecr, "creates_on_pull", refuse)
+    with pytest.raises(InvalidReference, match=r"quay\.io is not the registry"):
+        outside.session.repository("quay.io/team/app")
 
 
 def test_a_step_renews_the_token_once_however_often_it_is_refused(outside: Outside, world: World) -> None:
