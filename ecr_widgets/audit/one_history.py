@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from ecr_widgets.audit.findings import Finding
+from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.row import Row
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.record import RunState
@@ -53,9 +54,16 @@ def _once(rows: Iterable[Row]) -> list[Row]:
     return list(runs.values())
 
 
-def _rank(row: Row) -> tuple[bool, bool]:
-    """How likely a row is that of the run's own notebook: a copy has no seal under its name, and may be half a run."""
-    return row.seal not in (None, Finding.UNSEALED), row.state != RunState.RUNNING
+def _rank(row: Row) -> tuple[bool, bool, bool]:
+    """How likely a row is that of the run's own notebook.
+
+    A copy has no seal under its name, and may be half a run; another run's notebook may have been given this run's id.
+    """
+    return (
+        row.seal not in (None, Finding.UNSEALED),
+        row.verdict != Verdict.TAMPERED,
+        row.state != RunState.RUNNING,
+    )
 
 
 def _joined(adopted: Iterable[Iterable[str]]) -> list[frozenset[str]]:

@@ -79,3 +79,13 @@ def test_a_copy_of_a_run_counts_once() -> None:
         assert {each.path for each in by_service.rows} == {"run-1.ipynb", "run-2.ipynb"}
         assert [each.deploys for each in figures(*by_service)] == [2]
     assert one_history([half, whole], []).rows == [whole]
+
+
+def test_a_tampered_notebook_takes_no_other_runs_place() -> None:
+    """A sealed notebook that was given another run's id does not hide that run, wherever it stands in the list."""
+    own = replace(
+        row(0, "demo/shop", deployed=("demo/shop",)), run_id="run-1", seal="intact", path="run-1.ipynb"
+    )
+    forged = replace(own, seal="changed", verdict="tampered", path="run-2.ipynb")
+    for rows in ([forged, own], [own, forged]):
+        assert one_history(rows, []).rows == [own]
