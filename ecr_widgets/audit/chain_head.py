@@ -11,6 +11,7 @@ from ecr_widgets.audit.chain import FILE_NAME, chains_of
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import Link
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.text import json_text
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -77,20 +78,23 @@ class _Exported(msgspec.Struct):
     below: dict[str, Head] = {}
 
 
-def read_head(text: str) -> Heads:
+def read_head(exported: str | bytes) -> Heads:
     """Read an exported head.
+
+    Args:
+        exported: Its text, or the content of a file with it.
 
     Raises:
         InputError: Not an exported head.
     """
     why = "it names no chain"
     try:
-        exported = _decode_head(text)
-        if exported.project is not None and exported.n is not None and exported.sha256 is not None:
-            return Heads(Head(exported.project, exported.n, exported.sha256), exported.below)
-        if (exported.project, exported.n, exported.sha256) == (None, None, None) and exported.below:
-            return Heads(None, exported.below)
-    except msgspec.MsgspecError as error:
+        head = _decode_head(exported if isinstance(exported, str) else json_text(exported))
+        if head.project is not None and head.n is not None and head.sha256 is not None:
+            return Heads(Head(head.project, head.n, head.sha256), head.below)
+        if (head.project, head.n, head.sha256) == (None, None, None) and head.below:
+            return Heads(None, head.below)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         why = str(error)
     raise InputError(f"not an exported head: {why}", hint="make one with `ecr-widgets audit head`")
 

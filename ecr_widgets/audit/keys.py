@@ -36,6 +36,7 @@ from ecr_widgets.audit.signatures import (
 from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import InputError, SettingsError
 from ecr_widgets.model.record import Moment
+from ecr_widgets.model.text import json_text
 from ecr_widgets.model.user_folders import data_folder
 
 _TRUSTED = "trusted"
@@ -124,8 +125,8 @@ class KeyRing:
             SettingsError: The folder cannot be used.
         """
         try:
-            keys = [_decode(line) for line in exported.splitlines() if line.strip()]
-        except msgspec.MsgspecError as error:
+            keys = [_decode(line) for line in json_text(exported).splitlines() if line.strip()]
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InputError(
                 f"not an exported key: {error}", hint="have its owner run `ecr-widgets audit key export`"
             ) from error

@@ -111,6 +111,9 @@ class _End(NamedTuple):
     head: Head | None
 
 
+_NO_CHAIN = _End([], None)
+
+
 def _chains(runs: Place) -> Iterator[_Chain]:
     if isinstance(runs, Path):
         for prefix, links, broken in chains_of(runs):
@@ -267,17 +270,22 @@ def _against(ends: Mapping[str, _End], heads: Heads, unlisted: tuple[str, ...]) 
     for prefix, head in ({"": heads.own} | heads.below).items():
         if prefix.startswith(unlisted):
             continue
-        wrong = head and _cut(ends[prefix].sha256s if prefix in ends else [], head)
+        wrong = head and _cut(ends.get(prefix, _NO_CHAIN), head)
         if head is None or not wrong:
             continue
-        there = [other for other, end in ends.items() if other != prefix and not _cut(end.sha256s, head)]
+        there = [other for other, end in ends.items() if other != prefix and not _cut(end, head)]
         moved = f"; that chain is in {there[0] or 'the folder itself'!r} now" if there else ""
         yield f"{prefix}{FILE_NAME}: {wrong}{moved}" if prefix else f"{wrong}{moved}"
 
 
-def _cut(sha256s: Sequence[str], head: Head) -> str | None:
+def _cut(end: _End, head: Head) -> str | None:
+    sha256s = end.sha256s
     if not sha256s:
         return f"the head says {head.n} seals, and there are none: {FILE_NAME} was removed or replaced"
+    if end.head is not None and end.head.project != head.project:
+        return (
+            "the head is of another chain than this one: it is another folder's, or all seals were made again"
+        )
     if len(sha256s) < head.n:
         return f"the head says {head.n} seals, and {len(sha256s)} are left: the newest were cut off"
     if sha256s[head.n - 1] != head.sha256:

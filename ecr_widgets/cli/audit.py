@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 import msgspec
@@ -148,10 +148,10 @@ def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
 @_place_option
 @json_option
 @click.option(
-    "--head", "head_file", type=click.File(), help="An exported head, kept where nobody could change it."
+    "--head", "head_file", type=click.File("rb"), help="An exported head, kept where nobody could change it."
 )
 @click.pass_context
-def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO | None) -> None:
+def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: BinaryIO | None) -> None:
     """Check whether saved runs were changed since they were sealed, and what; exit code 1 if anything is not in order.
 
     Without --head it cannot detect that the newest runs were removed together with their seals, or that the holder of
@@ -261,7 +261,10 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
             ]
         )
     else:
-        print_figures(services, wide=wide)
+        if services:
+            print_figures(services, wide=wide)
+        else:
+            click.echo("no run that matches has deployed anything", err=True)
         for run in overridden:
             click.echo(
                 one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")

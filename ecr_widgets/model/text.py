@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 IGNORABLE = (
@@ -27,6 +28,15 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line."""
     return visible(text).replace("\n", "\\n")
+
+
+def json_text(content: bytes) -> str:
+    """What a file with JSON says, whichever form of Unicode it has: PowerShell's `>` writes UTF-16, editors a byte-order mark.
+
+    Raises:
+        UnicodeDecodeError: It has none.
+    """
+    return content.decode(json.detect_encoding(content))
 
 
 def cut(text: str, longest: int) -> str:

@@ -31,7 +31,8 @@ def test_a_colleague_verifies_with_the_public_half(tmp_path: Path, monkeypatch: 
     cli = CliRunner()
     assert cli.invoke(command, ["seal", "--runs", str(runs)]).exit_code == 0
     exported = cli.invoke(command, ["key", "export"])
-    (tmp_path / "key").write_text(exported.stdout)
+    # As PowerShell saves it.
+    (tmp_path / "key").write_text(exported.stdout, encoding="utf-16")
     fingerprint = exported.stderr.split()[-1]
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "theirs"))
     assert cli.invoke(command, ["verify", "--runs", str(runs)]).exit_code == 1

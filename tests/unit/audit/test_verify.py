@@ -433,6 +433,25 @@ def test_what_is_no_head_is_refused(text: str) -> None:
         read_head(text)
 
 
+@pytest.mark.parametrize("form", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_head_is_read_in_any_form_of_unicode(folder: Folder, form: str) -> None:
+    """A head that a Windows shell or editor saved is the same head; bytes of no form of Unicode are refused in words."""
+    heads = heads_of(folder.runs)
+    assert read_head(f"{export_head(heads)}\r\n".encode(form)) == heads
+    with pytest.raises(InputError, match="not an exported head"):
+        read_head(b"{\xff}")
+
+
+def test_a_head_of_another_folder_is_told_as_that(folder: Folder, tmp_path: Path) -> None:
+    """Against another folder's head, verify says that it is of another chain, and not that seals were cut off."""
+    other = Folder(tmp_path / "other")
+    for name in ("a.ipynb", "b.ipynb"):
+        save(other.runs, "deployed", name, of_run(name))
+        other.seal(name)
+    (told,) = _against(folder, export_head(heads_of(other.runs)))
+    assert told.startswith("the head is of another chain than this one")
+
+
 def test_a_run_that_somebody_runs_anew_is_not_changed(folder: Folder) -> None:
     """A sealed run that is run again is not reported while it is locked, and is changed if it was killed."""
     running = recorded("killed")
