@@ -14,7 +14,10 @@ import ipywidgets as widgets
 from ecr_widgets.model.text import visible
 
 _LABEL = {"description_width": "130px"}
-_WITHOUT_KERNEL = "Controls: run this cell to work with them."
+_WITHOUT_WIDGETS = (
+    "Controls: run this cell to work with them. A front end without Jupyter widgets shows none: call the kit's steps there, or"
+    " use `ecr-widgets` in a terminal."
+)
 _TEXT = "line-height:1.5;"
 _BAD = "border-left:4px solid #c62828;padding-left:8px"
 """Only the bar is coloured, since no text colour is readable on both light and dark."""
@@ -22,12 +25,14 @@ Pressed = Callable[[], object]
 
 
 def shown(controls: Any) -> dict[str, Any]:
-    """Widgets as a cell's output. A saved notebook does not keep what they hold, so their text says what to do."""
+    """Widgets as a cell's output. A saved notebook does not keep what they hold, and some front ends show none: their text says
+    what to do.
+    """
     view = "application/vnd.jupyter.widget-view+json"
     bundle = controls._repr_mimebundle_()
     # anywidget returns the metadata as well.
     forms = bundle[0] if isinstance(bundle, tuple) else bundle
-    return {view: forms[view], "text/plain": _WITHOUT_KERNEL}
+    return {view: forms[view], "text/plain": _WITHOUT_WIDGETS}
 
 
 def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool = False) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.panels import link
+from ecr_widgets.panels.form_widgets import shown
 from ecr_widgets.panels.link import Doors, Link
 
 
@@ -129,7 +130,7 @@ def test_the_widget_holds_the_drawing_and_nothing_else() -> None:
     from ipywidgets.widgets import widget
 
     before = set(widget._instances)
-    _, shown = link.made_widget(lambda _: None)
+    link.made_widget(lambda _: None)
     new = (widget._instances[each] for each in set(widget._instances) - before)
     (made,) = (each for each in new if type(each).__name__ == "Door")
     state = {
@@ -137,5 +138,15 @@ def test_the_widget_holds_the_drawing_and_nothing_else() -> None:
     }
     assert state.pop("_esm") == link.widget_module()
     assert set(state) <= {"_anywidget_id", "_css", "_dom_classes", "layout", "tabbable", "tooltip"}
-    assert shown["text/plain"] == "Controls: run this cell to work with them."
+    made.close()
+
+
+def test_where_no_widget_can_be_shown_words_say_what_to_do() -> None:
+    """The text beside a widget names what works in a saved file, and in a front end that has no widgets at all."""
+    from ipywidgets import Text
+
+    made = Text()
+    said = shown(made)["text/plain"]
+    assert "run this cell" in said
+    assert "`ecr-widgets` in a terminal" in said
     made.close()
