@@ -66,6 +66,8 @@ class CheckTarget(Look[TargetOutcome]):
         dockerrun: Dockerrun file that the run will store as the deploy named `deploy`, with the image of `container` set; empty
             for what `service` runs now.
 
+        task: Name of the task that the run will start.
+
         load_balancer: Load balancer in front of the service, which must forward to a port of that Dockerrun.
 
         service_file: Service file that the run will use.
@@ -91,6 +93,7 @@ class CheckTarget(Look[TargetOutcome]):
     dockerrun: str | Path | None = if_given(None)
     container: str | None = if_given(None)
     deploy: str | None = if_given(None)
+    task: str | None = if_given(None)
     load_balancer: str | None = if_given(None)
     service_file: str | Path | None = if_given(None)
     allow_risks: bool = if_given(default=False)
@@ -139,6 +142,8 @@ class CheckTarget(Look[TargetOutcome]):
             find_context(outside.files.find(self.context), self.dockerfile)
         if self.deploy or (self.deploy is not None and self.dockerrun):
             check_name(dialect, self.deploy, "deploy")
+        if self.task is not None:
+            check_name(dialect, self.task, "task")
         outside.files.read_settings(self.service_file)
         if self.dockerrun is None:
             return None

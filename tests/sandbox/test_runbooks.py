@@ -245,11 +245,13 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("pull", {"reference": "nobody"}, "find_image"),
         ("deploy", {"reference": "nobody"}, "find_image"),
         ("deploy", {"environment": "nowhere"}, "check_target"),
+        ("deploy", {"load_balancer": "nobody"}, "check_target"),
+        ("task", {"task": "no/name"}, "check_target"),
         ("task", {"env_vars": '{"timeout": {"SLEEP_TIME": "not a time"}}'}, "create_task"),
         ("rollback", {"service": "nobody"}, "find_service"),
         ("scale", {"service": "nobody"}, "find_service"),
         ("check_health", {"service": "nobody"}, "find_service"),
-        ("promote", {"reference": "nobody"}, "copy_image"),
+        ("promote", {"reference": "nobody", "to_repository": "books/nobody"}, "find_image"),
         ("promote", {"to_repository": "books/nobody", "create_repository": "false"}, "create_repository"),
         ("inspect", {"reference": "nobody"}, "find_findings"),
         ("rotate", {"container": "nobody"}, "check_target"),
@@ -266,13 +268,24 @@ def test_every_shipped_runbook_is_tried() -> None:
     ],
 )
 def test_bad_input_fails_in_its_step(
-    name: str, given: dict[str, str], step: str, sandbox_environ: dict[str, str], tmp_path: Path
+    sandbox: Sandbox,
+    name: str,
+    given: dict[str, str],
+    step: str,
+    sandbox_environ: dict[str, str],
+    tmp_path: Path,
 ) -> None:
-    """One clear error, in the record of the step that met it; `test_release.py` has how a run ends that such a step fails."""
+    """One clear error, in the record of the step that met it, and nothing was changed before it: no repository and no deploy is left behind.
+
+    `test_release.py` has how a run ends that such a step fails.
+    """
+    before = journal(sandbox)
     last = run_cells(name, sandbox_environ, tmp_path, **declared(name, given))[-1]
     assert (last.step, last.state) == (step, StepState.FAILED)
     assert last.error
     assert last.error["message"]
+    # Only the container knows what its variables may be.
+    assert journal(sandbox) == before or step == "create_task"
 
 
 @pytest.mark.parametrize(
