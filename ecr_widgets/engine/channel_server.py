@@ -56,13 +56,14 @@ class ChannelServer:
         self._socket.close()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+        # Closed with this thread, however it ends: a kernel would wait for ever on a line that nobody takes.
+        with contextlib.suppress(OSError), self._socket:
             while True:
                 line, _ = self._socket.accept()
                 own = Thread(target=self._serve, args=(line,), name="ecr-widgets channel line", daemon=True)
                 try:
                     own.start()
-                except RuntimeError:
+                except (RuntimeError, MemoryError):
                     # No further thread can be started: nearly always this line, the kernel's, is the only one.
                     self._serve(line)
 

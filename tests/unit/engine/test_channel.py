@@ -67,13 +67,16 @@ def test_a_cell_says_how_long_its_end_may_take() -> None:
     assert asked == [30.0]
 
 
-def test_the_line_works_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the process table is full, the thread that waits for lines serves the kernel's itself."""
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_the_line_works_where_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Where processes or memory run out, the thread that waits for lines serves the kernel's itself."""
     start = Thread.start
 
     def full(thread: Thread) -> None:
         if thread.name == "ecr-widgets channel line":
-            raise RuntimeError("can't start new thread")
+            raise error
         start(thread)
 
     monkeypatch.setattr(Thread, "start", full)
@@ -91,3 +94,34 @@ def test_the_line_works_where_no_thread_can_be_started(monkeypatch: pytest.Monke
             line.share_secret("of the run")
             line.close()
     assert shared == ["of the run"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_no_kernel_waits_for_a_thread_that_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If memory runs out in the thread that waits for lines, a kernel that calls is refused."""
+    start = Thread.start
+
+    def none(thread: Thread) -> None:
+        if thread.name == "ecr-widgets channel line":
+            raise MemoryError
+        start(thread)
+
+    def no_memory(_: float) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Thread, "start", none)
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        server = ChannelServer(
+            Path(base) / "channel",
+            announce=lambda *_: None,
+            conclude=lambda *_: None,
+            learn_secret=lambda _: None,
+            need_to_end=no_memory,
+        )
+        with server:
+            line = RunChannel("run-1", str(Path(base) / "channel"))
+            with pytest.raises(RunError, match="closed the connection"):
+                line.need_to_end(30)
+            line.close()
+            with pytest.raises(RunError):
+                RunChannel("run-1", str(Path(base) / "channel")).need_to_end(30)
