@@ -55,6 +55,9 @@ _ENGINE_ENDED = re.compile(
 )
 _FULL = re.compile(r"no space left on device|disk quota exceeded")
 _STEP_FAILED = re.compile(r"did not complete successfully|non-zero code")
+_UNPACKING = re.compile(r"failed to (?:register|extract) layer")
+"""It has all of the layer, checked by its digest: to load it again does not help."""
+_NOT_UNPACKED = re.compile(rf"{_UNPACKING.pattern}.*(?:unexpected eof|invalid tar header)", re.DOTALL)
 _LAST_LINES = 5
 _KILLED = re.compile(r"(?:non-zero code|exit code): 137\b")
 
@@ -74,7 +77,11 @@ def may_build_later(text: str) -> bool:
     wrong.
     """
     lower = text.lower()
-    return _PASSING.search(lower) is not None and not _STEP_FAILED.search(lower)
+    return _may_pass(lower) and not _STEP_FAILED.search(lower)
+
+
+def _may_pass(lower: str) -> bool:
+    return _PASSING.search(lower) is not None and not _UNPACKING.search(lower)
 
 
 def has_engine_ended(text: str) -> bool:
@@ -92,6 +99,11 @@ def hint_for(text: str, otherwise: str, *, log: Sequence[str] = ()) -> str:
         return "a disk is full, most likely the engine's: free space there, for example with `docker system prune`; then try again"
     if _KILLED.search(lower):
         return "the step was killed: it may need more memory than there is, or the engine was stopped; its log may say which"
+    if _NOT_UNPACKED.search(lower):
+        return (
+            "the engine cannot unpack a layer; if it is compressed with zstd, an engine before 23 cannot read it: take a newer"
+            " engine, or push the image again with gzip"
+        )
     return otherwise
 
 
@@ -131,7 +143,7 @@ def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidge
         return _no_repository(image, text)
     if _REFUSED.search(lower):
         return AuthorizationError(f"the registry refused the push of {image}: {text}", hint=MAY_IT)
-    passing = _PASSING.search(lower) is not None
+    passing = _may_pass(lower)
     return PushError(
         f"pushing {image} failed: {text}",
         log=log,
@@ -149,7 +161,7 @@ def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
         )
     if _REFUSED.search(lower):
         return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint=MAY_IT)
-    passing = _PASSING.search(lower) is not None
+    passing = _may_pass(lower)
     return EngineError(
         f"pulling {image} failed: {text}",
         hint=hint_for(text, _PULL_AGAIN if passing else _ASK_THE_ENGINE),

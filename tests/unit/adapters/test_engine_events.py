@@ -77,6 +77,7 @@ def test_every_error_of_a_push_or_pull_says_what_to_try(text: str) -> None:
         ("received unexpected HTTP status: 507 Insufficient Storage", False),
         ("failed to push a: manifest invalid", False),
         ("open /var/lib/docker/image: permission denied", False),
+        ("failed to register layer: Error processing tar file(exit status 1): unexpected EOF", False),
     ],
 )
 def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, passing: bool) -> None:
@@ -101,12 +102,17 @@ def test_a_build_that_may_succeed_later_is_told_from_a_wrong_one(text: str, *, p
 
 
 def test_what_no_dockerfile_causes_has_hints_of_its_own() -> None:
-    """A full disk, a base image that is refused and a killed step have hints of their own; anything else keeps the caller's."""
+    """A full disk, a base image that is refused, a layer that an old engine cannot read and a killed step have hints of their own; anything else keeps the caller's."""
     full = "write /var/lib/docker/tmp/x: No space left on device"
     for error in (push_error(IMAGE, full, []), pull_error(IMAGE, full)):
         assert "docker system prune" in str(error.hint)
     log = ["Step 2/2 : RUN dd", "dd: error writing '/x': No space left on device", "14+0 records in"]
     assert "docker system prune" in hint_for("… returned a non-zero code: 1", "else", log=log)
+    unread = "failed to register layer: Error processing tar file(exit status 1): "
+    for why in ("unexpected EOF", "archive/tar: invalid tar header"):
+        assert "zstd" in str(pull_error(IMAGE, unread + why).hint)
+        assert "zstd" in hint_for(unread + why, "else")
+    assert "docker system prune" in hint_for(unread + "no space left on device", "else")
     denied = "pull access denied for a/b, repository does not exist or may require 'docker login': denied: x"
     assert "name of the image" in hint_for(denied, "else")
     assert hint_for('process "sh -c x 401 unauthorized" did not complete successfully', "else") == "else"
