@@ -24,7 +24,7 @@ import requests
 from ecr_widgets.adapters.build_tool import read_config
 from ecr_widgets.adapters.engine_errors import answered, broken_off, certificates, no_engine, not_reached
 from ecr_widgets.adapters.engine_events import error_in
-from ecr_widgets.adapters.http import proxy_for
+from ecr_widgets.adapters.http import accept_silently, proxy_for
 from ecr_widgets.adapters.programs import run_in_time
 from ecr_widgets.adapters.ssh_transport import SshAdapter
 from ecr_widgets.docker_library import (
@@ -389,6 +389,8 @@ def _patience_s(address: EngineAddress) -> float:
 def _tls(address: EngineAddress) -> TLSConfig | bool:
     if address.tls is None:
         return False
+    if not address.tls.verify:
+        accept_silently()
     ca = address.tls.authority
     client = address.tls.client
     return TLSConfig(

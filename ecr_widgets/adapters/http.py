@@ -36,6 +36,8 @@ class EnvironmentPools(urllib3.PoolManager):
     def __init__(self, *, verify: bool = True, **more: Any) -> None:
         super().__init__(**(more if verify else more | {"cert_reqs": "CERT_NONE"}))
         bundles()  # report a missing one before anything is sent
+        if not verify:
+            accept_silently()
         self._verify = verify
         self._proxied: dict[str, urllib3.ProxyManager] = {}
 
@@ -65,6 +67,11 @@ class EnvironmentPools(urllib3.PoolManager):
 
     def _trust(self) -> dict[str, Any]:
         return {"ssl_context": trusted()} if self._verify else {}
+
+
+def accept_silently() -> None:
+    """Have urllib3 say nothing at each request about certificates that are not verified: the user has said so."""
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 
 def proxy_for(url: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from ecr_widgets.adapters.boto_ecr import BotoEcr
+from ecr_widgets.adapters.engine_connection import EngineConnection
 from ecr_widgets.adapters.http import EnvironmentPools, proxy_for, trusted
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.notify import notify
@@ -199,4 +202,28 @@ def test_a_certificate_that_is_refused_for_its_time_points_at_the_clock(
     with pytest.raises(
         EcrWidgetsError, match=r"not yet valid.*; check this machine's clock; if it is right, "
     ):
+        call()
+
+
+@pytest.mark.parametrize("client", ["Layer0", "engine"])
+def test_a_certificate_that_is_accepted_unverified_is_not_warned_about(
+    of_next_year: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: str
+) -> None:
+    """If the user has turned verification off, no request warns of it; each would, on its own."""
+    if client == "engine":
+        meta = tmp_path / "contexts" / "meta" / hashlib.sha256(b"lab").hexdigest() / "meta.json"
+        meta.parent.mkdir(parents=True)
+        endpoint = {"Host": f"tcp://{of_next_year}", "SkipTLSVerify": True}
+        meta.write_text(json.dumps({"Name": "lab", "Endpoints": {"docker": endpoint}}))
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        monkeypatch.setenv("DOCKER_CONTEXT", "lab")
+        monkeypatch.delenv("DOCKER_HOST", raising=False)
+    call = {
+        "Layer0": lambda: Layer0Api(
+            Layer0Settings(f"https://{of_next_year}", "token-token", skip_ssl_verify=True)
+        ).version(),
+        "engine": lambda: EngineConnection().facts,
+    }[client]
+    # A warning is an error in tests.
+    with pytest.raises(EcrWidgetsError, match="Error code: 501"):
         call()
