@@ -176,6 +176,8 @@ def _seals(checked: Verification | None) -> Iterator[str]:
         yield f"<li><b>{_text(file['finding'])}</b> <code>{_text(file['path'])}</code>: {_text('; '.join(file['what']))}"
     for why in checked.chain[:MAX_ROWS]:
         yield f"<li><b>chain</b>: {_text(why)}"
+    for step in checked.next_steps:
+        yield f"<li><b>next</b>: {_text(step)}"
     yield (
         "</ul><p>Seals cannot tell whether a run was faithful to begin with, nor, without an exported head, whether the "
         "newest runs were cut off together with their seals.</p>"

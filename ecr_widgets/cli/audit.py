@@ -312,8 +312,11 @@ def head(*, runs: Place) -> None:
 @_place_option
 def seal(*, runs: Place) -> None:
     """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
-    for name in seal_missing(runs, names_in(runs), ring=default_ring(), now=datetime.now(UTC)):
+    sealed = seal_missing(runs, names_in(runs), ring=default_ring(), now=datetime.now(UTC))
+    for name in sealed:
         click.echo(one_line(name))
+    if not sealed:
+        click.echo("nothing to seal; copies and changed runs get none", err=True)
 
 
 @command.command()

@@ -152,7 +152,7 @@ def test_what_was_killed_before_its_seal_is_sealed_later(place: Place) -> None:
     save(place, "a-copy.ipynb", copy, sealed=False)
     first, second = asked(place, "seal"), asked(place, "seal")
     assert first.output.split() == ["20261120T101010Z-abcdef-release.ipynb"]
-    assert (second.output, second.exit_code) == ("", 0)
+    assert (second.stdout, second.exit_code) == ("", 0)
     assert {each["path"] for each in verified(place)["files"]} == {"a-copy.ipynb"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import html
 import json
 import shutil
 from collections.abc import Callable
@@ -543,11 +544,15 @@ def spoil(folder: Folder, alarm: str) -> None:
 
 @pytest.mark.parametrize("alarm", ["changed", "missing", "unsealed", "chain"])
 def test_verify_says_what_to_do_about_each_kind_of_alarm(folder: Folder, alarm: str) -> None:
-    """Each kind of alarm gets one line on what to do next, and a folder in order none."""
+    """Each kind of alarm gets one line on what to do next, in the report too, and a folder in order none."""
     assert folder.verify().next_steps == ()
     spoil(folder, alarm)
-    (step,) = folder.verify().next_steps
+    checked = folder.verify()
+    (step,) = checked.next_steps
     assert step.startswith(f"{alarm}: ")
+    report = folder.runs.parent / "report.html"
+    write_report(report, folder.runs, (), checked=checked, now=NOW)
+    assert f"<b>next</b>: {html.escape(step)}" in report.read_text()
 
 
 def test_with_an_unknown_key_the_first_thing_to_do_is_to_get_it(folder: Folder, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_list_of_nothing_says_so(runs: Path, tmp_path: Path) -> None:
         (audit(runs, "list", "--service", "other"), "no run matches"),
         (audit(runs, "figures", "--service", "other"), "no run that matches has deployed anything"),
         (audit(tmp_path / "none", "list"), "no notebook in"),
+        (audit(tmp_path / "none", "seal"), "nothing to seal"),
     ):
         assert (done.exit_code, done.stdout) == (0, "")
         assert done.stderr.startswith(why)
