@@ -92,9 +92,10 @@ def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     if as_json:
         print_json(result.to_json())
     else:
-        already = "this slot has run already, " if result.ran_before else ""
+        waits = result.exit_code == WAITS_FOR_APPROVAL
+        already = f"this slot {'has a plan' if waits else 'has run'} already, " if result.ran_before else ""
         click.echo(f"{already}{result}")
-        if result.exit_code == WAITS_FOR_APPROVAL:
+        if waits:
             click.echo(
                 f"nothing is changed yet; another person approves and runs it: ecr-widgets approve {result.run_id}"
             )

@@ -166,7 +166,13 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
     header = earlier.header
     run_id = header.run_id
     if header.plan:
-        raise InputError(f"{run_id} is a plan", hint="run its runbook without --plan")
+        waits = header.waits_for_approval and header.state is RunState.SUCCEEDED
+        raise InputError(
+            f"{run_id} is a plan",
+            hint=f"have another person run it: `ecr-widgets approve {run_id}`"
+            if waits
+            else "run its runbook without --plan",
+        )
     if header.state is RunState.SUCCEEDED:
         raise InputError(f"run {run_id} has succeeded", hint="start a new run")
     if (holder := holder_of(earlier.path)) is not None:

@@ -216,6 +216,9 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
     again = json.loads(two.alice.ours(*slot, "--json", cwd=folder, code=7, environ=notify).stdout)
     assert again["run_id"] == told["run_id"]
     assert not (folder / "told.json").exists()
+    assert two.alice.ours(*slot, cwd=folder, code=7).stdout.startswith("this slot has a plan already, ")
+    refused = two.alice.ours("run", "--resume", told["run_id"], cwd=folder, code=2).stderr
+    assert f"is a plan; have another person run it: `ecr-widgets approve {told['run_id']}`" in refused
     plan = json.loads((folder / told["notebook"]).read_text())
     assert f"`ecr-widgets approve {told['run_id']}` approves and runs it" in plan["cells"][1]["source"]
     assert f"ecr-widgets approve {told['run_id']}" in plan["cells"][0]["source"]
