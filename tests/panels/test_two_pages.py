@@ -6,8 +6,6 @@ from playwright.sync_api import expect
 
 from tests.panels.conftest import Lab, new_page
 
-CONFIRM = "() => [...document.querySelectorAll('button')].find((each) => each.textContent.startsWith('Confirm: ')).click()"
-
 
 def test_two_pages_work_on_one_panel(quiet_lab: Lab) -> None:
     """Each keeps the row that it opened and what can be done with it; what both confirm is done once; one that closes leaves
@@ -29,12 +27,14 @@ def test_two_pages_work_on_one_panel(quiet_lab: Lab) -> None:
         expect(one.get_by_text("docker pull")).to_be_visible()
         one.get_by_label("New tag").fill("1.39")
         one.get_by_role("button", name="Set tag", exact=True).click()
-        confirm = "Confirm: tag team/app 1.38 as 1.39"
-        expect(two.get_by_role("button", name=confirm)).to_be_visible()
-        expect(one.get_by_role("button", name=confirm)).to_be_visible()
-        # At once: a click of the browser's waits for the page to hear of the other one.
-        one.evaluate(CONFIRM)
-        two.evaluate(CONFIRM)
+        one_confirms, two_confirms = (
+            page.get_by_role("button", name="Confirm: tag team/app 1.38 as 1.39") for page in (one, two)
+        )
+        two_confirms.hover()
+        two.mouse.down()  # what is pressed stays until it is let go
+        one_confirms.click()
+        expect(one.get_by_text("tag team/app 1.38 as 1.39: done")).to_be_visible()
+        two.mouse.up()
         for page in (one, two):
             expect(page.get_by_text("tag team/app 1.38 as 1.39: done")).to_be_visible()
             expect(page.get_by_text("that was not offered")).to_be_visible()
