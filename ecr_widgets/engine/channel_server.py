@@ -57,7 +57,7 @@ class ChannelServer:
 
     def _accept(self) -> None:
         # Closed with this thread, however it ends: a kernel would wait for ever on a line that nobody takes.
-        with contextlib.suppress(OSError), self._socket:
+        with contextlib.suppress(OSError, MemoryError), self._socket:
             while True:
                 line, _ = self._socket.accept()
                 own = Thread(target=self._serve, args=(line,), name="ecr-widgets channel line", daemon=True)

@@ -1,4 +1,4 @@
-// Draws a panel from its JSON and hands back what people do; knows no kernel or front end. Makes no markup and no inline
+// Draws a panel from its JSON and returns what people do; knows no kernel or front end. No markup and no inline
 // styles, for a strict content security policy.
 const PAGE = 12, WAIT_MS = 700;
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
@@ -511,7 +511,7 @@ export function mount(node, host) {
 				if (joined && words) leaf(first);
 			}
 			if (bars && state) state.bars = bars;
-			if (opened?.row === chosen) drawer = opened; // another page may have another row open
+			if (opened?.row === chosen) drawer = opened;
 			const key = done && formKey(done);
 			if (done && !forms.get(key)?.typing && forms.delete(key) && open === key) open = "";
 			if (values) forms.get(formKey(values))?.fill(values.values);

@@ -96,7 +96,6 @@ def test_the_line_works_where_no_thread_can_be_started(
     assert shared == ["of the run"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_no_kernel_waits_for_a_thread_that_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
     """If memory runs out in the thread that waits for lines, a kernel that calls is refused."""
     start = Thread.start
