@@ -144,9 +144,7 @@ def users_login(registry: str, *, unread: Callable[[str], None]) -> dict[str, An
     Args:
         unread: Is told why a credential helper gave no answer.
     """
-    unusable = (
-        *(DockerException, AttributeError, LookupError, TypeError, ValueError, OSError, RecursionError),
-    )
+    unusable = (DockerException, AttributeError, LookupError, TypeError, ValueError, OSError, RecursionError)
     try:
         with suppress(*unusable), warnings.catch_warnings(action="ignore"):
             found = _UsersLogins.load_config(None, None).resolve_authconfig(registry)
